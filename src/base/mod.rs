@@ -1,0 +1,3 @@
+//! base.
+//!
+//! See the architecture page for what belongs on this floor.

@@ -1,0 +1,3 @@
+//! config.
+//!
+//! See the architecture page for what belongs on this floor.

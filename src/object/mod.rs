@@ -1,0 +1,3 @@
+//! object.
+//!
+//! See the architecture page for what belongs on this floor.

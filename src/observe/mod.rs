@@ -1,0 +1,3 @@
+//! observe.
+//!
+//! See the architecture page for what belongs on this floor.

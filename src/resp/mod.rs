@@ -1,0 +1,3 @@
+//! resp.
+//!
+//! See the architecture page for what belongs on this floor.

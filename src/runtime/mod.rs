@@ -1,0 +1,3 @@
+//! runtime.
+//!
+//! See the architecture page for what belongs on this floor.
