@@ -1,3 +1,8 @@
-//! base.
+//! Floor 0: tools without domain. Nothing here has heard of Redis data.
 //!
-//! See the architecture page for what belongs on this floor.
+//! One structure per file. This is one of the three folders where `unsafe` may stand, because the
+//! others are built on what is proven here.
+
+pub mod prefetch;
+pub mod record;
+pub mod table;

@@ -1,3 +1,8 @@
-//! object.
+//! Floor 1: values and their encodings. No keys, no time, no protocol.
 //!
-//! See the architecture page for what belongs on this floor.
+//! Small strings live inside their keyspace entry and are plain bytes there; everything else is an
+//! [`Object`] of its own allocation.
+
+mod value;
+
+pub use value::{Encoding, Kind, Object, SHARED_STRING_MIN};

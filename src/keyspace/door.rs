@@ -1,0 +1,402 @@
+//! The only door to entries: every lookup and every change of one database goes through here.
+//!
+//! That is what keeps the promises of the keyspace in one place: a key that has expired is never
+//! seen, counts and expiries are in step with the entries, and whoever has to know the old state
+//! (a snapshot, a gathered command) is told before it is gone.
+
+use super::db::Db;
+use super::entry::{self, Entry, EntryRef, NewValue, StringRef};
+use super::segment::Segment;
+use super::slot::Key;
+use super::space::{Common, DbIndex};
+use crate::base::record::Record;
+use crate::base::table::Place;
+use crate::object::{Encoding, Object, SHARED_STRING_MIN};
+use bytes::{Bytes, BytesMut};
+
+/// What a lookup leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// A read: counts as hit or miss and refreshes the access word.
+    Read,
+    /// A read that does not refresh it (TTL, TYPE, EXISTS, OBJECT).
+    Peek,
+    /// For a command that will write: neither counts nor refreshes.
+    Write,
+}
+
+/// What becomes of a key's expiry when its value is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// None, whatever there was.
+    Clear,
+    /// As it was.
+    Keep,
+    /// Unix time in milliseconds.
+    At(i64),
+}
+
+#[derive(Clone, Copy)]
+struct Found {
+    segment: usize,
+    place: Place,
+}
+
+/// One database of a shard, with all that must hear of its changes.
+pub struct Door<'a> {
+    pub(super) db: &'a mut Db,
+    pub(super) index: DbIndex,
+    pub common: &'a mut Common,
+}
+
+impl<'a> Door<'a> {
+    pub(super) fn new(db: &'a mut Db, index: DbIndex, common: &'a mut Common) -> Door<'a> {
+        Door { db, index, common }
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.db.len
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.db.len == 0
+    }
+
+    /// Finds a live entry.
+    #[inline]
+    pub fn find(&mut self, key: &Key<'_>, lookup: Lookup) -> Option<EntryRef<'_>> {
+        let found = self.locate(key);
+        if lookup != Lookup::Write {
+            let stats = &mut self.common.stats;
+            *(if found.is_some() { &mut stats.hits } else { &mut stats.misses }) += 1;
+        }
+        let found = found?;
+        if lookup == Lookup::Read && self.common.touches {
+            self.refresh(found);
+        }
+        Some(self.view(found))
+    }
+
+    /// Whether a live entry exists, without any trace.
+    pub fn contains(&mut self, key: &Key<'_>) -> bool {
+        self.locate(key).is_some()
+    }
+
+    #[inline]
+    fn view(&self, found: Found) -> EntryRef<'_> {
+        EntryRef { record: self.db.segments[found.segment].table.at(found.place) }
+    }
+
+    /// The place of a live entry; removes it first when it has expired.
+    #[inline]
+    fn locate(&mut self, key: &Key<'_>) -> Option<Found> {
+        let number = self.db.segment_of(key);
+        let segment = &self.db.segments[number];
+        let place = segment.table.find(Segment::tag(key), |record| record.key() == key.bytes)?;
+        let found = Found { segment: number, place };
+        if segment.volatile > 0 && self.is_expired(found) {
+            self.expire(found);
+            return None;
+        }
+        Some(found)
+    }
+
+    #[inline]
+    fn is_expired(&self, found: Found) -> bool {
+        self.view(found).expires_at_ms().is_some_and(|at| at <= self.common.now_ms)
+    }
+
+    fn expire(&mut self, found: Found) {
+        if self.common.reports_expired {
+            let key = self.view(found).key().into();
+            self.common.expired_keys.push((self.index, key));
+        }
+        self.common.stats.expired += 1;
+        drop(self.detach(found));
+    }
+
+    /// Removes the entry at a place if it has expired.
+    pub(super) fn expire_at(&mut self, segment: usize, place: Place) -> bool {
+        let found = Found { segment, place };
+        let expired = self.is_expired(found);
+        if expired {
+            self.expire(found);
+        }
+        expired
+    }
+
+    /// Notes the access in the entry, at most once a second, so that reading stays reading.
+    #[inline]
+    fn refresh(&mut self, found: Found) {
+        let access = self.access_now();
+        let table = &mut self.db.segments[found.segment].table;
+        if (EntryRef { record: table.at(found.place) }).access() != access {
+            table.change_in_place(found.place, |record| entry::set_access(record, access));
+        }
+    }
+
+    /// The access word of an entry that is used now: seconds, in 24 bits, as Redis's LRU clock.
+    fn access_now(&self) -> u32 {
+        (self.common.now_ms / 1000) as u32 & 0x00ff_ffff
+    }
+
+    /// Tells the observer and counts; every change of an entry begins here.
+    #[inline]
+    fn before_change(&mut self, key: &[u8], found: Option<Found>) {
+        self.common.stats.changes += 1;
+        if let Some(mut observer) = self.common.observer.take() {
+            let old = found.map(|found| self.view(found));
+            observer.before_change(self.index, key, old);
+            self.common.observer = Some(observer);
+        }
+    }
+
+    /// Stores a string of a client's bytes in Redis's encoding for it.
+    #[inline]
+    pub fn set_bytes(&mut self, key: &Key<'_>, bytes: &[u8], expiry: Expiry) {
+        match crate::base::number::parse_i64(bytes) {
+            Some(number) => self.set_inline(key, &number.to_le_bytes(), Encoding::Int, expiry),
+            None if bytes.len() >= SHARED_STRING_MIN => {
+                self.set(key, Bytes::copy_from_slice(bytes).into(), expiry);
+            }
+            None => self.set_inline(key, bytes, entry::text_encoding(bytes.len()), expiry),
+        }
+    }
+
+    /// Stores a value under a key, whatever was there.
+    pub fn set(&mut self, key: &Key<'_>, value: NewValue, expiry: Expiry) {
+        match value {
+            NewValue::Int(number) => {
+                self.set_inline(key, &number.to_le_bytes(), Encoding::Int, expiry);
+            }
+            NewValue::Text(bytes, encoding) if bytes.len() < SHARED_STRING_MIN => {
+                self.set_inline(key, &bytes, encoding, expiry);
+            }
+            value => {
+                let found = self.locate(key);
+                self.before_change(key.bytes, found);
+                let expires_at_ms = self.resolve(found, expiry);
+                let access = self.access_now();
+                self.replace(key, found, Entry { value, expires_at_ms, access });
+            }
+        }
+    }
+
+    fn resolve(&self, found: Option<Found>, expiry: Expiry) -> Option<i64> {
+        match expiry {
+            Expiry::Clear => None,
+            Expiry::At(at) => Some(at),
+            Expiry::Keep => found.and_then(|found| self.view(found).expires_at_ms()),
+        }
+    }
+
+    #[inline]
+    fn set_inline(&mut self, key: &Key<'_>, bytes: &[u8], encoding: Encoding, expiry: Expiry) {
+        let found = self.locate(key);
+        self.before_change(key.bytes, found);
+        let expires_at_ms = self.resolve(found, expiry);
+        let access = self.access_now();
+        if let Some(found) = found {
+            if self.overwrite(found, bytes, encoding, expires_at_ms) {
+                return;
+            }
+            drop(self.detach(found));
+        }
+        let record = entry::inline_record(*key, bytes, encoding, access, expires_at_ms);
+        self.attach(key, record);
+    }
+
+    /// Overwrites a small string where it lies, if it has the same size and kind of header.
+    #[inline]
+    fn overwrite(
+        &mut self,
+        found: Found,
+        bytes: &[u8],
+        encoding: Encoding,
+        expires_at_ms: Option<i64>,
+    ) -> bool {
+        let access = self.access_now();
+        let segment = &mut self.db.segments[found.segment];
+        let record = segment.table.at(found.place);
+        let fits = record.boxed().is_none() && record.inline().len() == bytes.len();
+        if !fits || record.extra() != expires_at_ms {
+            return false;
+        }
+        segment.table.change_in_place(found.place, |record| {
+            record.inline_mut().copy_from_slice(bytes);
+            entry::set_encoding(record, encoding);
+            entry::set_access(record, access);
+        });
+        true
+    }
+
+    fn replace(&mut self, key: &Key<'_>, found: Option<Found>, entry: Entry) {
+        if let Some(found) = found {
+            drop(self.detach(found));
+        }
+        self.attach(key, entry::record(*key, entry));
+    }
+
+    fn attach(&mut self, key: &Key<'_>, record: Record<Object>) {
+        let number = self.db.make_room(key);
+        let segment = &mut self.db.segments[number];
+        if let Some(at) = record.as_ref().extra() {
+            segment.note_expiry(at);
+        }
+        segment.table.insert(Segment::tag(key), record);
+        self.db.len += 1;
+    }
+
+    fn detach(&mut self, found: Found) -> Record<Object> {
+        let segment = &mut self.db.segments[found.segment];
+        let record = segment.table.remove(found.place);
+        segment.volatile -= u32::from(record.as_ref().extra().is_some());
+        self.db.len -= 1;
+        if self.db.segments[found.segment].table.len() % 256 == 0 {
+            self.db.segments[found.segment].table.shrink();
+        }
+        record
+    }
+
+    /// Removes a key; says whether it was there.
+    pub fn remove(&mut self, key: &Key<'_>) -> bool {
+        let Some(found) = self.locate(key) else { return false };
+        self.before_change(key.bytes, Some(found));
+        drop(self.detach(found));
+        true
+    }
+
+    /// Takes an entry out whole.
+    pub fn take(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let found = self.locate(key)?;
+        self.before_change(key.bytes, Some(found));
+        let record = self.detach(found);
+        let view = EntryRef { record: record.as_ref() };
+        let (expires_at_ms, access) = (view.expires_at_ms(), view.access());
+        if record.as_ref().boxed().is_none() {
+            return Some(view.to_entry());
+        }
+        let object = record.into_boxed().expect("just seen to be boxed");
+        Some(Entry { value: NewValue::Object(*object), expires_at_ms, access })
+    }
+
+    /// Puts an entry under a key, replacing what was there, its access word included.
+    pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
+        let found = self.locate(key);
+        self.before_change(key.bytes, found);
+        self.replace(key, found, entry);
+    }
+
+    /// Gives a key an expiry or takes it away; says whether the key was there.
+    pub fn set_expiry(&mut self, key: &Key<'_>, expires_at_ms: Option<i64>) -> bool {
+        let Some(found) = self.locate(key) else { return false };
+        self.before_change(key.bytes, Some(found));
+        let segment = &mut self.db.segments[found.segment];
+        let had = segment.table.at(found.place).extra().is_some();
+        segment.volatile -= u32::from(had);
+        if let Some(at) = expires_at_ms {
+            segment.note_expiry(at);
+            let done = segment
+                .table
+                .change_in_place(found.place, |record| record.overwrite_extra(at));
+            if done {
+                return true;
+            }
+        }
+        if had || expires_at_ms.is_some() {
+            segment.table.change(found.place, |record| record.with_extra(expires_at_ms));
+        }
+        true
+    }
+
+    /// Replaces the value of an existing integer in place: INCR's short way.
+    #[inline]
+    pub fn set_int(&mut self, key: &Key<'_>, number: i64) {
+        self.set_inline(key, &number.to_le_bytes(), Encoding::Int, Expiry::Keep);
+    }
+
+    /// Lets `change` edit the bytes of a string; the result is raw, as Redis makes it.
+    ///
+    /// A missing key is an empty string first. `change` must leave the value valid; an empty
+    /// result is kept (commands that would leave nothing behind do not call this).
+    pub fn edit_string<T>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(&mut BytesMut) -> T,
+    ) -> T {
+        let found = self.locate(key);
+        self.before_change(key.bytes, found);
+        if let Some(found) = found.filter(|found| self.view(*found).record.boxed().is_some()) {
+            let table = &mut self.db.segments[found.segment].table;
+            let edited = table.change_in_place(found.place, |record| {
+                record.boxed_mut().expect("just seen to be boxed").change_string(change)
+            });
+            return edited.expect("only called for strings");
+        }
+        let mut bytes = BytesMut::new();
+        let old = found.and_then(|found| self.view(found).string());
+        if let Some(old) = old {
+            old.with_bytes(|old| bytes.extend_from_slice(old));
+        }
+        let result = change(&mut bytes);
+        let expires_at_ms = self.resolve(found, Expiry::Keep);
+        let value = match bytes.len() {
+            SHARED_STRING_MIN.. => NewValue::from(bytes.freeze()),
+            _ => NewValue::raw(bytes.to_vec()),
+        };
+        let access = self.access_now();
+        self.replace(key, found, Entry { value, expires_at_ms, access });
+        result
+    }
+
+    /// The string at a key for a reader; `Err` when it holds another type.
+    #[inline]
+    pub fn string(
+        &mut self,
+        key: &Key<'_>,
+        lookup: Lookup,
+    ) -> Result<Option<StringRef<'_>>, WrongKind> {
+        match self.find(key, lookup) {
+            None => Ok(None),
+            Some(entry) => entry.string().map(Some).ok_or(WrongKind),
+        }
+    }
+
+    /// A random live key; `None` when there is none to be found.
+    pub fn random_key(&mut self) -> Option<Box<[u8]>> {
+        const TRIES: usize = 100;
+        for _ in 0..TRIES {
+            if self.db.len == 0 {
+                return None;
+            }
+            let found = self.random_place();
+            if !self.is_expired(found) {
+                return Some(self.view(found).key().into());
+            }
+            self.expire(found);
+        }
+        None
+    }
+
+    fn random_place(&mut self) -> Found {
+        loop {
+            let segment = self.common.random.below(self.db.segments.len() as u64) as usize;
+            let lines = self.db.segments[segment].table.lines();
+            if lines == 0 {
+                continue;
+            }
+            let line = self.common.random.below(lines as u64) as usize;
+            let word = self.common.random.below(8) as usize;
+            let at = self.db.segments[segment].table.line(line).nth(word);
+            if let Some((place, _)) = at {
+                return Found { segment, place };
+            }
+        }
+    }
+}
+
+/// The key holds another type than the command works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongKind;

@@ -1,0 +1,242 @@
+//! Entries: what the bits of a record mean to the keyspace.
+//!
+//! ```text
+//!  owner bits   0..14   slot
+//!              14..38   access: LRU clock in seconds, or LFU minutes (16) and counter (8)
+//!              38..40   string encoding: int, embstr, raw; 3 = an object of another type
+//!              40       written in the running snapshot
+//!  extra        expiry, Unix time in milliseconds
+//! ```
+//!
+//! A string of up to [`SHARED_STRING_MIN`] bytes lies inside the record, an integer as eight bytes;
+//! anything else is an [`Object`].
+
+use super::slot::{Key, Slot};
+use crate::base::record::{Content, Record, RecordRef};
+use crate::object::{Encoding, Kind, Object, SHARED_STRING_MIN};
+use bytes::Bytes;
+
+const SLOT_BITS: u32 = 14;
+const ACCESS_SHIFT: u32 = 14;
+const ACCESS_BITS: u32 = 24;
+const ENCODING_SHIFT: u32 = 38;
+const OTHER: u64 = 3;
+/// The longest string Redis keeps in one piece with its header.
+const EMBSTR_MAX: usize = 44;
+
+/// An entry that belongs to nobody's table: on its way from one key, shard or node to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub value: NewValue,
+    /// Unix time in milliseconds.
+    pub expires_at_ms: Option<i64>,
+    pub access: u32,
+}
+
+/// A value to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewValue {
+    /// An integer.
+    Int(i64),
+    /// String bytes with the encoding that OBJECT ENCODING reports.
+    Text(Vec<u8>, Encoding),
+    /// A value with its own allocation.
+    Object(Object),
+}
+
+/// A string value, read where it lies.
+#[derive(Clone, Copy, Debug)]
+pub enum StringRef<'a> {
+    Int(i64),
+    Text(&'a [u8]),
+    Shared(&'a Bytes),
+}
+
+/// An entry in its table, to read.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a> {
+    pub(super) record: RecordRef<'a, Object>,
+}
+
+impl<'a> EntryRef<'a> {
+    pub fn key(self) -> &'a [u8] {
+        self.record.key()
+    }
+
+    /// Unix time in milliseconds.
+    pub fn expires_at_ms(self) -> Option<i64> {
+        self.record.extra()
+    }
+
+    pub fn slot(self) -> Slot {
+        Slot((self.record.owner() & ((1 << SLOT_BITS) - 1)) as u16)
+    }
+
+    /// The access word: LRU seconds or LFU minutes and counter.
+    pub fn access(self) -> u32 {
+        (self.record.owner() >> ACCESS_SHIFT) as u32 & ((1 << ACCESS_BITS) - 1)
+    }
+
+    pub fn kind(self) -> Kind {
+        self.record.boxed().map_or(Kind::String, Object::kind)
+    }
+
+    /// The string value, or `None` for another type.
+    #[inline]
+    pub fn string(self) -> Option<StringRef<'a>> {
+        if let Some(object) = self.record.boxed() {
+            let Object::String(bytes) = object;
+            return Some(StringRef::Shared(bytes));
+        }
+        let bytes = self.record.inline();
+        if self.encoding_bits() == Encoding::Int as u64 {
+            let bytes = bytes.try_into().expect("an integer takes eight bytes");
+            return Some(StringRef::Int(i64::from_le_bytes(bytes)));
+        }
+        Some(StringRef::Text(bytes))
+    }
+
+    fn encoding_bits(self) -> u64 {
+        self.record.owner() >> ENCODING_SHIFT & 3
+    }
+
+    pub fn encoding(self) -> Encoding {
+        match self.encoding_bits() {
+            0 => Encoding::Int,
+            1 => Encoding::Embstr,
+            _ => Encoding::Raw,
+        }
+    }
+
+    /// A copy that can leave the table.
+    pub fn to_entry(self) -> Entry {
+        let value = match (self.record.boxed(), self.string()) {
+            (Some(object), _) => NewValue::Object(object.clone()),
+            (None, Some(StringRef::Int(number))) => NewValue::Int(number),
+            _ => NewValue::Text(self.record.inline().to_vec(), self.encoding()),
+        };
+        Entry { value, expires_at_ms: self.expires_at_ms(), access: self.access() }
+    }
+
+    /// Bytes of memory the entry takes.
+    pub fn bytes(self) -> usize {
+        self.record.bytes() + self.record.boxed().map_or(0, Object::bytes)
+    }
+}
+
+impl StringRef<'_> {
+    /// Length in bytes of the string as a client sees it.
+    pub fn len(self) -> usize {
+        match self {
+            StringRef::Int(number) => itoa::Buffer::new().format(number).len(),
+            StringRef::Text(bytes) => bytes.len(),
+            StringRef::Shared(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether it is the empty string.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Lets `read` see the bytes, whatever the encoding.
+    pub fn with_bytes<T>(self, read: impl FnOnce(&[u8]) -> T) -> T {
+        match self {
+            StringRef::Int(number) => read(itoa::Buffer::new().format(number).as_bytes()),
+            StringRef::Text(bytes) => read(bytes),
+            StringRef::Shared(bytes) => read(bytes),
+        }
+    }
+}
+
+impl NewValue {
+    /// A string in the encoding Redis would give it when a client sets it.
+    pub fn string(bytes: &[u8]) -> NewValue {
+        match crate::base::number::parse_i64(bytes) {
+            Some(number) => NewValue::Int(number),
+            None => NewValue::text(bytes.to_vec()),
+        }
+    }
+
+    /// A string that is kept as text even if it reads as a number.
+    pub fn text(bytes: Vec<u8>) -> NewValue {
+        let short = bytes.len() <= EMBSTR_MAX;
+        NewValue::Text(bytes, if short { Encoding::Embstr } else { Encoding::Raw })
+    }
+
+    /// A string that commands changed in place: raw, whatever its length.
+    pub fn raw(bytes: Vec<u8>) -> NewValue {
+        NewValue::Text(bytes, Encoding::Raw)
+    }
+}
+
+impl From<Bytes> for NewValue {
+    /// A large string that already lies where it will live.
+    fn from(bytes: Bytes) -> NewValue {
+        NewValue::Object(Object::String(bytes))
+    }
+}
+
+/// The encoding of a string that a client set, for bytes that stay where they are.
+#[inline]
+pub(super) fn text_encoding(len: usize) -> Encoding {
+    if len <= EMBSTR_MAX { Encoding::Embstr } else { Encoding::Raw }
+}
+
+#[inline]
+fn owner_bits(slot: Slot, access: u32, encoding: u64) -> u64 {
+    u64::from(slot.0) | u64::from(access) << ACCESS_SHIFT | encoding << ENCODING_SHIFT
+}
+
+/// Makes the record of a string that is stored inside it.
+#[inline]
+pub(super) fn inline_record(
+    key: Key<'_>,
+    bytes: &[u8],
+    encoding: Encoding,
+    access: u32,
+    expires_at_ms: Option<i64>,
+) -> Record<Object> {
+    let owner = owner_bits(key.slot, access, encoding as u64);
+    Record::new(owner, expires_at_ms, key.bytes, Content::Inline(bytes))
+}
+
+/// Makes the record of an entry.
+pub(super) fn record(key: Key<'_>, entry: Entry) -> Record<Object> {
+    let (access, expiry) = (entry.access, entry.expires_at_ms);
+    match entry.value {
+        NewValue::Int(number) => {
+            inline_record(key, &number.to_le_bytes(), Encoding::Int, access, expiry)
+        }
+        NewValue::Text(bytes, encoding) if bytes.len() < SHARED_STRING_MIN => {
+            inline_record(key, &bytes, encoding, access, expiry)
+        }
+        NewValue::Text(bytes, _) => boxed(key, Object::String(bytes.into()), access, expiry),
+        NewValue::Object(object) => boxed(key, object, access, expiry),
+    }
+}
+
+fn boxed(key: Key<'_>, object: Object, access: u32, expiry: Option<i64>) -> Record<Object> {
+    let encoding = match object {
+        Object::String(_) => Encoding::Raw as u64,
+        #[allow(unreachable_patterns)]
+        _ => OTHER,
+    };
+    let owner = owner_bits(key.slot, access, encoding);
+    Record::new(owner, expiry, key.bytes, Content::Boxed(Box::new(object)))
+}
+
+/// Replaces the access word of a record.
+#[inline]
+pub(super) fn set_access(record: &mut Record<Object>, access: u32) {
+    let mask = ((1 << ACCESS_BITS) - 1) << ACCESS_SHIFT;
+    let owner = record.as_ref().owner() & !mask | u64::from(access) << ACCESS_SHIFT;
+    record.set_owner(owner);
+}
+
+/// Replaces the encoding of a record's inline string.
+#[inline]
+pub(super) fn set_encoding(record: &mut Record<Object>, encoding: Encoding) {
+    let owner = record.as_ref().owner() & !(3 << ENCODING_SHIFT);
+    record.set_owner(owner | (encoding as u64) << ENCODING_SHIFT);
+}

@@ -1,0 +1,108 @@
+//! Active expiry: removing what has expired although nobody asks for it, in bounded steps.
+//!
+//! A step looks at a few lines of tables that hold volatile keys, in turn. As long as more than a
+//! tenth of the volatile entries it met had expired, the next step follows at once; otherwise the
+//! sweeper rests until the next tick. A segment remembers a time before which nothing in it
+//! expires, so sweeping costs nothing while nothing is due. (Redis samples 20 random keys a step
+//! and goes on while more than a tenth of them had expired; the idea is the same, the walk finds
+//! every key.)
+
+use super::space::{DbIndex, Keyspace};
+
+/// Table lines a step looks at: some 50 to 100 entries, a few tens of microseconds.
+const LINES_A_STEP: usize = 16;
+
+/// What a step found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub volatile: usize,
+    pub expired: usize,
+}
+
+impl Swept {
+    /// Whether it is worthwhile to go on at once.
+    pub fn is_fruitful(self) -> bool {
+        self.expired * 10 > self.volatile
+    }
+}
+
+/// Where the sweeper of a database is.
+#[derive(Default)]
+pub(super) struct Walk {
+    segment: usize,
+    line: usize,
+    /// Lines the table had when the walk through it began: when it grows or shrinks meanwhile, the
+    /// walk begins again.
+    lines: usize,
+    /// The earliest expiry met so far.
+    earliest_ms: i64,
+}
+
+impl Keyspace {
+    /// The earliest time at which a key may expire, Unix milliseconds; `i64::MAX` if never.
+    pub fn next_expiry_ms(&self) -> i64 {
+        self.dbs.iter().map(super::Db::earliest_ms).min().unwrap_or(i64::MAX)
+    }
+
+    /// One bounded step through one database.
+    pub fn sweep(&mut self, index: DbIndex) -> Swept {
+        let mut swept = Swept::default();
+        if !self.common.active_expire {
+            return swept;
+        }
+        let mut door = self.door(index);
+        let mut segments = door.db.segments.len();
+        for _ in 0..LINES_A_STEP {
+            while !door.sweep_line(&mut swept) {
+                segments -= 1;
+                if segments == 0 {
+                    return swept;
+                }
+            }
+        }
+        swept
+    }
+}
+
+impl super::Door<'_> {
+    /// Sweeps the line the walk is at; when the segment is done or nothing in it is due, goes to
+    /// the next segment instead and returns false.
+    fn sweep_line(&mut self, swept: &mut Swept) -> bool {
+        let now_ms = self.common.now_ms;
+        let number = self.db.sweep.segment % self.db.segments.len();
+        let (segment, walk) = (&mut self.db.segments[number], &mut self.db.sweep);
+        let lines = segment.table.lines();
+        if walk.line == 0 || walk.lines != lines {
+            (walk.line, walk.lines, walk.earliest_ms) = (0, lines, i64::MAX);
+            segment.noted_ms = i64::MAX;
+        }
+        let is_done = walk.line >= lines;
+        if is_done {
+            segment.earliest_ms = walk.earliest_ms.min(segment.noted_ms);
+        }
+        if is_done || segment.volatile == 0 || segment.earliest_ms > now_ms {
+            (walk.segment, walk.line) = (number + 1, 0);
+            return false;
+        }
+        let line = walk.line;
+        walk.line += 1;
+        self.expire_line(number, line, swept);
+        true
+    }
+
+    fn expire_line(&mut self, number: usize, line: usize, swept: &mut Swept) {
+        let records = self.db.segments[number].table.line(line);
+        let volatile: Vec<_> =
+            records.filter_map(|(place, record)| Some((place, record.extra()?))).collect();
+        swept.volatile += volatile.len();
+        // From the last word on: removing one moves the last of the line into its place.
+        for (place, expires_at_ms) in volatile.into_iter().rev() {
+            if self.expire_at(number, place) {
+                swept.expired += 1;
+            } else {
+                let earliest_ms = &mut self.db.sweep.earliest_ms;
+                *earliest_ms = expires_at_ms.min(*earliest_ms);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Floor 2: the keys of one shard.
+//!
+//! Slots, entries, tables that split before they grow large, expiry and scans. Everything that
+//! changes an entry passes through [`Door`]: the one choke-point where pre-images are taken and
+//! memory, expiries and statistics are kept in step. No I/O, no clock: time comes in.
+
+#![forbid(unsafe_code)]
+
+mod db;
+mod door;
+mod entry;
+mod expire;
+mod scan;
+mod segment;
+mod slot;
+mod space;
+
+pub use db::Db;
+pub use door::{Door, Expiry, Lookup};
+pub use entry::{Entry, EntryRef, NewValue, StringRef};
+pub use scan::Cursor;
+pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
+pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};

@@ -1,0 +1,117 @@
+//! All databases of one shard, and what they have in common.
+//!
+//! The numbers, the frozen time and the observer live beside the databases, so that a [`Door`]
+//! borrows one database and these, and nothing is shared between shards.
+
+use super::EntryRef;
+use super::db::Db;
+use super::door::Door;
+use crate::base::prng::Prng;
+use std::ops::Range;
+
+/// The number of a database, as SELECT takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct DbIndex(pub u32);
+
+/// Whoever must see an entry before it changes: snapshots, the collector of gathered commands.
+pub trait Observer {
+    /// The entry of `key` is about to change; `old` is `None` when the key is new.
+    fn before_change(&mut self, db: DbIndex, key: &[u8], old: Option<EntryRef<'_>>);
+}
+
+/// What the keyspace counts for INFO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SpaceStats {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    /// Changes since the start, as rdb_changes_since_last_save counts them.
+    pub changes: u64,
+}
+
+/// What all databases of a shard share.
+pub struct Common {
+    /// The time of the running command, Unix milliseconds.
+    pub now_ms: i64,
+    pub random: Prng,
+    pub stats: SpaceStats,
+    pub observer: Option<Box<dyn Observer + Send>>,
+    /// DEBUG SET-ACTIVE-EXPIRE 0 turns the sweeping off.
+    pub active_expire: bool,
+    /// Whether reading refreshes the access word (CLIENT NO-TOUCH turns it off).
+    pub touches: bool,
+    /// Keys removed because they had expired, for whoever tells the outside.
+    pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
+    /// Whether `expired_keys` is wanted.
+    pub reports_expired: bool,
+}
+
+/// All databases of one shard.
+pub struct Keyspace {
+    slots: Range<u32>,
+    pub(super) dbs: Vec<Db>,
+    pub common: Common,
+}
+
+impl Keyspace {
+    /// Empty databases over these slots.
+    pub fn new(slots: Range<u32>, databases: u32, random: Prng) -> Keyspace {
+        let dbs = (0..databases).map(|_| Db::new(slots.clone())).collect();
+        let common = Common {
+            now_ms: 0,
+            random,
+            stats: SpaceStats::default(),
+            observer: None,
+            active_expire: true,
+            touches: true,
+            expired_keys: Vec::new(),
+            reports_expired: false,
+        };
+        Keyspace { slots, dbs, common }
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> u32 {
+        self.dbs.len() as u32
+    }
+
+    /// The first slot behind this shard's.
+    pub(super) fn slots_end(&self) -> u32 {
+        self.slots.end
+    }
+
+    /// A database, to look at.
+    pub fn db(&self, index: DbIndex) -> &Db {
+        &self.dbs[index.0 as usize]
+    }
+
+    /// The door to a database.
+    #[inline]
+    pub fn door(&mut self, index: DbIndex) -> Door<'_> {
+        Door::new(&mut self.dbs[index.0 as usize], index, &mut self.common)
+    }
+
+    /// Empties a database; the old content is returned to be dropped in its own time.
+    pub fn flush(&mut self, index: DbIndex) -> Db {
+        self.observe_all(index);
+        self.common.stats.changes += self.dbs[index.0 as usize].len() as u64;
+        std::mem::replace(&mut self.dbs[index.0 as usize], Db::new(self.slots.clone()))
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
+        self.observe_all(one);
+        self.observe_all(other);
+        self.dbs.swap(one.0 as usize, other.0 as usize);
+    }
+
+    fn observe_all(&mut self, index: DbIndex) {
+        let Some(observer) = &mut self.common.observer else { return };
+        for segment in &self.dbs[index.0 as usize].segments {
+            for (_, record) in segment.table.iter() {
+                let entry = EntryRef { record };
+                observer.before_change(index, entry.key(), Some(entry));
+            }
+        }
+    }
+}
