@@ -1,3 +1,4 @@
 //! base.
 //!
 //! See the architecture page for what belongs on this floor.
+pub mod number;
