@@ -3,6 +3,9 @@
 //! One structure per file. This is one of the three folders where `unsafe` may stand, because the
 //! others are built on what is proven here.
 
+pub mod hash;
+pub mod long_double;
+pub mod number;
 pub mod prefetch;
 pub mod record;
 pub mod table;
