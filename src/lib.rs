@@ -19,3 +19,13 @@ pub mod object;
 pub mod observe;
 pub mod resp;
 pub mod runtime;
+
+// Floor 2: entries, and what a command is.
+pub mod command;
+pub mod keyspace;
+
+// Floor 3: one core's world, pure.
+pub mod shard;
+
+// Floor 4: keys to cores.
+pub mod router;

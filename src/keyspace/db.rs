@@ -13,7 +13,7 @@
 //! step. Segments never merge again, so that a scan's position always means the same keys.
 
 use super::segment::{HASH_ORDER_BITS, Position, Segment};
-use super::slot::{Key, Slot};
+use super::slot::Key;
 use std::ops::Range;
 
 /// Marks a directory cell that names a sub-directory.
@@ -162,10 +162,5 @@ impl Db {
     /// Whether any entry may expire before `now_ms`.
     pub(super) fn earliest_ms(&self) -> i64 {
         self.segments.iter().map(|segment| segment.earliest_ms).min().unwrap_or(i64::MAX)
-    }
-
-    /// The slots this database covers, by the first of them.
-    pub(super) fn first_slot(&self) -> Slot {
-        Slot((self.base >> HASH_ORDER_BITS) as u16)
     }
 }

@@ -12,6 +12,7 @@ use super::space::{Common, DbIndex};
 use crate::base::record::Record;
 use crate::base::table::Place;
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
+use crate::resp::{ErrorReply, errors};
 use bytes::{Bytes, BytesMut};
 
 /// What a lookup leaves behind.
@@ -66,7 +67,7 @@ impl<'a> Door<'a> {
 
     /// Finds a live entry.
     #[inline]
-    pub fn find(&mut self, key: &Key<'_>, lookup: Lookup) -> Option<EntryRef<'_>> {
+    pub fn find(mut self, key: &Key<'_>, lookup: Lookup) -> Option<EntryRef<'a>> {
         let found = self.locate(key);
         if lookup != Lookup::Write {
             let stats = &mut self.common.stats;
@@ -76,7 +77,8 @@ impl<'a> Door<'a> {
         if lookup == Lookup::Read && self.common.touches {
             self.refresh(found);
         }
-        Some(self.view(found))
+        let db: &'a Db = self.db;
+        Some(EntryRef { record: db.segments[found.segment].table.at(found.place) })
     }
 
     /// Whether a live entry exists, without any trace.
@@ -354,10 +356,10 @@ impl<'a> Door<'a> {
     /// The string at a key for a reader; `Err` when it holds another type.
     #[inline]
     pub fn string(
-        &mut self,
+        self,
         key: &Key<'_>,
         lookup: Lookup,
-    ) -> Result<Option<StringRef<'_>>, WrongKind> {
+    ) -> Result<Option<StringRef<'a>>, WrongKind> {
         match self.find(key, lookup) {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongKind),
@@ -400,3 +402,9 @@ impl<'a> Door<'a> {
 /// The key holds another type than the command works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongKind;
+
+impl From<WrongKind> for ErrorReply {
+    fn from(_: WrongKind) -> Self {
+        errors::WRONG_TYPE.into()
+    }
+}

@@ -16,7 +16,7 @@ mod slot;
 mod space;
 
 pub use db::Db;
-pub use door::{Door, Expiry, Lookup};
+pub use door::{Door, Expiry, Lookup, WrongKind};
 pub use entry::{Entry, EntryRef, NewValue, StringRef};
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};

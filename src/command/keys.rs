@@ -1,0 +1,165 @@
+//! Where a command's keys stand among its arguments.
+//!
+//! A key specification says where to begin (at an index, or behind a keyword) and how to go on (a
+//! range with a step, or a count that is itself an argument), as COMMAND INFO shows it. One
+//! function extracts keys, for routing, COMMAND GETKEYS, ACL and WATCH alike, so that the keys
+//! that are checked are the keys that are used.
+
+use super::args::Args;
+
+/// What a command does to the keys of a specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyFlags(u16);
+
+impl KeyFlags {
+    pub const RO: KeyFlags = KeyFlags(1 << 0);
+    pub const RW: KeyFlags = KeyFlags(1 << 1);
+    pub const OW: KeyFlags = KeyFlags(1 << 2);
+    pub const RM: KeyFlags = KeyFlags(1 << 3);
+    pub const ACCESS: KeyFlags = KeyFlags(1 << 4);
+    pub const UPDATE: KeyFlags = KeyFlags(1 << 5);
+    pub const INSERT: KeyFlags = KeyFlags(1 << 6);
+    pub const DELETE: KeyFlags = KeyFlags(1 << 7);
+    pub const NOT_KEY: KeyFlags = KeyFlags(1 << 8);
+    pub const INCOMPLETE: KeyFlags = KeyFlags(1 << 9);
+    pub const VARIABLE_FLAGS: KeyFlags = KeyFlags(1 << 10);
+
+    const NAMES: [&'static str; 11] = [
+        "RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "not_key", "incomplete",
+        "variable_flags",
+    ];
+
+    /// Both sets together.
+    pub const fn and(self, other: KeyFlags) -> KeyFlags {
+        KeyFlags(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are set.
+    pub const fn has(self, other: KeyFlags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether the command only reads the key.
+    #[inline]
+    pub const fn is_read_only(self) -> bool {
+        self.has(KeyFlags::RO)
+    }
+
+    /// The names as COMMAND INFO prints them.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let set = self.0;
+        Self::NAMES.iter().enumerate().filter(move |(i, _)| set >> i & 1 == 1).map(|(_, n)| *n)
+    }
+}
+
+impl std::ops::BitOr for KeyFlags {
+    type Output = KeyFlags;
+
+    fn bitor(self, other: KeyFlags) -> KeyFlags {
+        self.and(other)
+    }
+}
+
+/// Where the search for keys begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    Index(u16),
+    /// Behind this word, searched from this argument on (from the end when negative).
+    Keyword(&'static str, i16),
+}
+
+/// How keys follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Find {
+    /// Up to `last` (relative to the first; counted from the end of the arguments when negative).
+    Range { last: i16, step: u16, limit: u16 },
+    /// The count stands at `count` relative to the beginning, the first key at `first`.
+    KeyCount { count: u16, first: u16, step: u16 },
+}
+
+/// One group of keys of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    pub flags: KeyFlags,
+    pub begin: Begin,
+    pub find: Find,
+}
+
+/// The last argument, in [`keys`].
+pub const LAST: i16 = -1;
+
+/// No keys.
+pub const fn no_keys() -> &'static [KeySpec] {
+    &[]
+}
+
+/// A single key at this argument.
+pub const fn one_key(index: u16, flags: KeyFlags) -> KeySpec {
+    keys(index, 0, 1, flags)
+}
+
+/// Keys from this argument on; `last` is relative to the first when it is not negative.
+pub const fn keys(index: u16, last: i16, step: u16, flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 } }
+}
+
+/// As many keys as the argument at `count` says, right behind it.
+pub const fn keys_from(count: u16, flags: KeyFlags) -> KeySpec {
+    let find = Find::KeyCount { count: 0, first: 1, step: 1 };
+    KeySpec { flags, begin: Begin::Index(count), find }
+}
+
+impl KeySpec {
+    /// The positions of the keys in these arguments; nothing when they do not fit.
+    pub fn positions(&self, args: Args<'_>) -> std::iter::StepBy<std::ops::Range<usize>> {
+        let begin = match self.begin {
+            Begin::Index(index) => Some(index as usize),
+            Begin::Keyword(word, from) => find_word(args, word, from),
+        };
+        let (range, step) = begin.and_then(|begin| self.range(begin, args)).unwrap_or((0..0, 1));
+        range.step_by(step)
+    }
+
+    fn range(&self, begin: usize, args: Args<'_>) -> Option<(std::ops::Range<usize>, usize)> {
+        match self.find {
+            Find::Range { last, step, limit } => {
+                let end = match last {
+                    0.. => begin + last as usize + 1,
+                    _ if limit > 1 => begin + (args.len() - begin.min(args.len())) / limit as usize,
+                    _ => (args.len() as isize + last as isize + 1).max(0) as usize,
+                };
+                (begin < args.len() && end <= args.len()).then_some((begin..end, step as usize))
+            }
+            Find::KeyCount { count, first, step } => {
+                let count = args.try_get(begin + count as usize)?;
+                let count = crate::base::number::parse_i64(count)?;
+                let first = begin + first as usize;
+                let left = args.len().saturating_sub(first) as i64;
+                if count < 0 || count.checked_mul(i64::from(step))? > left {
+                    return None;
+                }
+                Some((first..first + (count as usize) * step as usize, step as usize))
+            }
+        }
+    }
+}
+
+fn find_word(args: Args<'_>, word: &str, from: i16) -> Option<usize> {
+    let is_word = |&i: &usize| args.get(i).eq_ignore_ascii_case(word.as_bytes());
+    let at = match from {
+        0.. => (from as usize..args.len()).find(is_word),
+        _ => (1..(args.len() as isize + from as isize + 1).max(1) as usize).rev().find(is_word),
+    };
+    at.map(|at| at + 1)
+}
+
+/// The positions of all keys, with what the command does to them.
+pub fn positions<'a>(
+    specs: &'a [KeySpec],
+    args: Args<'a>,
+) -> impl Iterator<Item = (usize, KeyFlags)> + 'a {
+    specs
+        .iter()
+        .filter(|spec| !spec.flags.has(KeyFlags::NOT_KEY))
+        .flat_map(move |spec| spec.positions(args).map(move |at| (at, spec.flags)))
+}

@@ -1,0 +1,144 @@
+//! The declaration of a command, as data.
+//!
+//! Built by const functions in the families' tables; everything derivable is derived from it by
+//! others.
+
+use super::category::Categories;
+use super::flags::Flags;
+use super::keys::{KeySpec, no_keys};
+
+/// The group a command is documented under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Generic,
+    String,
+    Bitmap,
+    Connection,
+    Server,
+    Scripting,
+    Transactions,
+    PubSub,
+}
+
+impl Group {
+    /// The name COMMAND DOCS prints.
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Generic => "generic",
+            Group::String => "string",
+            Group::Bitmap => "bitmap",
+            Group::Connection => "connection",
+            Group::Server => "server",
+            Group::Scripting => "scripting",
+            Group::Transactions => "transactions",
+            Group::PubSub => "pubsub",
+        }
+    }
+
+    /// The category every command of the group is in.
+    pub(super) fn category(self) -> Categories {
+        match self {
+            Group::Generic => Categories::KEYSPACE,
+            Group::String => Categories::STRING,
+            Group::Bitmap => Categories::BITMAP,
+            Group::Connection => Categories::CONNECTION,
+            Group::PubSub => Categories::PUBSUB,
+            Group::Server | Group::Scripting | Group::Transactions => Categories::NONE,
+        }
+    }
+}
+
+/// How the replies of several shards become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// The first error, or the reply of the first shard: all say the same.
+    AllOk,
+    /// The sum of integers.
+    Sum,
+    /// One array, its elements in the order of the keys.
+    InOrder,
+    /// One array of all elements, in any order.
+    Concat,
+    /// Each shard replies `[weight, reply]`: one of the replies, drawn by weight.
+    Draw,
+    /// The exclusive or of digests in hexadecimal.
+    Xor,
+}
+
+/// Where a data command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// On the shard of its keys. With keys on several shards, all of them come together where the
+    /// command arrived, and what it changed goes back.
+    Gather,
+    /// On the shard of its keys. With keys on several shards, each runs the command on its own.
+    Split(Merge),
+    /// On every shard, as one operation.
+    Everywhere(Merge),
+    /// On the shard that a scan cursor at this argument points at.
+    Cursor(u16),
+    /// On any shard: it touches no keys.
+    Here,
+}
+
+/// What COMMAND DOCS tells, apart from what is derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doc {
+    pub since: &'static str,
+    /// The arguments, as the Redis documentation writes them.
+    pub syntax: &'static str,
+    pub complexity: &'static str,
+    pub summary: &'static str,
+    /// Version and change, oldest first.
+    pub history: &'static [(&'static str, &'static str)],
+    /// Version since which it is deprecated, and what replaces it.
+    pub deprecated: Option<(&'static str, &'static str)>,
+}
+
+/// A command.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The name in lower case, as replies spell it; a subcommand's is `container|name`.
+    pub name: &'static str,
+    /// Number of arguments with the name; at least so many when negative.
+    pub arity: i16,
+    pub flags: Flags,
+    pub keys: &'static [KeySpec],
+    pub plan: Plan,
+    pub group: Group,
+    /// Categories that neither flags nor group imply.
+    pub extra_categories: Categories,
+    pub tips: &'static [&'static str],
+    pub doc: Doc,
+}
+
+impl Spec {
+    /// A command with nothing said of it yet but this.
+    pub const fn new(name: &'static str, arity: i16, flags: Flags, group: Group) -> Spec {
+        let doc = Doc {
+            since: "1.0.0",
+            syntax: "",
+            complexity: "",
+            summary: "",
+            history: &[],
+            deprecated: None,
+        };
+        let keys = no_keys();
+        let (plan, extra_categories, tips) = (Plan::Here, Categories::NONE, &[]);
+        Spec { name, arity, flags, keys, plan, group, extra_categories, tips, doc }
+    }
+
+    /// Whether so many arguments, the name included, are what the command takes.
+    #[inline]
+    pub fn takes(&self, arguments: usize) -> bool {
+        match self.arity {
+            0.. => arguments == self.arity as usize,
+            _ => arguments >= -self.arity as usize,
+        }
+    }
+
+    /// All its ACL categories.
+    pub fn categories(&self) -> Categories {
+        Categories::implied(self.flags, self.group).and(self.extra_categories)
+    }
+}

@@ -1,0 +1,88 @@
+//! Every error text that more than one place sends, exactly as Redis words it.
+//!
+//! Texts stand without the leading minus and without the line end. Clients match on the first
+//! word, tests and tutorials on the whole line.
+
+use std::borrow::Cow;
+
+/// An error as a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorReply(pub Cow<'static, str>);
+
+impl ErrorReply {
+    /// The first word, which names the kind of error.
+    pub fn code(&self) -> &str {
+        self.0.split(' ').next().unwrap_or_default()
+    }
+}
+
+impl From<&'static str> for ErrorReply {
+    fn from(text: &'static str) -> Self {
+        ErrorReply(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for ErrorReply {
+    fn from(text: String) -> Self {
+        ErrorReply(Cow::Owned(text))
+    }
+}
+
+pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+pub const SYNTAX: &str = "ERR syntax error";
+pub const NO_SUCH_KEY: &str = "ERR no such key";
+pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";
+pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
+pub const OUT_OF_RANGE: &str = "ERR value is out of range";
+pub const INDEX_OUT_OF_RANGE: &str = "ERR index out of range";
+pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
+pub const OFFSET_OUT_OF_RANGE: &str = "ERR offset is out of range";
+pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
+pub const NAN_OR_INFINITY: &str = "ERR increment would produce NaN or Infinity";
+pub const STRING_TOO_LONG: &str =
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
+pub const INVALID_DB_INDEX: &str = "ERR invalid DB index";
+pub const INVALID_CURSOR: &str = "ERR invalid cursor";
+pub const NO_AUTH: &str = "NOAUTH Authentication required.";
+pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
+pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+
+/// Clips text of a client's as Redis does in its own messages, and makes it printable.
+pub fn clipped(bytes: &[u8], max: usize) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max)]);
+    text.replace(['\r', '\n'], " ")
+}
+
+/// `ERR wrong number of arguments for 'get' command`.
+pub fn wrong_arity(name: &str) -> ErrorReply {
+    format!("ERR wrong number of arguments for '{name}' command").into()
+}
+
+/// `ERR invalid expire time in 'set' command`.
+pub fn invalid_expire(name: &str) -> ErrorReply {
+    format!("ERR invalid expire time in '{name}' command").into()
+}
+
+/// The answer to a command nobody knows, with the beginning of its arguments.
+pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> ErrorReply {
+    const SHOWN_MAX: usize = 128;
+    let mut shown = String::new();
+    for arg in args {
+        if shown.len() >= SHOWN_MAX {
+            break;
+        }
+        let room = SHOWN_MAX - shown.len();
+        shown.push_str(&format!("'{}' ", clipped(arg, room)));
+    }
+    let name = clipped(name, SHOWN_MAX);
+    format!("ERR unknown command '{name}', with args beginning with: {shown}").into()
+}
+
+/// The answer to a subcommand nobody knows.
+pub fn unknown_subcommand(name: &str, subcommand: &[u8]) -> ErrorReply {
+    let given = clipped(subcommand, 128);
+    let command = name.to_ascii_uppercase();
+    format!("ERR unknown subcommand '{given}'. Try {command} HELP.").into()
+}

@@ -1,0 +1,180 @@
+//! What is to be sent: bytes, and large values that go out by reference.
+//!
+//! Replies are written one after the other into `bytes`; a large value leaves only its position
+//! there and is sent from where it lies. Moving one output behind another keeps the order.
+
+use bytes::Bytes;
+
+/// Replies on their way to a client or to the core that asked for them.
+#[derive(Debug, Default)]
+pub struct Output {
+    bytes: Vec<u8>,
+    /// Values to be sent before `bytes[position..]`, by ascending position.
+    shared: Vec<(usize, Bytes)>,
+    shared_bytes: usize,
+}
+
+/// A point in an output to which it can be cut back.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    bytes: usize,
+    shared: usize,
+}
+
+impl Output {
+    /// An output that reuses a buffer.
+    pub fn reusing(mut bytes: Vec<u8>) -> Output {
+        bytes.clear();
+        Output { bytes, ..Output::default() }
+    }
+
+    /// Whether there is nothing to send.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.shared.is_empty()
+    }
+
+    /// Bytes to send, large values included.
+    pub fn len(&self) -> usize {
+        self.bytes.len() + self.shared_bytes
+    }
+
+    /// The small bytes, to write to.
+    #[inline]
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Adds a large value, by reference.
+    pub fn push_shared(&mut self, value: Bytes) {
+        self.shared_bytes += value.len();
+        self.shared.push((self.bytes.len(), value));
+    }
+
+    /// Where the next reply will begin.
+    #[inline]
+    pub fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), shared: self.shared.len() }
+    }
+
+    /// Takes back all that was written since the mark.
+    pub fn cut_back(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        let cut = self.shared.drain(mark.shared..).map(|(_, value)| value.len()).sum::<usize>();
+        self.shared_bytes -= cut;
+    }
+
+    /// What was written since the mark, large values by reference.
+    pub fn split_off(&mut self, mark: Mark) -> Output {
+        let bytes = self.bytes.split_off(mark.bytes);
+        let shared: Vec<_> = self
+            .shared
+            .drain(mark.shared..)
+            .map(|(position, value)| (position - mark.bytes, value))
+            .collect();
+        let shared_bytes = shared.iter().map(|(_, value)| value.len()).sum();
+        self.shared_bytes -= shared_bytes;
+        Output { bytes, shared, shared_bytes }
+    }
+
+    /// Whether the bytes since the mark begin with this one.
+    #[inline]
+    pub fn starts_with(&self, mark: Mark, first: u8) -> bool {
+        self.bytes.get(mark.bytes) == Some(&first)
+    }
+
+    /// The small bytes written since the mark.
+    pub fn since(&self, mark: Mark) -> &[u8] {
+        &self.bytes[mark.bytes..]
+    }
+
+    /// Moves the part between two marks of another output behind this one.
+    pub fn append_part(&mut self, other: &Output, from: Mark, to: Mark) {
+        for (position, value) in &other.shared[from.shared..to.shared] {
+            self.shared.push((self.bytes.len() + position - from.bytes, value.clone()));
+            self.shared_bytes += value.len();
+        }
+        self.bytes.extend_from_slice(&other.bytes[from.bytes..to.bytes]);
+    }
+
+    /// Moves another output behind this one.
+    pub fn append(&mut self, other: &mut Output) {
+        if self.is_empty() && other.bytes.len() > 4096 {
+            std::mem::swap(self, other);
+            return;
+        }
+        self.append_part(other, Mark { bytes: 0, shared: 0 }, other.mark());
+        other.clear();
+    }
+
+    /// Forgets everything, keeping the buffer.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.shared.clear();
+        self.shared_bytes = 0;
+    }
+
+    /// The start of the output.
+    pub fn start() -> Mark {
+        Mark { bytes: 0, shared: 0 }
+    }
+
+    /// The small bytes, when there is nothing else.
+    pub fn plain(&self) -> Option<&[u8]> {
+        self.shared.is_empty().then_some(&self.bytes[..])
+    }
+
+    /// Takes the output apart: all small bytes, and the large values with their positions.
+    pub fn into_parts(self) -> (Vec<u8>, Vec<(usize, Bytes)>) {
+        (self.bytes, self.shared)
+    }
+
+    /// Everything as one piece, for tests and tools.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (mut all, mut at) = (Vec::with_capacity(self.len()), 0);
+        for (position, value) in &self.shared {
+            all.extend_from_slice(&self.bytes[at..*position]);
+            all.extend_from_slice(value);
+            at = *position;
+        }
+        all.extend_from_slice(&self.bytes[at..]);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(parts: &[&str]) -> Output {
+        let mut output = Output::default();
+        for part in parts {
+            match part.strip_prefix('@') {
+                Some(large) => output.push_shared(Bytes::copy_from_slice(large.as_bytes())),
+                None => output.buffer().extend_from_slice(part.as_bytes()),
+            }
+        }
+        output
+    }
+
+    #[test]
+    fn order_survives_moving_and_splitting() {
+        let mut one = output(&["a", "@BIG", "b"]);
+        let mark = one.mark();
+        one.append(&mut output(&["c", "@BIGGER", "@2", "d"]));
+        assert_eq!(one.to_bytes(), b"aBIGbcBIGGER2d");
+        assert_eq!(one.len(), 14);
+        let rest = one.split_off(mark);
+        assert_eq!((one.to_bytes(), rest.to_bytes()), (b"aBIGb".to_vec(), b"cBIGGER2d".to_vec()));
+        assert_eq!((one.len(), rest.len()), (5, 9));
+    }
+
+    #[test]
+    fn cutting_back_forgets_what_came_since() {
+        let mut one = output(&["a"]);
+        let mark = one.mark();
+        one.push_shared(Bytes::from_static(b"large"));
+        one.cut_back(mark);
+        assert_eq!((one.to_bytes(), one.len()), (b"a".to_vec(), 1));
+    }
+}

@@ -1,0 +1,18 @@
+//! Floor 4: from keys to cores, and back.
+//!
+//! Decides where a command runs, carries it there in batches, makes operations that span shards
+//! appear at one moment, and merges their replies. It knows commands only by their specs and
+//! clients only as an address to reply to.
+
+#![forbid(unsafe_code)]
+
+mod merge;
+mod message;
+mod operation;
+mod participant;
+mod plan;
+mod router;
+
+pub use message::{Answer, Head, Parcel, ReplyTo, Request};
+pub use plan::{Route, lock_intents, only_key, route};
+pub use router::{Delivery, Router};

@@ -1,0 +1,74 @@
+//! Where a command runs, read off its spec and its keys.
+
+use crate::command::{Args, Begin, Find, KeyFlags, KeySpec, Plan, Spec, positions};
+use crate::keyspace::{Cursor, Key, ShardId, Slot, SlotMap};
+use crate::shard::{Intents, Lock};
+
+/// Where a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// On one shard. With the position, slot and hash of the first key if there is one.
+    One(ShardId, Option<(usize, Slot, u64)>),
+    /// On any shard.
+    Any,
+    /// On several shards, as one operation.
+    Several,
+}
+
+/// The position of the only key of a command that has exactly one.
+#[inline]
+pub fn only_key(spec: &Spec) -> Option<usize> {
+    match spec.keys {
+        [KeySpec { begin: Begin::Index(at), find: Find::Range { last: 0, .. }, flags }]
+            if !flags.has(KeyFlags::NOT_KEY) =>
+        {
+            Some(*at as usize)
+        }
+        _ => None,
+    }
+}
+
+/// Where a command runs.
+#[inline]
+pub fn route(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
+    match spec.plan {
+        Plan::Here => Route::Any,
+        Plan::Everywhere(_) if map.shards() == 1 => Route::Any,
+        Plan::Everywhere(_) => Route::Several,
+        Plan::Cursor(at) => by_cursor(map, args, at as usize),
+        Plan::Gather | Plan::Split(_) => by_keys(map, spec, args),
+    }
+}
+
+fn by_cursor(map: SlotMap, args: Args<'_>, at: usize) -> Route {
+    let cursor = args.try_get(at).and_then(crate::base::number::parse_u64_strict);
+    Route::One(map.shard(Cursor(cursor.unwrap_or(0)).slot()), None)
+}
+
+#[inline]
+fn by_keys(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
+    if let Some(at) = only_key(spec) {
+        let key = Key::new(args.get(at));
+        return Route::One(map.shard(key.slot), Some((at, key.slot, key.hash)));
+    }
+    let mut keys = positions(spec.keys, args).map(|(at, _)| at);
+    let Some(first) = keys.next() else { return Route::Any };
+    let key = Key::new(args.get(first));
+    let shard = map.shard(key.slot);
+    let is_one = map.shards() == 1 || keys.all(|at| map.shard(Slot::of(args.get(at))) == shard);
+    if is_one { Route::One(shard, Some((first, key.slot, key.hash))) } else { Route::Several }
+}
+
+/// What a command will touch on a shard, of the keys that live there.
+pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -> Intents {
+    if let Plan::Everywhere(_) = spec.plan {
+        let is_write = spec.flags.has(crate::command::Flags::WRITE);
+        return Intents::whole(if is_write { Lock::Exclusive } else { Lock::Shared });
+    }
+    let keys = positions(spec.keys, args).filter_map(|(at, flags)| {
+        let key = Key::new(args.get(at));
+        let lock = if flags.is_read_only() { Lock::Shared } else { Lock::Exclusive };
+        (map.shard(key.slot) == shard).then_some((key.hash, lock))
+    });
+    Intents::of_keys(keys.collect())
+}

@@ -1,0 +1,73 @@
+//! What a data command's handler sees: its arguments, one database, and where the reply goes.
+//!
+//! The parts are fields of their own, so that a handler can read a value where it lies and write
+//! it into the reply in one go.
+
+use super::effects::Effects;
+use crate::command::{Args, Spec};
+use crate::keyspace::{DbIndex, Door, Key, Keyspace, Slot, StringRef};
+use crate::resp::{ErrorReply, Writer, Written};
+
+/// What a handler returns: proof that it replied, or the error to reply with.
+pub type Outcome = Result<Written, ErrorReply>;
+
+/// A data command's handler. A plain function: it cannot wait, so it is atomic.
+pub type DataFn = fn(&mut ShardCtx<'_>) -> Outcome;
+
+/// One run of one command on one shard.
+pub struct ShardCtx<'a> {
+    pub spec: &'static Spec,
+    pub args: Args<'a>,
+    pub db: DbIndex,
+    pub space: &'a mut Keyspace,
+    pub reply: Writer<'a>,
+    pub effects: &'a mut Effects,
+    /// Position, slot and hash of a key that routing has computed already.
+    pub(super) known: Option<(usize, Slot, u64)>,
+}
+
+impl<'a> ShardCtx<'a> {
+    /// The argument at this position as a key.
+    #[inline]
+    pub fn key(&self, at: usize) -> Key<'a> {
+        let bytes = self.args.get(at);
+        match self.known {
+            Some((known, slot, hash)) if known == at => Key { bytes, slot, hash },
+            _ => Key::new(bytes),
+        }
+    }
+
+    /// The door to the database the command runs in.
+    #[inline]
+    pub fn door(&mut self) -> Door<'_> {
+        self.space.door(self.db)
+    }
+
+    /// The time of the command, Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.space.common.now_ms
+    }
+
+    /// Notes a change of a key, by the event that keyspace notifications name it.
+    #[inline]
+    pub fn changed(&mut self, event: super::Event, key: &[u8]) {
+        self.effects.changed(self.db, event, key);
+    }
+}
+
+/// Strings into replies, whatever their encoding.
+pub trait ReplyString {
+    /// Replies with a string; a large one goes out by reference.
+    fn string(&mut self, value: StringRef<'_>) -> Written;
+}
+
+impl ReplyString for Writer<'_> {
+    #[inline]
+    fn string(&mut self, value: StringRef<'_>) -> Written {
+        match value {
+            StringRef::Int(number) => self.bulk_integer(number),
+            StringRef::Text(bytes) => self.bulk(bytes),
+            StringRef::Shared(bytes) => self.shared(bytes),
+        }
+    }
+}

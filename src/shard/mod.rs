@@ -1,0 +1,18 @@
+//! Floor 3: one core's world, as a pure state machine.
+//!
+//! A shard holds the keys of its slots and runs data commands on them, one after the other. It
+//! knows nothing of sockets, sessions or other shards; time and randomness come in.
+
+#![forbid(unsafe_code)]
+
+mod ctx;
+mod effects;
+mod locks;
+mod run;
+mod scratch;
+
+pub use ctx::{DataFn, Outcome, ReplyString, ShardCtx};
+pub use effects::{Effects, Event};
+pub use locks::{Asked, Intents, Lock, Locks, Ticket};
+pub use run::{Call, Shard};
+pub use scratch::{Changed, Fetched, fetch, install, run_gathered};

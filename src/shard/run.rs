@@ -1,0 +1,75 @@
+//! Running one command: freeze the time, open a context, call the handler, settle the reply.
+
+use super::ctx::{DataFn, ShardCtx};
+use super::effects::Effects;
+use super::locks::Locks;
+use crate::base::prng::Prng;
+use crate::command::{Args, Spec};
+use crate::keyspace::{DbIndex, Keyspace, ShardId, Slot, SlotMap};
+use crate::resp::{ErrorReply, Output, Protocol, Writer};
+
+/// A command to run, with what its caller knows.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub spec: &'static Spec,
+    pub run: DataFn,
+    pub db: DbIndex,
+    pub protocol: Protocol,
+    pub args: Args<'a>,
+    /// Position, slot and hash of a key that routing has computed already.
+    pub known: Option<(usize, Slot, u64)>,
+}
+
+/// One core's keys, and the locks of operations that span several shards.
+pub struct Shard {
+    pub id: ShardId,
+    pub space: Keyspace,
+    pub locks: Locks,
+    pub effects: Effects,
+}
+
+impl Shard {
+    /// An empty shard.
+    pub fn new(id: ShardId, map: SlotMap, databases: u32, random: Prng) -> Shard {
+        let space = Keyspace::new(map.range(id), databases, random);
+        Shard { id, space, locks: Locks::default(), effects: Effects::default() }
+    }
+
+    /// Sets the time that commands see until it is set again, Unix milliseconds.
+    #[inline]
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.space.common.now_ms = now_ms;
+    }
+
+    /// Runs a command; its reply is in `out`, also when it is an error, which is returned too.
+    #[inline]
+    pub fn run(&mut self, call: &Call<'_>, out: &mut Output) -> Result<(), ErrorReply> {
+        run(&mut self.space, &mut self.effects, call, out)
+    }
+}
+
+/// Runs a command on any keyspace.
+#[inline]
+pub(super) fn run(
+    space: &mut Keyspace,
+    effects: &mut Effects,
+    call: &Call<'_>,
+    out: &mut Output,
+) -> Result<(), ErrorReply> {
+    let start = out.mark();
+    let mut ctx = ShardCtx {
+        spec: call.spec,
+        args: call.args,
+        db: call.db,
+        space,
+        reply: Writer::new(out, call.protocol),
+        effects,
+        known: call.known,
+    };
+    let outcome = (call.run)(&mut ctx);
+    effects.close(call.db, call.args);
+    let Err(error) = outcome else { return Ok(()) };
+    out.cut_back(start);
+    Writer::new(out, call.protocol).error(&error);
+    Err(error)
+}

@@ -1,0 +1,97 @@
+//! Gathered commands: the ordinary handler, on copies of keys that live on several shards.
+//!
+//! The keys are locked where they live, their entries come to the core the command arrived at, a
+//! scratch keyspace is filled with them, and the handler runs there as if there were one shard.
+//! The observer of the scratch keyspace tells which keys it changed; those go back to where they
+//! live. So a handler never asks how many shards exist, and no command needs a second version.
+
+use super::run::{Call, Shard, run};
+use crate::base::prng::Prng;
+use crate::keyspace::{
+    DbIndex, Entry, EntryRef, Key, Keyspace, Lookup, Observer, SLOTS,
+};
+use crate::resp::{ErrorReply, Output};
+use std::sync::mpsc::{Sender, channel};
+
+/// Copies of the entries of one key, in every database that has it.
+pub type Fetched = Vec<(DbIndex, Box<[u8]>, Entry)>;
+
+/// What became of a key: its new entry, or none.
+pub type Changed = Vec<(DbIndex, Box<[u8]>, Option<Entry>)>;
+
+/// Copies what a shard has of these keys.
+pub fn fetch<'k>(shard: &mut Shard, keys: impl Iterator<Item = &'k [u8]>) -> Fetched {
+    let mut fetched = Vec::new();
+    for bytes in keys {
+        let key = Key::new(bytes);
+        for db in (0..shard.space.databases()).map(DbIndex) {
+            if shard.space.db(db).is_empty() {
+                continue;
+            }
+            if let Some(entry) = shard.space.door(db).find(&key, Lookup::Write) {
+                fetched.push((db, bytes.into(), entry.to_entry()));
+            }
+        }
+    }
+    fetched
+}
+
+/// Puts changed keys into the shard they belong to.
+pub fn install(shard: &mut Shard, changed: Changed) {
+    for (db, bytes, entry) in changed {
+        let key = Key::new(&bytes);
+        match entry {
+            Some(entry) => shard.space.door(db).put(&key, entry),
+            None => drop(shard.space.door(db).remove(&key)),
+        }
+    }
+}
+
+/// Notes which keys change.
+struct Collector(Sender<(DbIndex, Box<[u8]>)>);
+
+impl Observer for Collector {
+    fn before_change(&mut self, db: DbIndex, key: &[u8], _: Option<EntryRef<'_>>) {
+        // The receiver lives as long as the run; when it is gone nobody needs to know.
+        let _ = self.0.send((db, key.into()));
+    }
+}
+
+/// Runs a command on fetched entries; the reply is in `out`, the changes are returned.
+pub fn run_gathered(
+    shard: &mut Shard,
+    call: &Call<'_>,
+    fetched: Fetched,
+    out: &mut Output,
+) -> (Changed, Result<(), ErrorReply>) {
+    let common = &mut shard.space.common;
+    let (now_ms, random) = (common.now_ms, common.random.fork());
+    let mut space = scratch(shard.space.databases(), now_ms, random, fetched);
+    let (sender, receiver) = channel();
+    space.common.observer = Some(Box::new(Collector(sender)));
+    let result = run(&mut space, &mut shard.effects, call, out);
+    let mut touched: Vec<_> = receiver.try_iter().collect();
+    touched.sort_unstable();
+    touched.dedup();
+    let stats = space.common.stats;
+    shard.space.common.stats.hits += stats.hits;
+    shard.space.common.stats.misses += stats.misses;
+    space.common.observer = None;
+    let changed = touched
+        .into_iter()
+        .map(|(db, key)| {
+            let entry = space.door(db).take(&Key::new(&key));
+            (db, key, entry)
+        })
+        .collect();
+    (changed, result)
+}
+
+fn scratch(databases: u32, now_ms: i64, random: Prng, fetched: Fetched) -> Keyspace {
+    let mut space = Keyspace::new(0..SLOTS, databases, random);
+    space.common.now_ms = now_ms;
+    for (db, key, entry) in fetched {
+        space.door(db).put(&Key::new(&key), entry);
+    }
+    space
+}
