@@ -3,9 +3,13 @@
 //! One structure per file. This is one of the three folders where `unsafe` may stand, because the
 //! others are built on what is proven here.
 
+pub mod alloc;
+pub mod clock;
+pub mod crc;
 pub mod hash;
 pub mod long_double;
 pub mod number;
 pub mod prefetch;
+pub mod prng;
 pub mod record;
 pub mod table;
