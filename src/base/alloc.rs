@@ -1,4 +1,4 @@
-//! The allocator: jemalloc with size classes in steps of 8 bytes up to 64, and what it knows about memory.
+//! The allocator: jemalloc with classes in steps of 8 bytes up to 64, and what it knows of memory.
 //!
 //! Redis accounts memory by its allocator, so `used_memory`, eviction and MEMORY USAGE are only as
 //! true as the numbers from here. Three kinds are offered:
