@@ -151,7 +151,7 @@ fn load(bytes: &[u8], index: u64) -> u128 {
 mod tests {
     use super::*;
     use crate::base::prng::Prng;
-    use crate::object::bits::{bit, set_bit};
+    use crate::object::bits::{PositionRange, Unit, bit, count_range, position, set_bit};
 
     fn field(text: &str) -> Field {
         Field::parse(text.as_bytes()).expect("a field type")
@@ -275,5 +275,72 @@ mod tests {
         }
         assert_eq!(field("i8").increment(-100, i64::MIN, Saturate), Some(-128));
         assert_eq!(field("u63").increment(5, i64::MIN, Saturate), Some(0));
+    }
+
+    fn from_hex(text: &str) -> Vec<u8> {
+        let digits = text.trim_matches('-');
+        let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex");
+        (0..digits.len()).step_by(2).map(byte).collect()
+    }
+
+    fn number(text: &str) -> i64 {
+        parse_i64(text.as_bytes()).expect("an integer")
+    }
+
+    fn unit(text: &str) -> Unit {
+        if text == "BIT" { Unit::Bit } else { Unit::Byte }
+    }
+
+    /// The reply and the string afterwards, as BITFIELD with one operation gives them.
+    fn operate(mut bytes: Vec<u8>, words: &[&str]) -> (Option<i64>, Vec<u8>) {
+        let overflow = match words[0] {
+            "WRAP" => Overflow::Wrap,
+            "SAT" => Overflow::Saturate,
+            _ => Overflow::Fail,
+        };
+        let (field, offset, value) = (field(words[2]), number(words[3]) as u64, number(words[4]));
+        bytes.resize(bytes.len().max(field.bytes_for(offset)), 0);
+        let old = field.read(&bytes, offset);
+        let (new, reply) = if words[1] == "SET" {
+            let new = field.fit(value, overflow);
+            (new, new.and(Some(old)))
+        } else {
+            let new = field.increment(old, value, overflow);
+            (new, new)
+        };
+        if let Some(new) = new {
+            field.write(&mut bytes, offset, new);
+        }
+        (reply, bytes)
+    }
+
+    /// Every line was recorded from Redis; see the README beside the file.
+    #[test]
+    fn same_answers_as_redis() {
+        let golden = include_str!("../../tests/golden/bits-7.0.txt");
+        assert!(golden.lines().count() >= 4000);
+        for line in golden.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let bytes = from_hex(words[1]);
+            let position = |start, end, unit| {
+                position(&bytes, words[2] == "1", PositionRange { start, end, unit })
+            };
+            let ours = match words[0] {
+                "BITCOUNT" => {
+                    let (start, end) = (number(words[2]), number(words[3]));
+                    count_range(&bytes, start, end, unit(words[4])) as i64
+                }
+                "BITPOS" if words.len() == 4 => position(0, None, Unit::Byte),
+                "BITPOS" if words.len() == 5 => position(number(words[3]), None, Unit::Byte),
+                "BITPOS" => position(number(words[3]), Some(number(words[4])), unit(words[5])),
+                _ => {
+                    let (reply, after) = operate(bytes, &words[2..7]);
+                    assert_eq!(after, from_hex(words[8]), "{line}");
+                    assert_eq!(reply, words[7].parse().ok(), "{line}");
+                    continue;
+                }
+            };
+            assert_eq!(Some(&ours.to_string().as_str()), words.last(), "{line}");
+        }
     }
 }
