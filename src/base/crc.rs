@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn crc16_at_every_length() {
         let bytes: Vec<u8> = (0..300u32)
-            .map(|index| (index * 7 ^ index >> 3) as u8)
+            .map(|index| ((index * 7) ^ (index >> 3)) as u8)
             .collect();
         for len in 0..bytes.len() {
             assert_eq!(crc16(&bytes[..len]), bit_by_bit(&bytes[..len]), "{len}");

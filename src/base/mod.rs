@@ -3,6 +3,7 @@
 //! One structure per file. This is one of the three folders where `unsafe` may stand, because the
 //! others are built on what is proven here.
 
+pub mod alloc;
 pub mod clock;
 pub mod crc;
 pub mod hash;

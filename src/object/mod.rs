@@ -3,6 +3,9 @@
 //! Small strings live inside their keyspace entry and are plain bytes there; everything else is an
 //! [`Object`] of its own allocation.
 
+pub mod bitfield;
+pub mod bits;
+pub mod lcs;
 mod value;
 
 pub use value::{Encoding, Kind, Object, SHARED_STRING_MIN};
