@@ -3,6 +3,7 @@
 //! One structure per file. This is one of the three folders where `unsafe` may stand, because the
 //! others are built on what is proven here.
 
+pub mod glob;
 pub mod hash;
 pub mod long_double;
 pub mod number;
