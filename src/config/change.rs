@@ -107,7 +107,7 @@ impl Config {
         table::lookup(name).is_some_and(|named| named.id.row().is_sensitive)
     }
 
-    fn set_all_with(
+    pub(super) fn set_all_with(
         &self,
         pairs: &[(&[u8], &[u8])],
         caller: Caller,

@@ -147,7 +147,7 @@ fn option(row: &'static Directive) -> Arg {
     }
 }
 
-fn sources(args: &[OsString], files: &dyn Files) -> Sources {
+pub(super) fn sources(args: &[OsString], files: &dyn Files) -> Sources {
     let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.clone().into_vec()).collect();
     let mut sources = Sources::default();
     let mut options = Options::default();

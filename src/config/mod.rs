@@ -31,6 +31,9 @@ pub mod table;
 mod value;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use change::{Caller, SetError};
 pub use cli::{Startup, help, version};
 pub use error::ConfigError;

@@ -102,7 +102,12 @@ impl Directive {
                 .collect(),
             (Special::OutputBuffers, Value::Buffers(limits)) => self.buffer_lines(limits),
             (Special::ReplicaOf, Value::Master(None)) => Vec::new(),
+            (Special::ReplicaOf, Value::Master(Some(Master { host, port }))) => {
+                let host = words::plain_or_quoted(host);
+                vec![self.line(&[&host[..], format!(" {port}").as_bytes()].concat(), true)]
+            }
             (Special::Bind, _) if is_default => Vec::new(),
+            (Special::Bind, Value::Words(list)) => vec![self.line(&words::list(list), true)],
             (Special::KeyspaceEvents, _) => vec![self.line(&words::quoted(&shown), !is_default)],
             (Special::Dir, _) => vec![self.line(&words::quoted(&shown), true)],
             (Special::OomScores, _) => vec![self.line(&shown, !is_default)],

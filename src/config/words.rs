@@ -52,6 +52,34 @@ pub fn quoted(value: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Words as a line, quoted only where reading would not return them otherwise.
+pub fn list(words: &[Vec<u8>]) -> Vec<u8> {
+    match words {
+        [] => quoted(b""),
+        // A single word is taken apart once more when it is read.
+        [one] if !is_plain(one) => quoted(&quoted(one)),
+        words => words
+            .iter()
+            .map(|word| plain_or_quoted(word))
+            .collect::<Vec<_>>()
+            .join(&b' '),
+    }
+}
+
+/// A word as it is, or in quotes if it needs them.
+pub fn plain_or_quoted(word: &[u8]) -> Vec<u8> {
+    if is_plain(word) {
+        word.to_vec()
+    } else {
+        quoted(word)
+    }
+}
+
+fn is_plain(word: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"'\\".contains(byte);
+    !word.is_empty() && word.iter().all(plain)
+}
+
 /// Without the blanks that Redis trims from both ends of a line.
 pub fn trim(line: &[u8]) -> &[u8] {
     let blank = |byte: &u8| b" \t\r\n".contains(byte);
