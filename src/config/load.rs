@@ -208,7 +208,7 @@ impl<'a> Loader<'a> {
             (b"loadmodule", 1..) => self.defer(DeferredKind::LoadModule, args, place),
             (b"sentinel", _) => here("sentinel directive while not in sentinel mode"),
             (name, 1) if OBSOLETE.iter().any(|old| old.as_bytes() == name) => Ok(()),
-            (name, 1) if name.contains(&b'.') => here(
+            (name, 1..) if name.contains(&b'.') => here(
                 "Module Configuration detected without loadmodule directive or no ApplyConfig \
                  call: aborting",
             ),

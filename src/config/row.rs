@@ -28,6 +28,8 @@ pub struct Directive {
     /// Whether the value changes anything here.
     pub effect: Effect,
     pub check: Option<Check>,
+    /// A number outside is accepted and brought inside.
+    pub clamp: Option<(i128, i128)>,
     /// One or two sentences for conf/redis.conf and --help.
     pub about: &'static str,
 }
@@ -241,6 +243,13 @@ impl Directive {
         }
     }
 
+    pub const fn clamp(self, min: i128, max: i128) -> Self {
+        Self {
+            clamp: Some((min, max)),
+            ..self
+        }
+    }
+
     /// Has this special grammar.
     pub fn kind_is(&self, special: Special) -> bool {
         matches!(self.kind, Kind::Special(own) if own == special)
@@ -269,6 +278,7 @@ const fn row(name: &'static str, kind: Kind, about: &'static str) -> Directive {
         is_denied_while_loading: false,
         effect: Effect::Effective,
         check: None,
+        clamp: None,
         about,
     }
 }

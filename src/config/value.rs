@@ -54,7 +54,13 @@ impl Directive {
         };
         let value = match self.kind {
             Kind::Bool(_) => Value::Bool(yes_or_no(single()?)?),
-            Kind::Number(bounds, _) => Value::Number(bounds.parse(single()?)?),
+            Kind::Number(bounds, _) => {
+                let number = bounds.parse(single()?)?;
+                Value::Number(
+                    self.clamp
+                        .map_or(number, |(min, max)| number.clamp(min, max)),
+                )
+            }
             Kind::Choice(choices, _) => Value::Choice(choices.parse(args)?),
             Kind::OptionalText => {
                 Value::Text(Some(single()?.to_vec()).filter(|text| !text.is_empty()))

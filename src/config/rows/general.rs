@@ -11,6 +11,10 @@ use crate::config::row::{
     text, yes_no,
 };
 
+/// Redis's limits: rarer rounds would stall expiry, denser ones only burn CPU.
+const HZ_MIN: i128 = 1;
+const HZ_MAX: i128 = 500;
+
 pub const ROWS: &[Directive] = &[
     yes_no(
         "daemonize",
@@ -103,7 +107,8 @@ pub const ROWS: &[Directive] = &[
         "hz",
         count(10),
         "Rounds of background work per second, between 1 and 500. Idle shards make none.",
-    ),
+    )
+    .clamp(HZ_MIN, HZ_MAX),
     yes_no(
         "dynamic-hz",
         true,

@@ -8,6 +8,9 @@ use crate::config::row::{
     yes_no,
 };
 
+/// Redis's lower limit.
+const BACKLOG_MIN: i128 = 16 << 10;
+
 pub const ROWS: &[Directive] = &[
     special(
         "replicaof",
@@ -77,8 +80,9 @@ pub const ROWS: &[Directive] = &[
     bytes(
         "repl-backlog-size",
         range(1, LONG_MAX, 1 << 20),
-        "Bytes of the recent stream kept for replicas that return.",
-    ),
+        "Bytes of the recent stream kept for replicas that return; at least 16kb.",
+    )
+    .clamp(BACKLOG_MIN, LONG_MAX),
     number(
         "repl-backlog-ttl",
         range(0, LONG_MAX, 3600),
