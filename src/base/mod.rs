@@ -6,6 +6,7 @@
 pub mod alloc;
 pub mod clock;
 pub mod crc;
+pub mod glob;
 pub mod hash;
 pub mod long_double;
 pub mod number;
