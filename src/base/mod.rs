@@ -7,5 +7,6 @@ pub mod hash;
 pub mod long_double;
 pub mod number;
 pub mod prefetch;
+pub mod process;
 pub mod record;
 pub mod table;
