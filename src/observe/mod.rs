@@ -5,6 +5,16 @@
 //! Each other part renders its own lines of INFO through `info`.
 #![forbid(unsafe_code)]
 
+mod advice;
+pub mod command_stats;
 pub mod counters;
+pub mod doctor;
+pub mod error_stats;
+pub mod histogram;
+pub mod info;
+pub mod latency;
 pub mod log;
-pub mod rates;
+mod rates;
+pub mod sections;
+pub mod slowlog;
+mod sparkline;

@@ -11,9 +11,9 @@
 //!             value at the start of w0+1 = value on entering w0+3 = 1040
 //! ```
 //!
-//! So the total at the start of any window is the first sample taken in it or after it, and if there
-//! is none, nothing has been counted since and the rate is zero. One writer, many readers; each slot
-//! is a sequence lock. Not here: what the totals mean (counters).
+//! So the total at the start of a window is the first sample taken in it or after it, and if there
+//! is none, nothing has been counted since and the rate is zero. One writer, many readers; each
+//! slot is a sequence lock. Not here: what the totals mean (counters).
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -24,7 +24,7 @@ pub const RATES: usize = 8;
 const SPAN: u64 = 16;
 const WINDOW_MS: u64 = 100;
 
-/// More than SPAN + 1, so that the sample of this window does not replace the one it is compared to.
+/// More than SPAN + 1, so that no sample replaces the one it will be compared to.
 const SLOTS: usize = 32;
 
 /// A slot being written, or never written.
