@@ -19,3 +19,6 @@ pub mod object;
 pub mod observe;
 pub mod resp;
 pub mod runtime;
+
+// Floor 11: the process.
+pub mod server;

@@ -9,7 +9,7 @@ use std::ffi::{CString, OsString};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// Which side of `fork` the caller is on.
@@ -72,10 +72,10 @@ pub fn wait_for(child: u32) -> io::Result<Option<i32>> {
     Ok(libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)))
 }
 
-/// A pipe: the reading end and the writing end; neither survives an exec.
-pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = io::pipe()?;
-    Ok((reader.into(), writer.into()))
+/// Why a system call failed, without the number that Rust puts behind the words.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 /// A variable of the environment.
@@ -258,6 +258,13 @@ mod tests {
         assert_eq!(first.year, 2026);
         assert_eq!(later.second, (first.second + 1) % 60);
         assert!(first.month == 10 && (19..=21).contains(&first.day));
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        let error = io::Error::from_raw_os_error(libc::EADDRINUSE);
+        assert_eq!(reason(&error), "Address already in use");
+        assert_eq!(reason(&io::Error::other("no idea")), "no idea");
     }
 
     #[test]

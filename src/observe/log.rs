@@ -198,6 +198,10 @@ impl Log {
         self.is_syslog_on.store(true, Relaxed);
     }
 
+    pub fn is_syslog_on(&self) -> bool {
+        self.is_syslog_on.load(Relaxed)
+    }
+
     /// Prints a line with the prefix, whatever the level.
     pub fn line(&self, level: Level, text: &str) {
         let text = truncated(text, TEXT_BYTES_MAX);
