@@ -29,3 +29,9 @@ pub mod shard;
 
 // Floor 4: keys to cores.
 pub mod router;
+
+// Floor 10: sockets and the connection loop.
+pub mod net;
+
+// Floor 11: boot, cores, shutdown.
+pub mod server;

@@ -12,5 +12,6 @@ pub mod long_double;
 pub mod number;
 pub mod prefetch;
 pub mod prng;
+pub mod process;
 pub mod record;
 pub mod table;
