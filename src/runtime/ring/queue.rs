@@ -308,10 +308,6 @@ impl Ring {
         );
     }
 
-    pub(super) fn raw_fd(&self) -> RawFd {
-        self.uring.as_raw_fd()
-    }
-
     pub(super) fn register_event_fd(&self, fd: RawFd) -> io::Result<()> {
         self.uring.submitter().register_eventfd(fd)
     }
