@@ -1,3 +1,9 @@
-//! runtime.
+//! The machine: executors, the network ring, messages between cores, signals, the preflight.
 //!
-//! See the architecture page for what belongs on this floor.
+//! This is the only folder that knows glommio and io-uring, so that either can be replaced here.
+//! What it does not do: know anything of Redis beyond the words of its log lines.
+pub mod core;
+pub mod mesh;
+pub mod preflight;
+pub mod ring;
+pub mod signal;

@@ -1,0 +1,258 @@
+//! How a shard sleeps, and how it is woken.
+//!
+//! ```text
+//!            traffic                      a tick without traffic
+//!   +--> WARM: blocked in the network ring ----------> COLD: parked in the executor
+//!   |      one enter per turn; a tick every 10 ms        eventfd registered with the ring;
+//!   |      lets the executor's other tasks run           no timer but the caller's own
+//!   +----------------------- completion ----------------------+
+//! ```
+//!
+//! Nothing on the warm path goes through the executor: its parking costs several system calls,
+//! and a timer per wait is dear in a virtual machine. Cold, the descriptor of the ring itself
+//! would not do: completions of a DEFER_TASKRUN ring exist only once its owner enters, so the
+//! kernel is asked to signal an eventfd when there is work to be done.
+//!
+//! Why no wake-up is lost on the way to COLD: the eventfd is registered first, then one more
+//! enter works off all that came before; what comes later signals the eventfd.
+//!
+//! What it does not do: keep timers. The caller gives its next deadline to `wait`.
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use glommio::io::BufferedFile;
+use io_uring::types::{TimeoutFlags, Timespec};
+use io_uring::{opcode, squeue};
+
+use super::completion::{Completion, Sleep, Token, kind};
+use super::queue::{Ring, event_fd};
+
+/// Under traffic the executor's other tasks run, and a caller's deadline is noticed, this often.
+static TICK: Timespec = Timespec::new().nsec(10_000_000);
+const TICK_USER_DATA: u64 = Token::new(0, 0).tagged(kind::TICK);
+const ALARM_USER_DATA: u64 = Token::new(0, 0).tagged(kind::ALARM);
+
+/// Names a core's ring for `Ring::wake`. Outliving the ring is harmless: the wake goes astray.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RingHandle(RawFd);
+
+impl RingHandle {
+    pub(super) fn new(fd: RawFd) -> RingHandle {
+        RingHandle(fd)
+    }
+
+    /// The bare number, to keep it in an atomic.
+    pub(in crate::runtime) fn raw(self) -> RawFd {
+        self.0
+    }
+
+    pub(in crate::runtime) fn from_raw(fd: RawFd) -> RingHandle {
+        RingHandle(fd)
+    }
+}
+
+/// Wakes a core from a thread that has no ring.
+#[derive(Clone, Debug)]
+pub struct Doorbell(Arc<OwnedFd>);
+
+impl Doorbell {
+    pub(super) fn new(fd: Arc<OwnedFd>) -> Doorbell {
+        Doorbell(fd)
+    }
+
+    /// The core gets a `Woken`; several rings before it looks count as one.
+    pub fn ring(&self) {
+        let one = 1u64;
+        // SAFETY: eight bytes of a local; the descriptor is alive as long as we are.
+        unsafe { libc::write(self.0.as_raw_fd(), (&raw const one).cast(), 8) };
+    }
+}
+
+/// Where the ring is between warm and cold.
+pub(super) struct Pace {
+    warm: bool,
+    /// Something happened since the last tick.
+    traffic: bool,
+    /// A tick came together with completions: the executor gets its turn after they are served.
+    yield_due: bool,
+    pub(super) ticks: u64,
+    alarm: Timespec,
+    /// The eventfd, until the first parking makes it the executor's.
+    event: Option<OwnedFd>,
+    parking: Option<BufferedFile>,
+}
+
+impl Pace {
+    pub(super) fn new() -> io::Result<Pace> {
+        Ok(Pace {
+            warm: false,
+            traffic: false,
+            yield_due: false,
+            ticks: 0,
+            alarm: Timespec::new(),
+            event: Some(event_fd()?),
+            parking: None,
+        })
+    }
+}
+
+impl Ring {
+    /// Submit all that is queued, sleep until something happened, and append it to `out`. May
+    /// return with nothing: at a tick, or when the caller's deadline has come.
+    pub async fn wait(&mut self, sleep: Sleep, out: &mut Vec<Completion>) {
+        let before = out.len();
+        self.prepare(out);
+        if self.pace.yield_due {
+            self.pace.yield_due = false;
+            self.turn(0, out);
+            glommio::executor().yield_if_needed().await;
+        }
+        let may_sleep = sleep != Sleep::Poll && out.len() == before;
+        if may_sleep && !self.pace.warm {
+            self.park(sleep, out).await;
+            self.note_traffic(out.len() > before);
+            return;
+        }
+        if !self.ledger.tick_armed {
+            self.arm_tick();
+        }
+        self.turn(u32::from(may_sleep), out);
+        let busy = out.len() > before;
+        self.note_traffic(busy);
+        if self.ledger.tick_rang {
+            self.ledger.tick_rang = false;
+            self.ticked(busy || sleep == Sleep::Poll).await;
+        }
+    }
+
+    /// Receive buffers go back to the kernel; what needs no kernel is handed out.
+    #[inline]
+    fn prepare(&mut self, out: &mut Vec<Completion>) {
+        self.pool.publish();
+        self.ledger.feed_starved();
+        if !self.ledger.follow_ups.is_empty() {
+            self.follow_up();
+        }
+        if !self.ledger.ready.is_empty() {
+            out.append(&mut self.ledger.ready);
+        }
+    }
+
+    #[inline]
+    fn note_traffic(&mut self, busy: bool) {
+        if busy {
+            self.pace.traffic = true;
+            self.pace.warm = true;
+        }
+    }
+
+    async fn ticked(&mut self, busy: bool) {
+        self.pace.ticks += 1;
+        if busy {
+            self.pace.yield_due = true;
+        } else if self.pace.traffic {
+            glommio::executor().yield_if_needed().await;
+        } else {
+            self.pace.warm = false;
+        }
+        self.pace.traffic = false;
+    }
+
+    #[cold]
+    fn arm_tick(&mut self) {
+        let flags = match self.ledger.tick_once {
+            true => TimeoutFlags::empty(),
+            false => TimeoutFlags::MULTISHOT,
+        };
+        let tick = opcode::Timeout::new(&raw const TICK).flags(flags).build();
+        self.ledger.tick_armed = true;
+        self.push(tick.user_data(TICK_USER_DATA));
+    }
+
+    /// Sleep in the executor, without ticks.
+    async fn park(&mut self, sleep: Sleep, out: &mut Vec<Completion>) {
+        let before = out.len();
+        if !self.set_alarm(sleep) {
+            self.turn(0, out);
+            return;
+        }
+        self.drop_tick(out);
+        if out.len() == before && !self.ledger.alarm_rang {
+            self.sleep_on_event(out).await;
+        }
+        if sleep != Sleep::Forever && !self.ledger.alarm_rang {
+            self.push(remove_timeout(ALARM_USER_DATA));
+        }
+        self.turn(0, out);
+    }
+
+    async fn sleep_on_event(&mut self, out: &mut Vec<Completion>) {
+        let before = out.len();
+        let event = self.parking_file();
+        let fd = event.as_raw_fd();
+        self.register_event_fd(fd)
+            .expect("an eventfd can be registered with the ring");
+        self.turn(0, out);
+        while out.len() == before && !self.ledger.alarm_rang {
+            // A failed read is only a wake-up without reason.
+            let _ = event.read_at(0, 8).await;
+            self.turn(0, out);
+        }
+        self.unregister_event_fd()
+            .expect("the eventfd was registered");
+        self.pace.parking = Some(event);
+    }
+
+    /// Taken out while it is awaited on, so that the ring stays free to turn.
+    fn parking_file(&mut self) -> BufferedFile {
+        if let Some(file) = self.pace.parking.take() {
+            return file;
+        }
+        let fd = self.pace.event.take().map(IntoRawFd::into_raw_fd);
+        let fd = fd.unwrap_or_else(|| {
+            let fresh = event_fd().expect("a descriptor for parking");
+            fresh.into_raw_fd()
+        });
+        // SAFETY: an eventfd that nothing else owns.
+        unsafe { BufferedFile::from_raw_fd(fd) }
+    }
+
+    /// Whether there is time to sleep at all; arms the caller's deadline.
+    fn set_alarm(&mut self, sleep: Sleep) -> bool {
+        self.ledger.alarm_rang = false;
+        let Sleep::Until(deadline) = sleep else {
+            return true;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        self.pace.alarm = Timespec::from(left);
+        let alarm = opcode::Timeout::new(&raw const self.pace.alarm).build();
+        self.push(alarm.user_data(ALARM_USER_DATA));
+        true
+    }
+
+    /// Stop the tick, and see that the kernel has copied the alarm's time.
+    fn drop_tick(&mut self, out: &mut Vec<Completion>) {
+        if self.ledger.tick_armed {
+            self.push(remove_timeout(TICK_USER_DATA));
+        }
+        loop {
+            self.turn(0, out);
+            if !self.ledger.tick_armed && !self.is_unsubmitted() {
+                break;
+            }
+        }
+        self.ledger.tick_rang = false;
+    }
+}
+
+fn remove_timeout(user_data: u64) -> squeue::Entry {
+    opcode::TimeoutRemove::new(user_data)
+        .build()
+        .flags(squeue::Flags::SKIP_SUCCESS)
+        .user_data(Token::new(0, 0).tagged(kind::SILENT))
+}
