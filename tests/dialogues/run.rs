@@ -50,6 +50,16 @@ pub fn run(script: &Script, setup: &Setup, oracle: bool, reference: Option<&Tran
     if version.is_some_and(|version| !script.marks.suits(version)) {
         return run;
     }
+    if let Some(name) = &script.marks.needs
+        && server
+            .client()
+            .call(&format!("COMMAND INFO {name}"))
+            .items()[0]
+            .is_nil()
+    {
+        println!("SKIPPED: {} needs {name}", script.path.display());
+        return run;
+    }
     for (index, step) in script.steps.iter().enumerate() {
         if version.is_some_and(|version| !step.marks.suits(version)) {
             run.transcript.push(None);
