@@ -1,0 +1,342 @@
+//! Random commands from a small grammar: mostly sensible, one in ten broken.
+//!
+//! Few keys, so that commands meet; few values, so that interesting ones (integers at the edge,
+//! binary, empty) are frequent. Expiry times lie far in the future or in the past, never near, so
+//! that two servers agree on what has expired. Offsets stay small: a test of semantics needs no
+//! half-gigabyte strings.
+
+use crate::support::prng::Prng;
+
+pub type Command = Vec<Vec<u8>>;
+
+/// Weight and template. `K` is a key, `K*` some keys, `KV*` pairs, `?x` an x or nothing, `a|b` one
+/// word of these; the other letters are in `Generator::token`.
+const TEMPLATES: &[(usize, &str)] = &[
+    (30, "SET K V"),
+    (15, "SET K V ?NX|XX ?GET ?X"),
+    (20, "GET K"),
+    (4, "GETDEL K"),
+    (6, "GETEX K ?Y"),
+    (4, "GETSET K V"),
+    (6, "GETRANGE K O O"),
+    (1, "SUBSTR K O O"),
+    (6, "SETRANGE K U V"),
+    (4, "STRLEN K"),
+    (6, "APPEND K V"),
+    (8, "INCR K"),
+    (4, "DECR K"),
+    (6, "INCRBY K N"),
+    (4, "DECRBY K N"),
+    (6, "INCRBYFLOAT K F"),
+    (8, "MGET K*"),
+    (8, "MSET KV*"),
+    (5, "MSETNX KV*"),
+    (4, "SETNX K V"),
+    (3, "SETEX K S V"),
+    (3, "PSETEX K S V"),
+    (1, "LCS K K ?LEN|IDX ?WITHMATCHLEN"),
+    (1, "LCS K K IDX MINMATCHLEN O WITHMATCHLEN"),
+    (6, "SETBIT K U B"),
+    (6, "GETBIT K U"),
+    (4, "BITCOUNT K"),
+    (4, "BITCOUNT K O O ?BYTE|BIT"),
+    (4, "BITPOS K B ?O"),
+    (4, "BITPOS K B O O ?BYTE|BIT"),
+    (6, "BITOP AND|OR|XOR K K*"),
+    (2, "BITOP NOT K K"),
+    (4, "BITFIELD K GET T W"),
+    (4, "BITFIELD K SET T W N GET T W"),
+    (
+        6,
+        "BITFIELD K OVERFLOW WRAP|SAT|FAIL INCRBY T W N INCRBY T W N",
+    ),
+    (2, "BITFIELD_RO K GET T W GET T W"),
+    (8, "DEL K*"),
+    (4, "UNLINK K*"),
+    (6, "EXISTS K*"),
+    (3, "TOUCH K*"),
+    (3, "TYPE K"),
+    (1, "KEYS G"),
+    (1, "SCAN 0 COUNT 10000 ?MATCH|TYPE G"),
+    (5, "RENAME K K"),
+    (4, "RENAMENX K K"),
+    (4, "COPY K K ?REPLACE"),
+    (3, "COPY K K DB D ?REPLACE"),
+    (3, "MOVE K D"),
+    (6, "EXPIRE K S ?C ?C"),
+    (4, "PEXPIRE K S ?C"),
+    (4, "EXPIREAT K A ?C"),
+    (4, "PEXPIREAT K P ?C"),
+    (3, "TTL K"),
+    (3, "PTTL K"),
+    (3, "EXPIRETIME K"),
+    (3, "PEXPIRETIME K"),
+    (4, "PERSIST K"),
+    (4, "OBJECT ENCODING K"),
+    (2, "DBSIZE"),
+    (3, "SELECT D"),
+    (1, "SWAPDB D D"),
+    (1, "PING"),
+    (1, "ECHO V"),
+    (1, "HELLO 2|3"),
+    (1, "CLIENT GETNAME"),
+    (1, "COMMAND GETKEYS SET K V"),
+];
+
+/// In a thousand commands: the rare ones that wipe the table clean.
+const WIPES: &[&str] = &["FLUSHDB", "FLUSHALL", "FLUSHDB ASYNC", "FLUSHALL SYNC"];
+
+const KEYS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"g",
+    b"h",
+    b"key:1",
+    b"key:2",
+    b"key:3",
+    b"key:4",
+    b"{t}1",
+    b"{t}2",
+    b"{t}3",
+    b"{u}1",
+    b"n1",
+    b"n2",
+    b"n3",
+    b"\x00\xff",
+    b"",
+    b"a b",
+    b"{}x",
+    b"{{x}}",
+];
+
+const VALUES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"-1",
+    b"10",
+    b"3.14",
+    b"-0",
+    b"007",
+    b"1e3",
+    b"",
+    b"hello",
+    b"Hello, World",
+    b" 1",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"\x00\x01\xff\x80",
+    b"\r\n",
+    b"12345678901234567890123456789012345678901234",
+    b"123456789012345678901234567890123456789012345",
+    b"1.7976931348623157e308",
+    b"inf",
+    b"foobar",
+];
+
+const FLOATS: &[&[u8]] = &[
+    b"1.5",
+    b"-0.1",
+    b"0.2",
+    b"1e-5",
+    b"3",
+    b"5.0e3",
+    b"123456789.125",
+    b"-1e10",
+    b"0",
+    b"1e17",
+];
+
+/// What stands where something else should.
+const GARBAGE: &[&[u8]] = &[
+    b"abc",
+    b"",
+    b"-1",
+    b"1.5",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b" 1",
+    b"+1",
+    b"NX",
+    b"-9223372036854775808",
+    b"99999999999999999999",
+    b"\x00",
+    b"\xff\xfe",
+    b"nan",
+    b"EX",
+    b"\r\n",
+    b"16",
+    b"#1",
+    b"u64",
+    b"GET",
+    b"*",
+    b"4294967296",
+];
+
+pub struct Generator {
+    pub prng: Prng,
+    total: usize,
+}
+
+impl Generator {
+    pub fn new(seed: u64) -> Generator {
+        let total = TEMPLATES.iter().map(|(weight, _)| weight).sum();
+        Generator {
+            prng: Prng::new(seed),
+            total,
+        }
+    }
+
+    /// The next command of the sequence.
+    pub fn command(&mut self) -> Command {
+        if self.prng.below(1000) == 0 {
+            let words = *self.prng.pick(WIPES);
+            return words
+                .split(' ')
+                .map(|word| word.as_bytes().to_vec())
+                .collect();
+        }
+        let mut at = self.prng.below(self.total);
+        let chosen = TEMPLATES.iter().find(|(weight, _)| {
+            let found = at < *weight;
+            at = at.saturating_sub(*weight);
+            found
+        });
+        let (_, template) = chosen.expect("a number below the total falls on a template");
+        let mut command = Command::new();
+        for token in template.split(' ') {
+            self.token(token, &mut command);
+        }
+        if self.prng.percent(10) {
+            self.spoil(&mut command);
+        }
+        command
+    }
+
+    fn token(&mut self, token: &str, out: &mut Command) {
+        if let Some(optional) = token.strip_prefix('?') {
+            if self.prng.percent(40) {
+                self.token(optional, out);
+            }
+            return;
+        }
+        let count = 1 + self.prng.below(5);
+        match token {
+            "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "KV*" => (0..count).for_each(|_| {
+                self.token("K", out);
+                self.token("V", out);
+            }),
+            "X" | "Y" => self.expiry(token, out),
+            words if words.contains('|') => {
+                let words: Vec<&str> = words.split('|').collect();
+                out.push(self.prng.pick(&words).as_bytes().to_vec());
+            }
+            _ => {
+                let argument = self.argument(token);
+                out.push(argument);
+            }
+        }
+    }
+
+    fn argument(&mut self, token: &str) -> Vec<u8> {
+        let prng = &mut self.prng;
+        match token {
+            "K" => prng.pick(KEYS).to_vec(),
+            "V" => self.value(),
+            "N" => self.integer().to_string().into_bytes(),
+            "F" => prng.pick(FLOATS).to_vec(),
+            "B" => prng.below(2).to_string().into_bytes(),
+            "D" => prng.below(4).to_string().into_bytes(),
+            "G" => prng
+                .pick(&["*", "key:*", "{t}?", "[a-d]", "none", "string"])
+                .as_bytes()
+                .to_vec(),
+            // A position from either end, and one from the left.
+            "O" => (prng.below(60) as i64 - 25).to_string().into_bytes(),
+            "U" => prng.below(200).to_string().into_bytes(),
+            "W" => format!("{}{}", prng.pick(&["", "#"]), prng.below(40)).into_bytes(),
+            "T" => format!("{}{}", prng.pick(&["i", "u"]), 1 + prng.below(63)).into_bytes(),
+            "C" => prng.pick(&["NX", "XX", "GT", "LT"]).as_bytes().to_vec(),
+            // Relative, wide apart so that no two ever compare equal by chance.
+            "S" => (1_000_000 + prng.below(1_000_000_000))
+                .to_string()
+                .into_bytes(),
+            "A" => self.moment(1).to_string().into_bytes(),
+            "P" => self.moment(1000).to_string().into_bytes(),
+            word => word.as_bytes().to_vec(),
+        }
+    }
+
+    /// A moment long ago or far away, in `scale`ths of a second.
+    fn moment(&mut self, scale: i64) -> i64 {
+        if self.prng.percent(10) {
+            return self.prng.below(1000) as i64;
+        }
+        (20_000_000_000 + self.prng.below(1_000_000_000) as i64) * scale
+    }
+
+    fn expiry(&mut self, kind: &str, out: &mut Command) {
+        let last = if kind == "X" { "KEEPTTL" } else { "PERSIST" };
+        let (word, argument) = *self.prng.pick(&[
+            ("EX", "S"),
+            ("PX", "S"),
+            ("EXAT", "A"),
+            ("PXAT", "P"),
+            (last, ""),
+        ]);
+        out.push(word.into());
+        if !argument.is_empty() {
+            self.token(argument, out);
+        }
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        if self.prng.percent(20) {
+            let len = self.prng.below(120);
+            return (0..len).map(|_| self.prng.next() as u8).collect();
+        }
+        self.prng.pick(VALUES).to_vec()
+    }
+
+    fn integer(&mut self) -> i64 {
+        match self.prng.below(10) {
+            0 => i64::MAX - self.prng.below(3) as i64,
+            1 => i64::MIN + self.prng.below(3) as i64,
+            _ => self.prng.below(2000) as i64 - 1000,
+        }
+    }
+
+    /// Breaks a command in one of the ways clients do.
+    fn spoil(&mut self, command: &mut Command) {
+        let at = self.prng.below(command.len());
+        let garbage = self.prng.pick(GARBAGE).to_vec();
+        match self.prng.below(6) {
+            0 => drop(command.pop().filter(|_| command.len() > 1)),
+            1 => command.push(garbage),
+            2 if at > 0 => command[at] = garbage,
+            3 => command.insert(at.max(1), garbage),
+            4 => command[0] = mixed_case(&command[0]),
+            _ if at > 0 => command[at] = mixed_case(&command[at]),
+            _ => command[0].push(b'X'),
+        }
+        if command.is_empty() {
+            command.push(b"GET".to_vec());
+        }
+    }
+}
+
+fn mixed_case(word: &[u8]) -> Vec<u8> {
+    let flip = |(i, byte): (usize, &u8)| {
+        if i % 2 == 0 {
+            byte.to_ascii_lowercase()
+        } else {
+            byte.to_ascii_uppercase()
+        }
+    };
+    word.iter().enumerate().map(flip).collect()
+}

@@ -1,0 +1,185 @@
+//! Two servers that are told the same: sends a sequence to both, compares what comes back, and
+//! makes a failing sequence short.
+//!
+//! What may differ is listed in `same`, with its reason; everything else has to be equal to the
+//! byte, down to which kind of nil it is.
+
+use crate::generate::Command;
+use crate::support::client::encode;
+use crate::support::notation::{lines, quoted};
+use crate::support::{Client, Reply};
+
+pub struct Pair {
+    pub ours: Client,
+    pub oracle: Client,
+    /// The reference is older than 7.2.
+    pub old: bool,
+}
+
+/// The first command on which the two disagreed.
+pub struct Difference {
+    pub at: usize,
+    pub ours: Reply,
+    pub oracle: Reply,
+}
+
+/// Clocks of two servers are read at different moments.
+const CLOCK_TOLERANCE_MS: i64 = 5_000;
+
+impl Pair {
+    /// Runs commands on both, all in one packet.
+    pub fn run(&mut self, commands: &[Command]) -> Option<Difference> {
+        let mut request = Vec::new();
+        for command in commands {
+            encode(command, &mut request);
+        }
+        self.ours.send_bytes(&request);
+        self.oracle.send_bytes(&request);
+        let mut difference = None;
+        for (at, command) in commands.iter().enumerate() {
+            let (ours, oracle) = (self.ours.receive(), self.oracle.receive());
+            if difference.is_none() && !self.same(command, &ours, &oracle) {
+                difference = Some(Difference { at, ours, oracle });
+            }
+        }
+        difference
+    }
+
+    /// Whether two replies are the same, but for what legitimately differs.
+    fn same(&self, command: &Command, ours: &Reply, oracle: &Reply) -> bool {
+        if ours == oracle {
+            return true;
+        }
+        let name = command[0].to_ascii_uppercase();
+        match name.as_slice() {
+            // Tables are walked in different orders.
+            b"KEYS" | b"SCAN" => sorted(ours) == sorted(oracle),
+            // Different versions and client ids.
+            b"HELLO" => std::mem::discriminant(ours) == std::mem::discriminant(oracle),
+            b"TTL" | b"EXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS / 1000),
+            b"PTTL" | b"PEXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS),
+            // Since 7.2 bad arguments are errors even if the key does not exist.
+            b"BITCOUNT" | b"BITPOS" => self.old && ours.is_error() && !oracle.is_error(),
+            _ => false,
+        }
+    }
+
+    /// Clears both and replays; whether the last command is the one that differs.
+    fn reproduces(&mut self, commands: &[Command]) -> bool {
+        for client in [&mut self.ours, &mut self.oracle] {
+            client.call("RESET");
+            client.call("FLUSHALL");
+        }
+        self.run(commands)
+            .is_some_and(|difference| difference.at + 1 == commands.len())
+    }
+
+    /// Leaves out whatever the last command's difference does not need.
+    pub fn shrink(&mut self, mut commands: Vec<Command>) -> Vec<Command> {
+        let mut step = commands.len() / 2;
+        while step > 0 {
+            let mut start = 0;
+            while start + 1 < commands.len() {
+                let end = (start + step).min(commands.len() - 1);
+                let shorter = [&commands[..start], &commands[end..]].concat();
+                if self.reproduces(&shorter) {
+                    commands = shorter;
+                } else {
+                    start = end;
+                }
+            }
+            step /= 2;
+        }
+        commands
+    }
+
+    /// Compares everything that is stored, database by database.
+    pub fn compare_stores(&mut self) -> Option<String> {
+        let database = self.ours.call("CLIENT INFO").text();
+        for db in 0..4 {
+            let select = vec![b"SELECT".to_vec(), db.to_string().into_bytes()];
+            let keys = vec![b"KEYS".to_vec(), b"*".to_vec()];
+            if let Some(difference) = self.run(&[select.clone(), keys]) {
+                return Some(format!("keys of database {db}: {}", difference.describe()));
+            }
+            for key in self.oracle_keys() {
+                let ask = |words: &[&str]| {
+                    let words = words.iter().map(|word| word.as_bytes().to_vec());
+                    words.chain([key.clone()]).collect::<Command>()
+                };
+                let commands = [
+                    &["TYPE"][..],
+                    &["GET"],
+                    &["PEXPIRETIME"],
+                    &["OBJECT", "ENCODING"],
+                ];
+                let commands = commands.map(ask);
+                if let Some(difference) = self.run(&commands) {
+                    let command = typed(&commands[difference.at]);
+                    return Some(format!("db {db}: {command}: {}", difference.describe()));
+                }
+            }
+        }
+        let db = database
+            .split("db=")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let select = format!("SELECT {}", db.expect("CLIENT INFO names the database"));
+        self.ours.call(&select);
+        self.oracle.call(&select);
+        None
+    }
+
+    fn oracle_keys(&mut self) -> Vec<Vec<u8>> {
+        let keys = self.oracle.call("KEYS *");
+        let name = |key: &Reply| match key {
+            Reply::Bulk(name) => name.clone(),
+            other => panic!("KEYS replies with bulks, not {other:?}"),
+        };
+        keys.items().iter().map(name).collect()
+    }
+}
+
+impl Difference {
+    pub fn describe(&self) -> String {
+        let (ours, oracle) = (
+            lines(&self.ours).join("\n  "),
+            lines(&self.oracle).join("\n  "),
+        );
+        if ours == oracle {
+            return format!("\n  ours   {:?}\n  oracle {:?}", self.ours, self.oracle);
+        }
+        format!("\nours:\n  {ours}\noracle:\n  {oracle}")
+    }
+}
+
+/// A command as one would type it.
+pub fn typed(command: &Command) -> String {
+    let words = command.iter().map(|word| {
+        let plain = !word.is_empty() && word.iter().all(|b| b.is_ascii_graphic() && *b != b'"');
+        if plain {
+            String::from_utf8_lossy(word).into_owned()
+        } else {
+            quoted(word)
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn sorted(reply: &Reply) -> Reply {
+    match reply {
+        Reply::Array(items) => {
+            let mut items: Vec<Reply> = items.iter().map(sorted).collect();
+            items.sort();
+            Reply::Array(items)
+        }
+        other => other.clone(),
+    }
+}
+
+fn close(ours: &Reply, oracle: &Reply, tolerance: i64) -> bool {
+    match (ours, oracle) {
+        (Reply::Integer(a), Reply::Integer(b)) => *a > 0 && *b > 0 && (a - b).abs() <= tolerance,
+        _ => false,
+    }
+}
