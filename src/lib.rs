@@ -30,6 +30,12 @@ pub mod shard;
 // Floor 4: keys to cores.
 pub mod router;
 
+// Floor 8: clients, and one core's world.
+pub mod session;
+
+// Floor 9: the table of commands.
+pub mod commands;
+
 // Floor 10: sockets and the connection loop.
 pub mod net;
 

@@ -1,0 +1,257 @@
+//! One core's world: its shard, its router, its clients, and what it has to say to other cores.
+//!
+//! Everything a command can reach without leaving the core. Bytes come in and go out through the
+//! floors above; this holds the state and the small moves that all of them need.
+
+
+use super::node::Node;
+use super::order::{Answer, Asked, Finish, Order, Question};
+use super::registry::{SessionId, Sessions};
+use super::session::{Closing, Session};
+use crate::base::prng::Prng;
+use crate::config::Config;
+use crate::keyspace::ShardId;
+use crate::observe::counters::Counters;
+use crate::resp::{ErrorReply, Mark, Output, Writer};
+use crate::router::{self, Delivery, ReplyTo, Router};
+use crate::runtime::Held;
+use crate::shard::Shard;
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+/// Everything one core has for another one in a turn.
+#[derive(Debug, Default)]
+pub struct Parcel {
+    pub data: router::Parcel,
+    pub orders: Vec<Order>,
+}
+
+/// One core's world.
+pub struct Core {
+    pub id: ShardId,
+    pub node: Arc<Node>,
+    pub config: Held<Config>,
+    pub shard: Shard,
+    pub router: Router,
+    pub sessions: Sessions,
+    /// The time of this turn, Unix milliseconds.
+    pub now_ms: i64,
+    /// Sessions with output to send.
+    pub dirty: Vec<SessionId>,
+    /// Sessions whose waiting requests may run now.
+    pub ready: Vec<SessionId>,
+    /// Sessions to be closed.
+    pub closing: Vec<SessionId>,
+    orders: Vec<Vec<Order>>,
+    asked: HashMap<u64, Asked>,
+    next_question: u64,
+}
+
+impl Core {
+    /// The world of one core.
+    pub fn new(node: Arc<Node>, id: ShardId) -> Core {
+        let config = node.config.hold();
+        let shard = Shard::new(id, node.map, config.databases, Prng::from_os());
+        let router = Router::new(id, node.map, node.tickets.clone());
+        let now_ms = node.clock.millis().0;
+        Core {
+            id,
+            config,
+            shard,
+            router,
+            sessions: Sessions::default(),
+            now_ms,
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            closing: Vec::new(),
+            orders: (0..node.shards()).map(|_| Vec::new()).collect(),
+            asked: HashMap::new(),
+            next_question: 0,
+            node,
+        }
+    }
+
+    /// This core's counters.
+    #[inline]
+    pub fn counters(&self) -> &Counters {
+        self.node.board.core(self.id.0 as usize)
+    }
+
+    /// Reads the clock once for a turn, and the configuration if it has changed.
+    pub fn begin_turn(&mut self) {
+        self.now_ms = self.node.clock.millis().0;
+        self.shard.set_now(self.now_ms);
+        self.config.refresh();
+    }
+
+    /// Notes that a session has something to send.
+    #[inline]
+    pub fn mark_dirty(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.find_mut(id).filter(|session| !session.is_dirty) {
+            session.is_dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    /// Lets a reply be written where it belongs: into the output, or parked behind late ones.
+    #[inline]
+    pub fn reply(&mut self, id: SessionId, write: impl FnOnce(&mut Writer<'_>)) {
+        let Some(session) = self.sessions.find_mut(id) else { return };
+        let (is_muted, protocol) = (session.is_muted(), session.protocol);
+        let out = if session.late.is_empty() {
+            &mut session.output
+        } else {
+            session.late.parking()
+        };
+        let start = out.mark();
+        write(&mut Writer::new(out, protocol));
+        if is_muted {
+            out.cut_back(start);
+        }
+        if !session.late.is_empty() {
+            session.late.park(start);
+        }
+        self.mark_dirty(id);
+    }
+
+    /// An error as the reply, counted.
+    pub fn reply_error(&mut self, id: SessionId, error: &ErrorReply) {
+        self.count_error(error.0.as_bytes());
+        self.reply(id, |writer| {
+            writer.error(error);
+        });
+    }
+
+    /// Counts an error reply; the text is without the dash.
+    pub fn count_error(&self, text: &[u8]) {
+        self.counters().error_replies.add(1);
+        self.node.errors.record(self.id.0 as usize, text);
+    }
+
+    /// Takes a place among the late replies of a session.
+    pub fn await_reply(&mut self, id: SessionId) -> Option<ReplyTo> {
+        let session = self.sessions.find_mut(id)?;
+        let seq = session.late.wait(session.is_muted());
+        Some(ReplyTo { session: id.to_bits(), seq })
+    }
+
+    /// Gives a late reply to its client.
+    pub fn arrived(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) {
+        let id = SessionId::from_bits(to.session);
+        let Some(session) = self.sessions.find_mut(id) else { return };
+        session.late.arrived(to.seq, reply, &mut session.output);
+        let is_empty = session.late.is_empty();
+        if is_empty && (session.is_held || !session.pending.is_empty()) {
+            session.is_held = false;
+            self.ready.push(id);
+        }
+        self.mark_dirty(id);
+    }
+
+    /// Gives whole replies of operations to their clients.
+    pub fn deliver(&mut self, deliveries: Vec<Delivery>, mut count: impl FnMut(&Core, &Delivery)) {
+        for delivery in deliveries {
+            count(self, &delivery);
+            let end = delivery.output.mark();
+            self.arrived(delivery.to, (&delivery.output, Output::start(), end));
+        }
+    }
+
+    /// Asks every core; the client's next commands wait for the reply.
+    pub fn ask_all(&mut self, id: SessionId, question: &Question, finish: Finish) {
+        let Some(to) = self.await_reply(id) else { return };
+        if let Some(session) = self.sessions.find_mut(id) {
+            session.is_held = true;
+        }
+        let number = self.next_question;
+        self.next_question += 1;
+        let missing = self.orders.len();
+        let asked = Asked { session: id, seq: to.seq, missing, answers: Vec::new(), finish };
+        self.asked.insert(number, asked);
+        for orders in &mut self.orders {
+            let question = question.clone();
+            orders.push(Order::Ask { from: self.id, number, question });
+        }
+    }
+
+    /// Tells every core, this one included.
+    pub fn tell_all(&mut self, question: &Question) {
+        for orders in &mut self.orders {
+            orders.push(Order::Tell(question.clone()));
+        }
+    }
+
+    /// Sends the answer to a question of another core, or of this one.
+    pub fn answer(&mut self, to: ShardId, number: u64, answer: Answer) {
+        self.orders[to.0 as usize].push(Order::Answer { number, answer });
+    }
+
+    /// Takes an answer in; with the last one the client gets its reply.
+    pub fn answered(&mut self, number: u64, answer: Answer) {
+        let Some(asked) = self.asked.get_mut(&number) else { return };
+        asked.answers.push(answer);
+        asked.missing -= 1;
+        if asked.missing > 0 {
+            return;
+        }
+        let Some(asked) = self.asked.remove(&number) else { return };
+        let Some(session) = self.sessions.find(asked.session) else { return };
+        let mut output = Output::default();
+        (asked.finish)(asked.answers, &mut Writer::new(&mut output, session.protocol));
+        let to = ReplyTo { session: asked.session.to_bits(), seq: asked.seq };
+        let end = output.mark();
+        self.arrived(to, (&output, Output::start(), end));
+    }
+
+    /// The orders this core has for itself.
+    pub fn take_own_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders[self.id.0 as usize])
+    }
+
+    /// Hands over what is to be sent to other cores.
+    pub fn take_parcels(&mut self, mut send: impl FnMut(ShardId, Parcel)) {
+        let orders = &mut self.orders;
+        let mut sent = 0;
+        self.router.take_parcels(|shard, data| {
+            let orders = std::mem::take(&mut orders[shard.0 as usize]);
+            sent += 1;
+            send(shard, Parcel { data, orders });
+        });
+        for (shard, orders) in self.orders.iter_mut().enumerate() {
+            if shard != self.id.0 as usize && !orders.is_empty() {
+                let orders = std::mem::take(orders);
+                sent += 1;
+                send(ShardId(shard as u16), Parcel { orders, ..Parcel::default() });
+            }
+        }
+        if sent > 0 {
+            self.counters().messages_sent.add(sent);
+        }
+    }
+
+    /// Asks for the end of a connection.
+    pub fn close(&mut self, id: SessionId, how: Closing) {
+        let Some(session) = self.sessions.find_mut(id) else { return };
+        if session.closing != Closing::Now {
+            session.closing = how;
+        }
+        self.closing.push(id);
+    }
+
+    /// Takes a client in.
+    pub fn open(&mut self, session: Session) -> SessionId {
+        self.counters().connections_received.add(1);
+        self.counters().connected_clients.add(1);
+        self.sessions.insert(session)
+    }
+
+    /// Lets a client go.
+    pub fn leave(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.remove(id) {
+            self.counters().connected_clients.sub(1);
+            if session.is_monitor {
+                self.node.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Replies that are not there yet, and those that have to wait for them.
+//!
+//! Replies leave in the order of the commands. As soon as one command runs on another core, the
+//! replies of those behind it are parked:
+//!
+//! ```text
+//!   output   | +OK | $3 abc |                    ready to be sent
+//!   late       [ waiting ] [ parked ] [ waiting ] [ parked ]
+//!   parked                | :1 :2  |             | $-1 |      bytes, in arrival order
+//! ```
+//!
+//! An answer for the first place goes straight into the output and takes the parked ones behind it
+//! along; any other is parked in its place.
+
+use crate::resp::{Mark, Output};
+use std::collections::VecDeque;
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Waiting { is_muted: bool },
+    Parked { from: Mark, to: Mark },
+}
+
+/// The late replies of one client.
+#[derive(Debug, Default)]
+pub struct Late {
+    places: VecDeque<Place>,
+    first_seq: u32,
+    parked: Output,
+}
+
+impl Late {
+    /// Whether all replies are out.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// How many places are taken.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Bytes that wait for earlier replies.
+    pub fn parked_bytes(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Takes a place for a reply that will arrive; a muted one will be dropped.
+    pub fn wait(&mut self, is_muted: bool) -> u32 {
+        self.places.push_back(Place::Waiting { is_muted });
+        self.first_seq.wrapping_add(self.places.len() as u32 - 1)
+    }
+
+    /// Where a reply that is behind a late one is written; close it with [`Late::park`].
+    pub fn parking(&mut self) -> &mut Output {
+        &mut self.parked
+    }
+
+    /// The reply written since the mark takes its place.
+    pub fn park(&mut self, from: Mark) {
+        let to = self.parked.mark();
+        self.places.push_back(Place::Parked { from, to });
+    }
+
+    /// Takes an answer in, and moves what is ready to the output.
+    pub fn arrived(&mut self, seq: u32, reply: (&Output, Mark, Mark), output: &mut Output) {
+        let (source, from, to) = reply;
+        let index = seq.wrapping_sub(self.first_seq) as usize;
+        let Some(Place::Waiting { is_muted }) = self.places.get(index).copied() else {
+            unreachable!("an answer comes once, for a place that waits for it");
+        };
+        if index == 0 {
+            if !is_muted {
+                output.append_part(source, from, to);
+            }
+            self.pop();
+            return self.release(output);
+        }
+        let start = self.parked.mark();
+        if !is_muted {
+            self.parked.append_part(source, from, to);
+        }
+        self.places[index] = Place::Parked { from: start, to: self.parked.mark() };
+    }
+
+    fn pop(&mut self) {
+        self.places.pop_front();
+        self.first_seq = self.first_seq.wrapping_add(1);
+    }
+
+    fn release(&mut self, output: &mut Output) {
+        while let Some(Place::Parked { from, to }) = self.places.front().copied() {
+            output.append_part(&self.parked, from, to);
+            self.pop();
+        }
+        if self.places.is_empty() {
+            self.parked.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrive(late: &mut Late, seq: u32, text: &str, output: &mut Output) {
+        let mut reply = Output::default();
+        reply.buffer().extend_from_slice(text.as_bytes());
+        late.arrived(seq, (&reply, Output::start(), reply.mark()), output);
+    }
+
+    fn park(late: &mut Late, text: &str) {
+        let from = late.parking().mark();
+        late.parking().buffer().extend_from_slice(text.as_bytes());
+        late.park(from);
+    }
+
+    #[test]
+    fn replies_leave_in_order() {
+        let (mut late, mut output) = (Late::default(), Output::default());
+        let first = late.wait(false);
+        park(&mut late, "b");
+        let second = late.wait(false);
+        let muted = late.wait(true);
+        park(&mut late, "d");
+        arrive(&mut late, muted, "never", &mut output);
+        arrive(&mut late, second, "c", &mut output);
+        assert!(output.is_empty());
+        arrive(&mut late, first, "a", &mut output);
+        assert_eq!(output.to_bytes(), b"abcd");
+        assert!(late.is_empty());
+        let again = late.wait(false);
+        arrive(&mut late, again, "e", &mut output);
+        assert_eq!(output.to_bytes(), b"abcde");
+    }
+}

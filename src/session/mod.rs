@@ -1,0 +1,22 @@
+//! Floor 8: one client, and one core's world of clients.
+//!
+//! A session is what is remembered of a client: who it is, what it has selected, what has arrived
+//! of its next request and which of its replies are still on their way. A core owns its sessions,
+//! its shard and its router; the node is what all cores read. No sockets here.
+
+#![forbid(unsafe_code)]
+
+mod core;
+mod late;
+mod node;
+mod order;
+mod registry;
+#[allow(clippy::module_inception)]
+mod session;
+
+pub use self::core::{Core, Parcel};
+pub use late::Late;
+pub use node::{Node, Stop};
+pub use order::{Answer, Asked, Finish, Order, Question};
+pub use registry::{SessionId, Sessions};
+pub use session::{Closing, Origin, ReplyMode, Session};

@@ -1,0 +1,47 @@
+//! What cores ask and tell each other about clients: the control plane's messages.
+//!
+//! A question goes to every core, its own included; the answers come together where the client
+//! that caused it lives, and become one reply.
+
+use super::registry::SessionId;
+use crate::keyspace::ShardId;
+use crate::resp::Writer;
+use std::sync::Arc;
+
+/// What a core is asked.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// A line for every MONITOR of this core.
+    Monitor(Arc<[u8]>),
+}
+
+/// What a core answers.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Text(Vec<u8>),
+    Count(u64),
+}
+
+/// Makes one reply of the answers of all cores.
+pub type Finish = fn(Vec<Answer>, &mut Writer<'_>);
+
+/// A message of the control plane.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Answer this, under this number.
+    Ask { from: ShardId, number: u64, question: Question },
+    /// The answer to a question of yours.
+    Answer { number: u64, answer: Answer },
+    /// For your information.
+    Tell(Question),
+}
+
+/// A question whose answers are coming in.
+#[derive(Debug)]
+pub struct Asked {
+    pub session: SessionId,
+    pub seq: u32,
+    pub missing: usize,
+    pub answers: Vec<Answer>,
+    pub finish: Finish,
+}

@@ -1,0 +1,143 @@
+//! What is remembered of one client.
+
+use super::late::Late;
+use crate::keyspace::DbIndex;
+use crate::resp::{Assembly, Output, Protocol};
+
+/// Where a client comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `ip:port`, or the socket's path with `:0`, as CLIENT LIST shows it.
+    pub address: String,
+    /// The address it connected to.
+    pub local_address: String,
+    pub is_unix: bool,
+    /// Whether it comes from this machine.
+    pub is_local: bool,
+    /// Its descriptor, for CLIENT LIST.
+    pub fd: i32,
+}
+
+/// Whether replies are wanted (CLIENT REPLY).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    #[default]
+    On,
+    Off,
+    /// Not that of the next command.
+    SkipNext,
+    /// Not that of the running command.
+    Skip,
+}
+
+/// Whether the connection is to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Closing {
+    #[default]
+    No,
+    /// When its replies are out; nothing more is read.
+    AfterReplies,
+    /// At once.
+    Now,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Session {
+    /// The number CLIENT ID replies with.
+    pub id: u64,
+    pub origin: Origin,
+    pub name: Vec<u8>,
+    pub library: Vec<u8>,
+    pub library_version: Vec<u8>,
+    pub db: DbIndex,
+    pub protocol: Protocol,
+    pub is_authenticated: bool,
+    pub is_monitor: bool,
+    pub is_no_evict: bool,
+    pub is_no_touch: bool,
+    pub reply_mode: ReplyMode,
+    pub closing: Closing,
+    pub created_ms: i64,
+    pub active_ms: i64,
+    /// The number of the last command in the table, if any was found.
+    pub last_command: Option<u16>,
+    /// Replies ready to be sent.
+    pub output: Output,
+    /// Replies still to come.
+    pub late: Late,
+    /// Nothing more is run until a reply has come.
+    pub is_held: bool,
+    /// Paused by CLIENT PAUSE: its next command waits.
+    pub is_paused: bool,
+    /// The beginning of a request.
+    pub assembly: Option<Box<Assembly>>,
+    /// Requests that arrived while the session was held.
+    pub pending: Vec<u8>,
+    /// Whether it is in its core's list of sessions with output.
+    pub is_dirty: bool,
+    pub total_input_bytes: u64,
+    pub total_output_bytes: u64,
+    pub total_commands: u64,
+    /// Since when the soft output limit is exceeded, Unix milliseconds.
+    pub over_soft_limit_since_ms: Option<i64>,
+    /// Output handed to the socket that it has not taken yet, in bytes.
+    pub sending_bytes: usize,
+}
+
+impl Session {
+    /// A fresh client.
+    pub fn new(id: u64, origin: Origin, is_authenticated: bool, now_ms: i64) -> Session {
+        Session {
+            id,
+            origin,
+            name: Vec::new(),
+            library: Vec::new(),
+            library_version: Vec::new(),
+            db: DbIndex(0),
+            protocol: Protocol::Resp2,
+            is_authenticated,
+            is_monitor: false,
+            is_no_evict: false,
+            is_no_touch: false,
+            reply_mode: ReplyMode::On,
+            closing: Closing::No,
+            created_ms: now_ms,
+            active_ms: now_ms,
+            last_command: None,
+            output: Output::default(),
+            late: Late::default(),
+            is_held: false,
+            is_paused: false,
+            assembly: None,
+            pending: Vec::new(),
+            is_dirty: false,
+            total_input_bytes: 0,
+            total_output_bytes: 0,
+            total_commands: 0,
+            over_soft_limit_since_ms: None,
+            sending_bytes: 0,
+        }
+    }
+
+    /// Whether the running command's reply is dropped.
+    pub fn is_muted(&self) -> bool {
+        matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)
+    }
+
+    /// Whether its next command may run now.
+    #[inline]
+    pub fn may_run(&self) -> bool {
+        !self.is_held && !self.is_paused && self.closing == Closing::No
+    }
+
+    /// Bytes of requests that have arrived and not run.
+    pub fn query_bytes(&self) -> usize {
+        self.pending.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.held_bytes())
+    }
+
+    /// Bytes of replies not yet on their way.
+    pub fn output_bytes(&self) -> usize {
+        self.output.len() + self.late.parked_bytes() + self.sending_bytes
+    }
+}
