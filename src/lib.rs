@@ -19,3 +19,6 @@ pub mod object;
 pub mod observe;
 pub mod resp;
 pub mod runtime;
+
+// Floor 10: sockets and the connection loop.
+pub mod net;
