@@ -3,7 +3,11 @@
 //! This is the only folder that knows glommio and io-uring, so that either can be replaced here.
 //! What it does not do: know anything of Redis beyond the words of its log lines.
 pub mod core;
+pub mod file;
 pub mod mesh;
 pub mod preflight;
 pub mod ring;
 pub mod signal;
+mod shelf;
+
+pub use shelf::{Held, Shelf};

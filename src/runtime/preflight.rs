@@ -15,6 +15,7 @@
 use std::fmt;
 use std::io;
 
+use super::file;
 use super::ring::{Ring, RingConfig};
 
 /// The executor insists on this soft limit of locked memory.
@@ -275,13 +276,14 @@ fn set_limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::R
 }
 
 fn kernel_release() -> String {
-    let read = std::fs::read_to_string("/proc/sys/kernel/osrelease");
-    read.map_or_else(|_| "unknown".to_string(), |text| text.trim().to_string())
+    file::read_trimmed("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".to_string())
 }
 
 /// Before 6.1. What cannot be read is not held against the kernel: the ring will tell.
 fn kernel_is_too_old(release: &str) -> bool {
-    let mut numbers = release.split(['.', '-']).map_while(|word| word.parse().ok());
+    let mut numbers = release
+        .split(['.', '-'])
+        .map_while(|word| word.parse().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) => (major, minor) < (6u32, 1u32),
         _ => false,
@@ -289,8 +291,8 @@ fn kernel_is_too_old(release: &str) -> bool {
 }
 
 fn disabled_by_sysctl() -> u8 {
-    let read = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
-    read.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    let text = file::read_trimmed("/proc/sys/kernel/io_uring_disabled");
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -309,16 +311,21 @@ mod tests {
 
     #[test]
     fn every_refusal_names_a_fix() {
-        let text = |errno, disabled| {
-            ring_refused(&io::Error::from_raw_os_error(errno), "6.1", disabled)
-        };
+        let text =
+            |errno, disabled| ring_refused(&io::Error::from_raw_os_error(errno), "6.1", disabled);
         assert!(text(libc::EPERM, 0).contains("seccomp=unconfined"));
         assert!(text(libc::EPERM, 1).contains("kernel.io_uring_group"));
         assert!(text(libc::EPERM, 2).contains("kernel.io_uring_disabled=0"));
         assert!(text(libc::ENOSYS, 0).contains("CONFIG_IO_URING"));
         assert!(text(libc::EINVAL, 0).contains("6.1 or newer"));
         assert!(text(libc::ENOMEM, 0).contains("ulimit -l"));
-        for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL, libc::ENOMEM, libc::EIO] {
+        for errno in [
+            libc::EPERM,
+            libc::ENOSYS,
+            libc::EINVAL,
+            libc::ENOMEM,
+            libc::EIO,
+        ] {
             assert!(!text(errno, 0).contains('\n'));
         }
     }

@@ -310,8 +310,12 @@ impl Ledger {
         if cqueue::more(flags) {
             return;
         }
-        // The guest that left before we took it says nothing about the listener.
         let errno = -result;
+        if errno == libc::ECANCELED {
+            // The last word of a listener that was stopped and is armed again since.
+            return;
+        }
+        // The guest that left before we took it says nothing about the listener.
         if result >= 0 || errno == libc::ECONNABORTED || errno == libc::EINTR {
             self.follow_ups.push(accept_request(fd, token));
         } else {

@@ -124,7 +124,8 @@ impl Ring {
     }
 
     /// Accept connections until `AcceptFailed` or `stop_accepting`. `token` is a small number
-    /// that names the listener.
+    /// that names the listener. The limit of descriptors counts as it is now: after raising it,
+    /// stop and accept again.
     pub fn accept(&mut self, fd: RawFd, token: u32) {
         let request = self.ledger.accept(fd, token);
         self.push(request);

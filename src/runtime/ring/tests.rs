@@ -539,3 +539,65 @@ fn more_requests_than_the_queue_holds_are_taken() {
         echo.run_until(|echo| echo.ended == 60).await;
     });
 }
+
+/// Not a test of its own: `without_descriptors_the_listener_waits` runs it in its own process.
+#[test]
+fn runs_out_of_descriptors_when_asked_to() {
+    if std::env::var_os("RINGSHARD_TEST_EMFILE").is_none() {
+        return;
+    }
+    on_a_shard(|| async {
+        let (listener, at) = listener();
+        let mut echo = Echo::new(small(4), listener);
+        let mut done = Vec::new();
+        // The first parking opens what it needs while there are descriptors.
+        let soon = Instant::now() + Duration::from_millis(1);
+        echo.ring.wait(Sleep::Until(soon), &mut done).await;
+        let sockets: Vec<_> = (0..2).map(|_| TcpStream::connect(at)).collect();
+        let free = echo.listener.try_clone().unwrap().as_raw_fd() as u64;
+        let limit = libc::rlimit {
+            rlim_cur: free + 1,
+            rlim_max: free + 1,
+        };
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+        // The kernel looks at the limit when an accept is armed.
+        echo.ring.stop_accepting(0);
+        echo.ring.accept(echo.listener.as_raw_fd(), 0);
+        let (mut taken, mut errno) = (0, 0);
+        let quiet = Instant::now() + Duration::from_millis(100);
+        while Instant::now() < quiet {
+            echo.ring.wait(Sleep::Until(quiet), &mut done).await;
+            for completion in done.drain(..) {
+                match completion {
+                    Completion::AcceptFailed { errno: why, .. } => errno = why,
+                    other => {
+                        taken += 1;
+                        echo.handle(other);
+                    }
+                }
+            }
+        }
+        assert_eq!((taken, errno), (1, libc::EMFILE));
+        assert!(echo.ring.ticks() < 15, "it did not spin");
+        drop(sockets);
+        echo.run_until(|echo| echo.peers[0].fd.is_none()).await;
+        echo.ring.accept(echo.listener.as_raw_fd(), 0);
+        echo.run_until(|echo| echo.accepted == 2).await;
+        println!("both guests were taken");
+    });
+}
+
+#[test]
+fn without_descriptors_the_listener_waits() {
+    let test = "runtime::ring::tests::runs_out_of_descriptors_when_asked_to";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env("RINGSHARD_TEST_EMFILE", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let skipped = text.contains("SKIPPED");
+    assert!(skipped || text.contains("both guests were taken"), "{text}");
+}

@@ -1,0 +1,97 @@
+//! Small files: what start-up and configuration read and write, blocking.
+//!
+//! A file that replaces another appears whole or not at all: written beside it, synced, renamed,
+//! and the directory synced. A failed sync is an error, never tried again, as a second one may
+//! report success for data that is lost.
+//!
+//! What it does not do: snapshots and logs, which are too big for one write.
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Replace a file's contents, keeping its permissions.
+pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let beside = name_beside(path)?;
+    let done = write_synced(&beside, contents)
+        .and_then(|()| match fs::metadata(path) {
+            Ok(old) => fs::set_permissions(&beside, old.permissions()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        })
+        .and_then(|()| fs::rename(&beside, path));
+    if done.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&beside);
+        return done;
+    }
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The first words of a small file that the kernel writes, such as a sysctl.
+pub fn read_trimmed(path: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim().to_string())
+}
+
+/// Remove a file; one that is not there is fine.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Set a file's permission bits.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+}
+
+fn name_beside(path: &Path) -> io::Result<PathBuf> {
+    let no_name = || io::Error::from_raw_os_error(libc::EISDIR);
+    let mut name = path.file_name().ok_or_else(no_name)?.to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    Ok(path.with_file_name(name))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn write_synced(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(contents)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_keeps_its_mode() {
+        let folder = std::env::temp_dir().join(format!("ringshard-file-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("nodes.conf");
+        replace(&path, b"one").unwrap();
+        set_mode(&path, 0o600).unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            fs::read_dir(&folder).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
+        assert!(replace(&folder.join("missing/nodes.conf"), b"x").is_err());
+        remove(&path).unwrap();
+        remove(&path).unwrap();
+        fs::remove_dir(&folder).unwrap();
+    }
+}
