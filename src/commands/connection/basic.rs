@@ -1,0 +1,39 @@
+//! PING, ECHO, QUIT, SELECT.
+
+use crate::commands::row::{ControlCtx, ControlOutcome};
+use crate::keyspace::DbIndex;
+use crate::resp::errors;
+use crate::session::Closing;
+
+/// PING: reply with PONG, or with the message.
+pub fn ping(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    match ctx.args.len() {
+        1 => Ok(ctx.reply.status("PONG").into()),
+        2 => Ok(ctx.reply.bulk(ctx.args.get(1)).into()),
+        _ => Err(errors::wrong_arity(ctx.spec.name)),
+    }
+}
+
+/// ECHO: reply with the message.
+pub fn echo(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    Ok(ctx.reply.bulk(ctx.args.get(1)).into())
+}
+
+/// QUIT: reply and end the connection.
+pub fn quit(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    ctx.core.close(ctx.session, Closing::AfterReplies);
+    Ok(ctx.reply.ok().into())
+}
+
+/// SELECT: change the database of this connection.
+pub fn select(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    let index = ctx.args.integer(1).map_err(|_| errors::INVALID_DB_INDEX)?;
+    let databases = i64::from(ctx.core.config.databases);
+    if !(0..databases).contains(&index) {
+        return Err(errors::DB_OUT_OF_RANGE.into());
+    }
+    if let Some(session) = ctx.core.sessions.find_mut(ctx.session) {
+        session.db = DbIndex(index as u32);
+    }
+    Ok(ctx.reply.ok().into())
+}

@@ -1,0 +1,291 @@
+//! From a request to its handler: find the row, pass the gates, route, reply.
+
+use super::gate;
+use super::row::{ControlCtx, ControlFn, Flow, Run};
+use super::table::Command;
+use crate::base::clock;
+use crate::command::Args;
+use crate::config::choice::PipelineOrder;
+use crate::keyspace::{ShardId, Slot};
+use crate::resp::{ErrorReply, Output, Writer, errors};
+use crate::router::{Head, ReplyTo, Route, lock_intents, route};
+use crate::session::{Core, ReplyMode, SessionId};
+use crate::shard::DataFn;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It has run, or is on its way.
+    Done,
+    /// It cannot run before earlier ones of its connection have been answered: try again then.
+    NotYet,
+}
+
+/// What staging has found out about a request already.
+#[derive(Clone, Copy, Default)]
+pub struct Staged {
+    pub command: Option<&'static Command>,
+    pub known: Option<(usize, Slot, u64)>,
+}
+
+/// Runs a request of a client.
+#[inline]
+pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) -> Verdict {
+    let Some(session) = core.sessions.find_mut(id) else { return Verdict::Done };
+    if !session.may_run() {
+        return Verdict::NotYet;
+    }
+    if session.reply_mode == ReplyMode::SkipNext {
+        session.reply_mode = ReplyMode::Skip;
+    }
+    let verdict = match staged.command.map_or_else(|| gate::resolve(args), Ok) {
+        Ok(command) => run(core, id, command, args, staged.known),
+        Err(error) => {
+            core.reply_error(id, &error);
+            Verdict::Done
+        }
+    };
+    if verdict == Verdict::Done {
+        settle(core, id);
+    } else if let Some(session) = core.sessions.find_mut(id) {
+        if session.reply_mode == ReplyMode::Skip {
+            session.reply_mode = ReplyMode::SkipNext;
+        }
+    }
+    verdict
+}
+
+/// Leaves CLIENT REPLY SKIP behind after the command it was meant for.
+#[inline]
+fn settle(core: &mut Core, id: SessionId) {
+    let now_ms = core.now_ms;
+    let Some(session) = core.sessions.find_mut(id) else { return };
+    session.total_commands += 1;
+    session.active_ms = now_ms;
+    if session.reply_mode == ReplyMode::Skip {
+        session.reply_mode = ReplyMode::On;
+    }
+}
+
+#[inline]
+fn run(
+    core: &mut Core,
+    id: SessionId,
+    command: &'static Command,
+    args: Args<'_>,
+    known: Option<(usize, Slot, u64)>,
+) -> Verdict {
+    let Some(session) = core.sessions.find(id) else { return Verdict::Done };
+    if let Err(error) = gate::check(core, session, command, args) {
+        core.node.commands.core(core.id.0 as usize).rejected(command.number as usize);
+        core.reply_error(id, &error);
+        return Verdict::Done;
+    }
+    match command.run {
+        Run::Data(run) => run_data(core, id, (command, run), args, known),
+        Run::Control(run) => run_control(core, id, (command, run), args),
+        Run::Container => {
+            core.reply_error(id, &errors::wrong_arity(command.spec.name));
+            Verdict::Done
+        }
+    }
+}
+
+#[inline]
+fn run_data(
+    core: &mut Core,
+    id: SessionId,
+    command: (&'static Command, DataFn),
+    args: Args<'_>,
+    known: Option<(usize, Slot, u64)>,
+) -> Verdict {
+    let (row, run) = command;
+    let map = core.router.map();
+    let route = match known {
+        Some(known) if row.only_key.is_some() => Route::One(map.shard(known.1), Some(known)),
+        _ => route(map, &row.spec, args),
+    };
+    let Some(session) = core.sessions.find_mut(id) else { return Verdict::Done };
+    let (db, protocol) = (session.db, session.protocol);
+    session.last_command = Some(row.number);
+    let head = |known| Head { spec: &row.spec, run, command: row.number, db, protocol, known };
+    match route {
+        Route::Any => run_here(core, id, head(None), args),
+        Route::One(shard, known) if shard == core.id => run_here(core, id, head(known), args),
+        Route::One(shard, known) => run_away(core, id, shard, head(known), args),
+        Route::Several => run_on_several(core, id, head(None), args),
+    }
+}
+
+/// Whether earlier commands of this connection must be answered first.
+fn must_wait(core: &Core, id: SessionId) -> bool {
+    core.sessions.find(id).is_some_and(|session| !session.late.is_empty())
+}
+
+#[inline]
+fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
+    if core.config.pipeline_order == PipelineOrder::Strict && must_wait(core, id) {
+        return Verdict::NotYet;
+    }
+    if !core.shard.locks.is_empty() && is_locked(core, head, args) {
+        // It waits for its locks as a message of this core to itself would.
+        let Some(to) = core.await_reply(id) else { return Verdict::Done };
+        let me = core.id;
+        core.router.send(me, to, head, args);
+        core.router.settle(&mut core.shard);
+        return Verdict::Done;
+    }
+    let Core { shard, sessions, .. } = core;
+    let Some(session) = sessions.find_mut(id) else { return Verdict::Done };
+    let (is_muted, is_late) = (session.is_muted(), !session.late.is_empty());
+    shard.space.common.touches = !session.is_no_touch;
+    let out = if is_late { session.late.parking() } else { &mut session.output };
+    let start = out.mark();
+    let begin = clock::cycles();
+    let result = shard.run(&head.call(args), out);
+    let nanos = clock::nanos_between(begin, clock::cycles());
+    if is_muted {
+        out.cut_back(start);
+    }
+    if is_late {
+        session.late.park(start);
+    }
+    core.mark_dirty(id);
+    record(core, id, head.command, nanos, args);
+    if let Err(error) = result {
+        failed(core, head.command, &error);
+    }
+    Verdict::Done
+}
+
+fn is_locked(core: &Core, head: Head, args: Args<'_>) -> bool {
+    let intents = lock_intents(core.router.map(), head.spec, args, core.id);
+    !core.shard.locks.is_free(&intents)
+}
+
+#[cold]
+fn failed(core: &Core, command: u16, error: &ErrorReply) {
+    core.node.commands.core(core.id.0 as usize).failed(command as usize);
+    core.count_error(error.0.as_bytes());
+}
+
+fn run_away(
+    core: &mut Core,
+    id: SessionId,
+    shard: ShardId,
+    head: Head,
+    args: Args<'_>,
+) -> Verdict {
+    /// Replies one connection may be owed before it has to wait; bounds what a client can make
+    /// other cores hold.
+    const LATE_MAX: usize = 4096;
+    let Some(session) = core.sessions.find(id) else { return Verdict::Done };
+    let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
+    if session.late.len() >= LATE_MAX || is_strict && !session.late.is_empty() {
+        return Verdict::NotYet;
+    }
+    let Some(to) = core.await_reply(id) else { return Verdict::Done };
+    core.router.send(shard, to, head, args);
+    Verdict::Done
+}
+
+fn run_on_several(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
+    if must_wait(core, id) {
+        return Verdict::NotYet;
+    }
+    let Some(to) = hold(core, id) else { return Verdict::Done };
+    core.router.begin(to, head, args, &mut core.shard);
+    Verdict::Done
+}
+
+/// Lets a client's next commands wait for the reply of this one.
+fn hold(core: &mut Core, id: SessionId) -> Option<ReplyTo> {
+    let to = core.await_reply(id)?;
+    core.sessions.find_mut(id)?.is_held = true;
+    Some(to)
+}
+
+fn run_control(
+    core: &mut Core,
+    id: SessionId,
+    command: (&'static Command, ControlFn),
+    args: Args<'_>,
+) -> Verdict {
+    if must_wait(core, id) {
+        return Verdict::NotYet;
+    }
+    let (row, run) = command;
+    let Some(session) = core.sessions.find_mut(id) else { return Verdict::Done };
+    session.last_command = Some(row.number);
+    let protocol = session.protocol;
+    let mut out = Output::default();
+    let begin = clock::cycles();
+    let reply = Writer::new(&mut out, protocol);
+    let mut ctx = ControlCtx { core, session: id, args, reply, spec: &row.spec };
+    let outcome = run(&mut ctx);
+    let nanos = clock::nanos_between(begin, clock::cycles());
+    record(core, id, row.number, nanos, args);
+    match outcome {
+        Ok(Flow::Done) => core.reply(id, |writer| writer.output().append(&mut out)),
+        Ok(Flow::Later) => {}
+        Err(error) => {
+            failed(core, row.number, &error);
+            core.reply(id, |writer| {
+                writer.error(&error);
+            });
+        }
+    }
+    Verdict::Done
+}
+
+/// Counts a command that has run here, and notes it if it was slow.
+#[inline]
+fn record(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
+    let commands = core.node.commands.core(core.id.0 as usize);
+    commands.ran(command as usize, nanos);
+    if core.config.latency_tracking {
+        
+    }
+    core.counters().commands_processed.add(1);
+    if nanos >= 1000 && core.node.slowlog.is_slow(nanos / 1000) {
+        slow(core, id, command, nanos, args);
+    }
+}
+
+#[cold]
+fn slow(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
+    use crate::command::Flags;
+    use crate::observe::slowlog::Finished;
+    let spec = &super::table::table().command(command).spec;
+    let Some(session) = core.sessions.find(id) else { return };
+    if spec.flags.has(Flags::SKIP_SLOWLOG) {
+        return;
+    }
+    let arguments: Vec<&[u8]> = args.from(0).collect();
+    core.node.slowlog.push(&Finished {
+        unix_seconds: (core.now_ms / 1000) as u64,
+        duration_us: nanos / 1000,
+        arguments: &arguments,
+        client_address: &session.origin.address,
+        client_name: &session.name,
+    });
+    let millis = nanos / 1_000_000;
+    if core.node.latency.is_slow(millis) {
+        let event = if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        core.node.latency.add(event, millis, (core.now_ms / 1000) as u64);
+    }
+}
+
+/// Counts a command that another core ran, or several did.
+#[inline]
+pub(super) fn record_away(core: &Core, command: u16, nanos: u32, is_error: bool) {
+    let commands = core.node.commands.core(core.id.0 as usize);
+    commands.ran(command as usize, u64::from(nanos));
+    if core.config.latency_tracking {
+        commands.took(command as usize, u64::from(nanos));
+    }
+    if is_error {
+        commands.failed(command as usize);
+    }
+    core.counters().commands_processed.add(1);
+}

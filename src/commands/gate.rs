@@ -1,0 +1,102 @@
+//! The checks before a command runs, in order: a list of small functions.
+//!
+//! Each looks at one rule and either lets the command pass or says the error. Which command this
+//! is was settled before: see [`resolve`].
+
+use super::row::Run;
+use super::table::{Command, table};
+use crate::command::{Args, Flags};
+use crate::resp::{ErrorReply, errors};
+use crate::session::{Core, Session};
+
+/// Finds the command of a request: a subcommand where the name is a container's.
+#[inline]
+pub fn resolve(args: Args<'_>) -> Result<&'static Command, ErrorReply> {
+    let Some(command) = table().find(args.get(0)).filter(|command| is_top(command)) else {
+        return Err(errors::unknown_command(args.get(0), args.from(1)));
+    };
+    if command.subcommands.is_empty() {
+        return Ok(command);
+    }
+    resolve_subcommand(command, args)
+}
+
+fn is_top(command: &Command) -> bool {
+    !command.spec.name.contains('|')
+}
+
+#[cold]
+fn resolve_subcommand(
+    command: &'static Command,
+    args: Args<'_>,
+) -> Result<&'static Command, ErrorReply> {
+    let Some(name) = args.try_get(1) else { return Ok(command) };
+    match table().find_subcommand(command, name) {
+        Some(found) => Ok(found),
+        None if matches!(command.run, Run::Container) => {
+            Err(errors::unknown_subcommand(command.spec.name, name))
+        }
+        None => Ok(command),
+    }
+}
+
+type Gate = fn(&Core, &Session, &'static Command, Args<'_>) -> Result<(), ErrorReply>;
+
+/// All gates, in the order in which Redis checks.
+const GATES: &[Gate] = &[arity, authenticated, debug_allowed];
+
+/// Lets a command pass, or says why not.
+#[inline]
+pub fn check(
+    core: &Core,
+    session: &Session,
+    command: &'static Command,
+    args: Args<'_>,
+) -> Result<(), ErrorReply> {
+    GATES.iter().try_for_each(|gate| gate(core, session, command, args))
+}
+
+fn arity(
+    _: &Core,
+    _: &Session,
+    command: &'static Command,
+    args: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if command.spec.takes(args.len()) {
+        return Ok(());
+    }
+    Err(errors::wrong_arity(command.spec.name))
+}
+
+fn authenticated(
+    _: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if session.is_authenticated || command.spec.flags.has(Flags::NO_AUTH) {
+        return Ok(());
+    }
+    Err(errors::NO_AUTH.into())
+}
+
+/// DEBUG answers local clients only, unless the configuration says otherwise.
+fn debug_allowed(
+    core: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    use crate::config::choice::Allowed;
+    if !command.spec.flags.has(Flags::PROTECTED) {
+        return Ok(());
+    }
+    match core.config.enable_debug_command {
+        Allowed::Yes => Ok(()),
+        Allowed::Local if session.origin.is_local || session.origin.is_unix => Ok(()),
+        _ => Err("ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+                  \"local\", you can run it from a local connection, otherwise you need to set \
+                  this option in the configuration file, and then restart the server."
+            .into()),
+    }
+}

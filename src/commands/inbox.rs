@@ -1,0 +1,73 @@
+//! What other cores have sent: their requests, their answers, their questions.
+
+use super::dispatch::record_away;
+use super::turn::{Turn, resume};
+use crate::keyspace::ShardId;
+use crate::resp::Output;
+use crate::session::{Core, Order, Parcel};
+
+/// Takes in a parcel of another core.
+pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
+    let Parcel { mut data, orders } = parcel;
+    core.counters().messages_received.add(1);
+    core.router.receive(from, &mut data, &mut core.shard);
+    let mut start = Output::start();
+    for answer in &data.answers {
+        record_away(core, answer.command, answer.nanos, answer.is_error);
+        if answer.is_error {
+            count_error(core, &data.output, start, answer.end);
+        }
+        core.arrived(answer.to, (&data.output, start, answer.end));
+        start = answer.end;
+    }
+    core.router.recycle(data);
+    for order in orders {
+        obey(core, order);
+    }
+}
+
+fn count_error(core: &Core, output: &Output, from: crate::resp::Mark, to: crate::resp::Mark) {
+    let mut text = Output::default();
+    text.append_part(output, from, to);
+    core.count_error(text.plain().and_then(|text| text.get(1..)).unwrap_or_default());
+}
+
+impl Turn {
+    /// Settles everything that this core has for itself: whole operations, orders, sessions that
+    /// may go on. Returns when nothing is left to be done here.
+    pub fn settle(&mut self, core: &mut Core) {
+        loop {
+            core.router.settle(&mut core.shard);
+            let deliveries = core.router.take_deliveries();
+            core.deliver(deliveries, |core, delivery| {
+                record_away(core, delivery.command, delivery.nanos, delivery.is_error);
+                if delivery.is_error {
+                    let (start, end) = (Output::start(), delivery.output.mark());
+                    count_error(core, &delivery.output, start, end);
+                }
+            });
+            for order in core.take_own_orders() {
+                obey(core, order);
+            }
+            let ready = std::mem::take(&mut core.ready);
+            if ready.is_empty() && !core.router.has_deliveries() {
+                return;
+            }
+            for id in ready {
+                resume(core, self, id);
+            }
+        }
+    }
+}
+
+fn obey(core: &mut Core, order: Order) {
+    match order {
+        Order::Answer { number, answer } => core.answered(number, answer),
+        Order::Ask { from, number, question } => {
+            let answer = super::connection::answer(core, &question);
+            core.answer(from, number, answer);
+        }
+        Order::Tell(question) => drop(super::connection::answer(core, &question)),
+    }
+}
+

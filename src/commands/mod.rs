@@ -1,0 +1,25 @@
+//! Floor 9: the table of commands, and the way from a request to its handler.
+//!
+//! One line here per family; each family is a folder of rows and handlers. Data families see one
+//! shard and nothing else; control families (connection, server) may use the core's world.
+//!
+//! Adding a command: one row, one function, one dialogue.
+
+#![forbid(unsafe_code)]
+
+pub mod bitmap;
+pub mod connection;
+mod dispatch;
+pub mod gate;
+pub mod generic;
+mod inbox;
+pub mod row;
+pub mod server;
+pub mod string;
+mod table;
+mod turn;
+
+pub use dispatch::{Verdict, dispatch};
+pub use inbox::receive;
+pub use table::{Command, FAMILIES, Table, table};
+pub use turn::{Input, Turn};

@@ -1,0 +1,155 @@
+//! A row: the declaration of a command and the function that runs it.
+//!
+//! Rows are const expressions that read aloud:
+//!
+//! ```text
+//! data("get", 2, READONLY | FAST, &[one_key(1, RO)], get::get)
+//!     .doc("1.0.0", "key", "O(1)", "Returns the string value of a key.")
+//! ```
+//!
+//! `data` rows run on a shard and see nothing but it; `control` rows run where the client is.
+
+use crate::command::{Args, Categories, Doc, Flags, Group, KeySpec, Merge, Plan, Spec};
+use crate::resp::{ErrorReply, Writer, Written};
+use crate::session::{Core, SessionId};
+use crate::shard::DataFn;
+
+/// What a control handler sees.
+pub struct ControlCtx<'a> {
+    pub core: &'a mut Core,
+    /// The client that asks.
+    pub session: SessionId,
+    pub args: Args<'a>,
+    pub reply: Writer<'a>,
+    pub spec: &'static Spec,
+}
+
+/// What became of a control command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It has replied.
+    Done,
+    /// Its reply comes later, or it never has one.
+    Later,
+}
+
+impl From<Written> for Flow {
+    fn from(_: Written) -> Flow {
+        Flow::Done
+    }
+}
+
+/// What a control handler returns.
+pub type ControlOutcome = Result<Flow, ErrorReply>;
+
+/// A control command's handler.
+pub type ControlFn = fn(&mut ControlCtx<'_>) -> ControlOutcome;
+
+/// How a command is run.
+#[derive(Clone, Copy)]
+pub enum Run {
+    Data(DataFn),
+    Control(ControlFn),
+    /// Only its subcommands run.
+    Container,
+}
+
+/// A command.
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub spec: Spec,
+    pub run: Run,
+}
+
+/// A group's rows.
+#[derive(Clone, Copy)]
+pub struct Family {
+    pub group: Group,
+    pub rows: &'static [Row],
+}
+
+/// A family of commands of one group.
+pub const fn family(group: Group, rows: &'static [Row]) -> Family {
+    Family { group, rows }
+}
+
+/// A command that runs on the shard of its keys.
+pub const fn data(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    keys: &'static [KeySpec],
+    run: DataFn,
+) -> Row {
+    let mut spec = Spec::new(name, arity, flags, Group::Generic);
+    spec.keys = keys;
+    spec.plan = if keys.is_empty() { Plan::Here } else { Plan::Gather };
+    Row { spec, run: Run::Data(run) }
+}
+
+/// A command that runs where the client is.
+pub const fn control(name: &'static str, arity: i16, flags: Flags, run: ControlFn) -> Row {
+    Row { spec: Spec::new(name, arity, flags, Group::Generic), run: Run::Control(run) }
+}
+
+/// A command that only has subcommands.
+pub const fn container(name: &'static str, arity: i16, flags: Flags) -> Row {
+    Row { spec: Spec::new(name, arity, flags, Group::Generic), run: Run::Container }
+}
+
+impl Row {
+    /// Keys on several shards: each runs the command on its own keys, the replies are merged.
+    pub const fn split(mut self, merge: Merge) -> Row {
+        self.spec.plan = Plan::Split(merge);
+        self
+    }
+
+    /// Runs on every shard, as one operation.
+    pub const fn everywhere(mut self, merge: Merge) -> Row {
+        self.spec.plan = Plan::Everywhere(merge);
+        self
+    }
+
+    /// Runs on the shard that the scan cursor at this argument points at.
+    pub const fn by_cursor(mut self, at: u16) -> Row {
+        self.spec.plan = Plan::Cursor(at);
+        self
+    }
+
+    /// Categories that neither flags nor group imply.
+    pub const fn category(mut self, categories: Categories) -> Row {
+        self.spec.extra_categories = categories;
+        self
+    }
+
+    /// Tips for clients and proxies, as COMMAND INFO shows them.
+    pub const fn tips(mut self, tips: &'static [&'static str]) -> Row {
+        self.spec.tips = tips;
+        self
+    }
+
+    /// Version, syntax, complexity and summary, for COMMAND DOCS.
+    pub const fn doc(
+        mut self,
+        since: &'static str,
+        syntax: &'static str,
+        complexity: &'static str,
+        summary: &'static str,
+    ) -> Row {
+        let old = self.spec.doc;
+        self.spec.doc = Doc { since, syntax, complexity, summary, ..old };
+        self
+    }
+
+    /// Version and change, oldest first.
+    pub const fn history(mut self, history: &'static [(&'static str, &'static str)]) -> Row {
+        self.spec.doc.history = history;
+        self
+    }
+
+    /// Since when it is deprecated, and what replaces it.
+    pub const fn deprecated(mut self, since: &'static str, by: &'static str) -> Row {
+        self.spec.doc.deprecated = Some((since, by));
+        self
+    }
+}

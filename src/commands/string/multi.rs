@@ -1,0 +1,49 @@
+//! MGET and MSET: many strings at once.
+//!
+//! On several shards each runs the command on its own keys; nothing here knows of that.
+
+use crate::keyspace::{Expiry, Key, Lookup, NewValue};
+use crate::resp::errors;
+use crate::shard::{Event, Outcome, ReplyString, ShardCtx};
+
+/// MGET: reply with the strings, null where there is none.
+pub fn mget(ctx: &mut ShardCtx<'_>) -> Outcome {
+    ctx.reply.array(ctx.args.len() - 1);
+    let mut written = crate::resp::Written;
+    for at in 1..ctx.args.len() {
+        let key = ctx.key(at);
+        written = match ctx.space.door(ctx.db).string(&key, Lookup::Read) {
+            Ok(Some(value)) => ctx.reply.string(value),
+            Ok(None) | Err(_) => ctx.reply.null(),
+        };
+    }
+    Ok(written)
+}
+
+/// MSET: store strings.
+pub fn mset(ctx: &mut ShardCtx<'_>) -> Outcome {
+    if ctx.args.len() % 2 == 0 {
+        return Err(errors::wrong_arity(ctx.spec.name));
+    }
+    store_pairs(ctx);
+    Ok(ctx.reply.ok())
+}
+
+pub(super) fn store_pairs(ctx: &mut ShardCtx<'_>) {
+    for at in (1..ctx.args.len()).step_by(2) {
+        let key = ctx.key(at);
+        store_argument(ctx, &key, at + 1, Expiry::Clear);
+        ctx.changed(Event::SET, key.bytes);
+    }
+}
+
+/// Stores the argument at a position; a large one keeps the memory it has arrived in.
+pub(super) fn store_argument(ctx: &mut ShardCtx<'_>, key: &Key<'_>, at: usize, expiry: Expiry) {
+    match ctx.args.shared(at) {
+        Some(large) => {
+            let value = NewValue::from(large.clone());
+            ctx.door().set(key, value, expiry);
+        }
+        None => ctx.space.door(ctx.db).set_bytes(key, ctx.args.get(at), expiry),
+    }
+}
