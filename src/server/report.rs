@@ -79,18 +79,23 @@ impl Crash {
         let text: String = written
             .map(|(heading, text)| format!("\n------ {heading} ------\n{}\n", text.trim_end()))
             .collect();
-        format!(
-            "{text}\n=== RINGSHARD BUG REPORT END. Make sure to include from START to END. ===\n\n    \
-             The process ends now: a server without one of its shards would answer wrongly.\n    \
-             Please report this with the text above, and say what clients were doing.\n"
-        )
+        format!("{text}\n{END}")
     }
 }
+
+const END: &str = "\
+=== RINGSHARD BUG REPORT END. Make sure to include from START to END. ===
+
+    The process ends now: a server without one of its shards would answer wrongly.
+    Please report this with the text above, and say what clients were doing.
+";
 
 fn message_of(panic: &PanicHookInfo<'_>) -> String {
     let payload = panic.payload();
     let text = payload.downcast_ref::<&str>().copied();
-    text.or(payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
+    text.or(payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
 }
 
 #[cfg(test)]
