@@ -75,7 +75,10 @@ pub fn wait_for(child: u32) -> io::Result<Option<i32>> {
 /// Why a system call failed, without the number that Rust puts behind the words.
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error ").next().unwrap_or_default().to_owned()
+    text.split(" (os error ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// A variable of the environment.

@@ -2,10 +2,11 @@
 //!
 //! INFO commandstats, INFO latencystats and LATENCY HISTOGRAM read it. Commands are numbered by
 //! their row in the command table, which this part does not know; names come in when printing. As
-//! with the counters, a core writes only its own table, with plain stores (three counters a call,
-//! 1 to 2 ns), and CONFIG RESETSTAT is a base that readers subtract.
+//! with the counters, a core writes only its own table, with plain stores (three cells a call), and
+//! CONFIG RESETSTAT is a base that readers subtract.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::counters::Count;
 use super::histogram::{Durations, Histogram};
@@ -18,13 +19,15 @@ struct Row {
     nanos: Count,
     rejected: Count,
     failed: Count,
-    durations: OnceLock<Box<Histogram>>,
+    durations: Histogram,
 }
 
 /// All commands on one core; only that core may record.
 #[derive(Debug)]
 pub struct CommandTable {
     rows: Box<[Row]>,
+    /// latency-tracking; the one cell here that others write.
+    is_tracking_latency: AtomicBool,
 }
 
 /// One command over all cores.
@@ -47,24 +50,22 @@ pub struct CommandBoard {
 
 impl CommandTable {
     fn new(rows: usize) -> CommandTable {
+        let rows = (0..rows).map(|_| Row::default()).collect();
         CommandTable {
-            rows: (0..rows).map(|_| Row::default()).collect(),
+            rows,
+            is_tracking_latency: AtomicBool::new(true),
         }
     }
 
-    /// The command ran.
+    /// The command ran, and took so long.
+    #[inline]
     pub fn ran(&self, row: usize, nanos: u64) {
         let row = &self.rows[row];
         row.calls.add(1);
         row.nanos.add(nanos);
-    }
-
-    /// Enters a duration into the histogram, if latency-tracking is on.
-    pub fn took(&self, row: usize, nanos: u64) {
-        self.rows[row]
-            .durations
-            .get_or_init(Box::default)
-            .record(nanos);
+        if self.is_tracking_latency.load(Relaxed) {
+            row.durations.record(nanos);
+        }
     }
 
     /// The command ran and replied with an error.
@@ -101,9 +102,7 @@ impl CommandTotals {
         self.nanos += row.nanos.value();
         self.rejected_calls += row.rejected.value();
         self.failed_calls += row.failed.value();
-        if let Some(durations) = row.durations.get() {
-            self.durations.merge(durations);
-        }
+        self.durations.merge(&row.durations);
     }
 
     fn rebase(&mut self, base: &CommandTotals) {
@@ -126,6 +125,13 @@ impl CommandBoard {
 
     pub fn core(&self, core: usize) -> &CommandTable {
         &self.cores[core]
+    }
+
+    /// The directive latency-tracking.
+    pub fn track_latency(&self, is_on: bool) {
+        self.cores
+            .iter()
+            .for_each(|core| core.is_tracking_latency.store(is_on, Relaxed));
     }
 
     /// How many commands there are.
@@ -171,7 +177,6 @@ mod tests {
         let board = CommandBoard::new(2, 3);
         for core in 0..2 {
             board.core(core).ran(1, 1500);
-            board.core(core).took(1, 1500);
         }
         board.core(0).failed(1);
         board.core(1).rejected(2);
@@ -187,15 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn tracking_can_be_turned_off() {
+        let board = CommandBoard::new(1, 1);
+        board.track_latency(false);
+        board.core(0).ran(0, 1500);
+        let totals = board.totals(0);
+        assert_eq!((totals.calls, totals.durations.total()), (1, 0));
+    }
+
+    #[test]
     fn a_reset_starts_again_while_cores_go_on() {
         let board = CommandBoard::new(2, 2);
         board.core(0).ran(0, 9000);
-        board.core(0).took(0, 9000);
         board.reset();
         assert_eq!(board.totals(0).calls, 0);
         assert!(!board.totals(0).is_used());
         board.core(1).ran(0, 2000);
-        board.core(1).took(0, 2000);
         let totals = board.totals(0);
         assert_eq!(
             (totals.calls, totals.usec(), totals.durations.total()),

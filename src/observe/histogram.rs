@@ -46,6 +46,7 @@ pub struct Durations {
 }
 
 impl Histogram {
+    #[inline]
     pub fn record(&self, nanos: u64) {
         let index = index_of(nanos.clamp(NANOS_MIN, NANOS_MAX));
         let chunk = self.chunks[index >> CHUNK_BITS].get_or_init(new_chunk);
@@ -60,9 +61,9 @@ fn new_chunk() -> Chunk {
 
 impl Durations {
     pub fn merge(&mut self, core: &Histogram) {
-        self.counts.resize(CHUNKS * CHUNK, 0);
         for (at, chunk) in core.chunks.iter().enumerate() {
             let Some(chunk) = chunk.get() else { continue };
+            self.counts.resize(CHUNKS * CHUNK, 0);
             let counts = &mut self.counts[at * CHUNK..][..CHUNK];
             for (total, count) in counts.iter_mut().zip(chunk.iter()) {
                 *total += count.value();

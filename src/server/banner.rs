@@ -108,12 +108,13 @@ const RING: [&str; 7] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::Clock;
     use crate::observe::log::Level;
     use std::fs;
 
     fn logged(name: &str, body: impl FnOnce()) -> String {
         let path = std::env::temp_dir().join(format!("{name}-{}.log", std::process::id()));
-        let log = Log::new(|| 0);
+        let log = Log::new(Clock::Real);
         log.set_output(Output::File(path.clone()));
         log.set_level(Level::Notice);
         log.capture(body);
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_log_file_gets_no_logo_unless_wanted() {
-        let log = Log::new(|| 0);
+        let log = Log::new(Clock::Real);
         log.set_output(Output::File("/tmp/x".into()));
         assert!(!shows_logo(&log, false));
         assert!(shows_logo(&log, true));

@@ -50,19 +50,16 @@ pub fn daemonize() -> io::Result<Side> {
     match process::fork()? {
         Forked::Parent { child } => {
             drop(writer);
-            Ok(Side::Parent(verdict(reader, || {
-                death_of(child)
-            })))
+            Ok(Side::Parent(verdict(reader, || death_of(child))))
         }
         Forked::Child => {
             drop(reader);
-            let readiness = Readiness {
-                pipe: writer,
-            };
+            let readiness = Readiness { pipe: writer };
             match process::new_session().and_then(|()| process::silence_standard_streams()) {
                 Ok(()) => Ok(Side::Child(readiness)),
                 Err(error) => {
-                    readiness.failed(&format!("Can't detach from the terminal: {}", process::reason(&error)));
+                    let reason = process::reason(&error);
+                    readiness.failed(&format!("Can't detach from the terminal: {reason}"));
                     Err(error)
                 }
             }
@@ -129,9 +126,7 @@ mod tests {
     /// What the parent makes of what the child does with its end.
     fn told(by_child: impl FnOnce(Readiness)) -> Verdict {
         let (reader, writer) = io::pipe().unwrap();
-        by_child(Readiness {
-            pipe: writer,
-        });
+        by_child(Readiness { pipe: writer });
         verdict(reader, || "died".to_owned())
     }
 
@@ -170,10 +165,7 @@ mod tests {
     fn a_parent_that_is_gone_harms_nobody() {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
-        Readiness {
-            pipe: writer,
-        }
-        .ready();
+        Readiness { pipe: writer }.ready();
     }
 
     #[test]

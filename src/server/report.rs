@@ -1,13 +1,16 @@
 //! The report of a panic: what someone needs who was not there.
 //!
 //! A panic on any core ends the process, because a node that answers for a part of its keys is
-//! worse than a dead one. Before that, the panic hook hands the facts here and logs the text. The
-//! frame is like Redis's bug report, so that people cut it out and tools find it. Nothing here asks
-//! another core for anything (it may be stuck): what is known comes in as text.
+//! worse than a dead one. The runtime prints what it knows to the terminal and aborts; a daemon has
+//! no terminal, so a second hook writes this report to the log file first. The frame is like that
+//! of Redis's bug report, so that people cut it out and tools find it. Nothing here asks another
+//! core for anything (it may be stuck): what is known comes in as text.
 
-use std::panic::PanicHookInfo;
+use std::backtrace::Backtrace;
+use std::panic::{self, PanicHookInfo};
+use std::sync::Arc;
 
-use crate::observe::log::{Level, Log};
+use crate::observe::log::{Level, Log, Output};
 
 use super::banner::{COMMIT, VERSION};
 
@@ -24,6 +27,23 @@ pub struct Crash {
     pub command: Option<String>,
     /// INFO as far as it can be told without asking other cores.
     pub info: String,
+}
+
+/// From now on panics are reported in the log file too; `info` tells what the server knew. To be
+/// called after the runtime has set its hook, which reports to the terminal and ends the process.
+pub fn install(log: Arc<Log>, info: impl Fn() -> String + Send + Sync + 'static) {
+    let ending = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if log.output() != Output::Stdout {
+            let backtrace = Backtrace::force_capture().to_string();
+            Crash {
+                info: info(),
+                ..Crash::of(panic, backtrace)
+            }
+            .log(&log);
+        }
+        ending(panic);
+    }));
 }
 
 impl Crash {
@@ -79,24 +99,29 @@ impl Crash {
         let text: String = written
             .map(|(heading, text)| format!("\n------ {heading} ------\n{}\n", text.trim_end()))
             .collect();
-        format!(
-            "{text}\n=== RINGSHARD BUG REPORT END. Make sure to include from START to END. ===\n\n    \
-             The process ends now: a server without one of its shards would answer wrongly.\n    \
-             Please report this with the text above, and say what clients were doing.\n"
-        )
+        format!("{text}\n{END}")
     }
 }
+
+const END: &str = "\
+=== RINGSHARD BUG REPORT END. Make sure to include from START to END. ===
+
+    The process ends now: a server without one of its shards would answer wrongly.
+    Please report this with the text above, and say what clients were doing.
+";
 
 fn message_of(panic: &PanicHookInfo<'_>) -> String {
     let payload = panic.payload();
     let text = payload.downcast_ref::<&str>().copied();
-    text.or(payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message").to_owned()
+    text.or(payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::log::Output;
+    use crate::base::clock::Clock;
 
     fn crash() -> Crash {
         Crash {
@@ -134,7 +159,7 @@ mod tests {
     #[test]
     fn the_whole_report_is_framed_even_if_the_log_is_quiet() {
         let path = std::env::temp_dir().join(format!("report-{}.log", std::process::id()));
-        let log = Log::new(|| 0);
+        let log = Log::new(Clock::Real);
         log.set_output(Output::File(path.clone()));
         log.set_level(Level::Nothing);
         crash().log(&log);
