@@ -243,9 +243,6 @@ fn run_control(
 fn record(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
     let commands = core.node.commands.core(core.id.0 as usize);
     commands.ran(command as usize, nanos);
-    if core.config.latency_tracking {
-        
-    }
     core.counters().commands_processed.add(1);
     if nanos >= 1000 && core.node.slowlog.is_slow(nanos / 1000) {
         slow(core, id, command, nanos, args);
@@ -281,9 +278,6 @@ fn slow(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
 pub(super) fn record_away(core: &Core, command: u16, nanos: u32, is_error: bool) {
     let commands = core.node.commands.core(core.id.0 as usize);
     commands.ran(command as usize, u64::from(nanos));
-    if core.config.latency_tracking {
-        commands.took(command as usize, u64::from(nanos));
-    }
     if is_error {
         commands.failed(command as usize);
     }
