@@ -4,7 +4,10 @@
 //! is not installed the tests say so and end. What Redis 7.2 has and 7.0 has not is listed below;
 //! every other difference is a mistake of ours.
 
-use std::collections::BTreeMap;
+#[path = "config_oracle/cases.rs"]
+mod cases;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -12,20 +15,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cases::{BAD_ARGUMENTS, BAD_TEXTS, CONSEQUENTIAL, NEWER, REWRITES, VALUES};
+use ringshard::base::glob::matches;
 use ringshard::config::rewrite::rewrite;
 use ringshard::config::row::{Kind, Special};
 use ringshard::config::table::{named, rows};
 use ringshard::config::{Caller, Config, Startup};
-
-/// Ours, and those that came with 7.2.
-const NEWER: &[&str] = &[
-    "shards",
-    "pipeline-order",
-    "locale-collate",
-    "set-max-listpack-entries",
-    "set-max-listpack-value",
-    "cluster-announce-human-nodename",
-];
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -204,114 +199,6 @@ fn names_and_defaults_are_the_same() {
     }
 }
 
-/// Values that try the grammar of every kind.
-const VALUES: &[&str] = &[
-    "",
-    "0",
-    "1",
-    "-1",
-    "+1",
-    "01",
-    " 1",
-    "1 ",
-    "-5",
-    "7",
-    "100",
-    "101",
-    "1000",
-    "65535",
-    "65536",
-    "1048575",
-    "1048576",
-    "2147483647",
-    "2147483648",
-    "-2147483648",
-    "-2147483649",
-    "4294967295",
-    "4294967296",
-    "9223372036854775807",
-    "9223372036854775808",
-    "18446744073709551615",
-    "yes",
-    "no",
-    "YES",
-    "maybe",
-    "abc",
-    "a/b",
-    "a_b",
-    "host-1.example",
-    "1k",
-    "1kb",
-    "3MB",
-    "2gb",
-    "1.5gb",
-    "10%",
-    "101%",
-    "-1%",
-    "%",
-    "1 2",
-    "1 2 3",
-    "1  2",
-    "1 2 3 4",
-    "900 1 300 10",
-    "0 1",
-    "1 -1",
-    "-2000 0 2000",
-    "1 2 2001",
-    "normal 0 0 0",
-    "replica 1mb 2 3",
-    "slave 1 x 3",
-    "master 0 0 0",
-    "pubsub 1kb 1 -1",
-    "PUBSUB 5 6 99999999999",
-    "normal 0 0",
-    "KEA",
-    "Kg$lshzxet",
-    "KEm",
-    "n",
-    "q",
-    "50 99.9",
-    "50.10 99.999999 1e1",
-    "101.5",
-    "inf",
-    "nan",
-    "allkeys-LRU",
-    "always",
-    "everysec",
-    "disabled",
-    "swapdb",
-    "default",
-    "save",
-    "save now",
-    "save nosave",
-    "force now",
-    "now force",
-    "ip",
-    "hostname",
-    "allchannels",
-    "{title} x",
-    "{title}",
-    "{port}",
-    "{",
-    "{bogus}",
-    "{{",
-    "x",
-];
-
-/// What Redis puts to use at once, with consequences that a pure function has not: sockets, TLS,
-/// descriptors, files, the kernel, its build, evicting the asking client.
-const CONSEQUENTIAL: &[&str] = &[
-    "port",
-    "bind",
-    "maxclients",
-    "appendonly",
-    "activedefrag",
-    "oom-score-adj",
-    "maxmemory-clients",
-    "watchdog-period",
-    "timeout",
-];
-
 #[test]
 fn config_set_replies_are_the_same() {
     let lines = "enable-protected-configs yes\nlogfile /dev/null";
@@ -402,11 +289,11 @@ fn refusal(file: &Path, args: &[&str]) -> String {
         .output()
         .expect("it runs");
     let text = String::from_utf8(output.stderr).expect("text");
-    let text = text.replacen(
-        "Redis 7.0.15",
-        concat!("Ringshard ", env!("CARGO_PKG_VERSION")),
-        1,
-    );
+    let theirs = text
+        .split_once("(Redis ")
+        .and_then(|(_, rest)| rest.split_once(')'));
+    let theirs = theirs.map_or(String::new(), |(version, _)| format!("Redis {version}"));
+    let text = text.replacen(&theirs, concat!("Ringshard ", env!("CARGO_PKG_VERSION")), 1);
     text.trim_end_matches('\n').to_string()
 }
 
@@ -420,78 +307,14 @@ fn fatal_errors_are_the_same() {
     std::fs::write(&included, "\n\n# three\nhz x\n").expect("a temporary file");
     let include = format!("hz 5\ninclude {}", included.display());
     let wild = format!("hz 5\ninclude {}/inc*.conf", directory.display());
-    let texts = [
-        &include[..],
-        &wild,
-        "bogus 1",
-        "\n\n# c\n  bogus   1 \"a b\" \t\r\n",
-        "hz 1 # comment",
-        "daemonize:yes",
-        "maxmemory<bytes> 1",
-        "requirepass \"abc",
-        "requirepass \"abc\"d",
-        "hz",
-        "include",
-        "include a b",
-        "user",
-        "sentinel x y",
-        "HZ abc",
-        "save 900",
-        "save 900 1 extra",
-        "dir a b",
-        "dir /nonexistent",
-        "logfile /nonexistent/x",
-        "\"\"",
-        "a.b",
-        "slaveof a 70000",
-        "slaveof a",
-        "slaveof a x",
-        "slaveof a 1\ncluster-enabled yes",
-        "unixsocketperm 888",
-        "unixsocketperm 7777",
-        "maxmemory-policy lru",
-        "appendonly maybe",
-        "client-output-buffer-limit normal 1 2",
-        "client-output-buffer-limit master 1 2 3",
-        "notify-keyspace-events KEQ",
-        "oom-score-adj-values 1 2",
-        "databases 0",
-        "io-threads 129",
-        "bind 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
-        "list-max-ziplist-entries 5 6",
-        "shutdown-on-sigterm save nosave",
-        "shutdown-on-sigterm",
-        "appenddirname a/b",
-        "appendfilename \"\"",
-        "proc-title-template {x}",
-        "cluster-announce-hostname a_b",
-        "latency-tracking-info-percentiles 1 x",
-        "latency-tracking-info-percentiles 1 200",
-        "rename-command a",
-        "loadmodule",
-        "loglevel",
-    ];
     // If a text were acceptable after all, a server without any port ends at once.
-    for text in texts.iter().filter(|text| !text.starts_with("sentinel")) {
+    for text in BAD_TEXTS.iter().chain(&[&include[..], &wild]) {
         std::fs::write(&file, format!("port 0\n{text}\n")).expect("a temporary file");
         let ours = load(&[file.clone().into()]).map(|_| ());
         assert_eq!(ours, Err(refusal(&file, &[])), "{text:?}");
     }
     std::fs::write(&file, "port 0\nhz 5\n").expect("a temporary file");
-    for args in [
-        &["--bogus", "1"][..],
-        &["--hz=5", "--x"],
-        &["--hz", "5", "6"],
-        &["--hz"],
-        &["-x"],
-        &["--hz", "--bogus", "5"],
-        &["--save", "--bogus"],
-        &["--hz 5", "--timeout x"],
-        &["--save", "1 2 3"],
-        &["--slaveof", "a", "b", "c"],
-        &["x"],
-        &["--hz", "5", "- ", "-"],
-    ] {
+    for args in BAD_ARGUMENTS {
         let mut ours: Vec<OsString> = vec![file.clone().into()];
         ours.extend(args.iter().map(OsString::from));
         assert_eq!(
@@ -502,51 +325,6 @@ fn fatal_errors_are_the_same() {
     }
     std::fs::remove_dir_all(&directory).expect("ours");
 }
-
-/// A file to rewrite, and what is set before.
-const REWRITES: &[(&str, &[&str])] = &[
-    ("", &[]),
-    ("# only a comment\n\n\n\n\n# another", &["hz", "50"]),
-    (
-        "save 900 1\nsave 300 10\n\n\t\n\nslave-priority 50\nslave-read-only yes\nMaxMemory 1mb\n\
-         maxmemory 2mb\nrequirepass \"a b\"\nclient-output-buffer-limit normal 0 0 0\n\
-         client-output-buffer-limit slave 256mb 64mb 60\nrename-command FLUSHALL \"\"\n\
-         notify-keyspace-events \"KEA\"\nhash-max-ziplist-entries 7\ntcp-backlog 100 \n\
-         # bind 1.2.3.4\nunixsocketperm 700\nlua-time-limit 4000\nlist-max-ziplist-entries 5\n\
-         shutdown-on-sigterm save now\nmaxmemory-clients 50%\n# tail",
-        &[
-            "save",
-            "5 1",
-            "oom-score-adj-values",
-            "1 2 3",
-            "maxmemory",
-            "3gb",
-            "masterauth",
-            "x\"y",
-        ],
-    ),
-    (
-        "save 900 1\nsave 300 10\nsave 60 10000\nclient-output-buffer-limit pubsub 1 1 1\n\
-         slaveof 127.0.0.1 1\nlatency-tracking-info-percentiles 1\ncluster-announce-ip 1.2.3.4",
-        &[
-            "save",
-            "",
-            "latency-tracking-info-percentiles",
-            "",
-            "cluster-announce-ip",
-            "",
-        ],
-    ),
-    (
-        "appendfsync no\nappendfsync always\nloglevel debug\nlogfile \"\"\nreplicaof no one",
-        &[
-            "client-output-buffer-limit",
-            "pubsub 1kb 2kb 3",
-            "repl-backlog-size",
-            "1000",
-        ],
-    ),
-];
 
 /// Lines up to the signature as they are, and those behind it in any order: Redis's is random.
 fn arranged(text: &str) -> (Vec<String>, Vec<String>) {
@@ -606,4 +384,46 @@ fn special_grammars_are_all_tried() {
     let mut seen: Vec<Special> = specials.collect();
     seen.dedup();
     assert_eq!(seen.len(), 8, "a new one needs values above");
+}
+
+#[test]
+fn patterns_match_the_same() {
+    let Some(mut oracle) = Oracle::start("patterns", "save \"\"") else {
+        return;
+    };
+    let seed = 0x9E37_79B9_7F4A_7C15u64;
+    let mut state = seed;
+    let mut draw = |alphabet: &[u8], most: u64| -> Vec<u8> {
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let len = next() % (most + 1);
+        (0..len)
+            .map(|_| alphabet[(next() % alphabet.len() as u64) as usize])
+            .collect()
+    };
+    let mut keys = BTreeSet::new();
+    for _ in 0..300 {
+        keys.insert(draw(b"abAB-]^\\", 6));
+    }
+    for key in &keys {
+        assert_eq!(oracle.ask(&[b"SET", key, b"1"]), [b"OK".to_vec()]);
+    }
+    for _ in 0..5000 {
+        let pattern = draw(b"abAB*?[]^-\\", 9);
+        let theirs: BTreeSet<Vec<u8>> = oracle.ask(&[b"KEYS", &pattern]).into_iter().collect();
+        let is_all = pattern == b"*";
+        let ours = keys
+            .iter()
+            .filter(|key| is_all || matches(&pattern, key, false));
+        let shown = String::from_utf8_lossy(&pattern).into_owned();
+        assert_eq!(
+            ours.cloned().collect::<BTreeSet<_>>(),
+            theirs,
+            "{shown:?}, seed {seed}"
+        );
+    }
 }

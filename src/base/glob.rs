@@ -2,7 +2,8 @@
 //!
 //! `*` any run, `?` any byte, `[abc]`, `[^a-z]`, `\x` the byte itself. The surprises are kept:
 //! a class without its `]` ends with the pattern, `[z-a]` is a reversed range, a backslash at the
-//! very end is a literal backslash.
+//! very end is a literal backslash, and an empty text matches the empty pattern only. (KEYS and
+//! SCAN take a lone `*` for "all" without asking here, so an empty key is found by it.)
 //!
 //! Patterns come from clients, so the time must stay bounded. Only the last star can matter once a
 //! later one was reached, hence one resume point instead of recursion: at most
@@ -11,6 +12,9 @@
 
 /// Whether `text` as a whole matches `pattern`; `nocase` folds ASCII letters.
 pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
+    if text.is_empty() {
+        return pattern.is_empty();
+    }
     let (mut at, mut pos) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while pos < text.len() {
@@ -109,7 +113,8 @@ mod tests {
         for (pattern, text, expected) in [
             ("", "", true),
             ("", "a", false),
-            ("*", "", true),
+            ("*", "", false),
+            ("*", "a", true),
             ("**", "abc", true),
             ("a*c", "abc", true),
             ("a*c", "ab", false),
@@ -188,7 +193,7 @@ mod tests {
             for nocase in [false, true] {
                 assert_eq!(
                     matches(&pattern, &text, nocase),
-                    naive(&pattern, &text, nocase),
+                    naive(&pattern, &text, nocase) && (pattern.is_empty() || !text.is_empty()),
                     "seed {seed}: {pattern:?} against {text:?}, nocase {nocase}"
                 );
             }

@@ -1,8 +1,8 @@
 //! CONFIG GET and CONFIG SET on a `Config`.
 //!
-//! Both are pure but for `dir`, whose directory must exist. CONFIG SET is all or nothing: it returns
-//! a new configuration or the error reply in Redis's words, and never changes the old one. Acting on
-//! the new values (ports, addresses) is the caller's; if that fails it answers with
+//! Both are pure but for `dir`, whose directory must exist. CONFIG SET is all or nothing: it
+//! returns a new configuration or the error reply in Redis's words, and never changes the old one.
+//! Acting on the new values (ports, addresses) is the caller's; if that fails it answers with
 //! `SetError::refused` and keeps the old configuration.
 
 use std::fmt;
@@ -25,7 +25,7 @@ pub struct Caller {
     pub is_loading: bool,
 }
 
-/// Why CONFIG SET changed nothing. Displays as the error reply, with its code and without the dash.
+/// Why CONFIG SET changed nothing. Displays as the error reply with its code, without the dash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetError {
     Loading,
@@ -64,8 +64,8 @@ impl fmt::Display for SetError {
 impl std::error::Error for SetError {}
 
 impl Config {
-    /// CONFIG GET: names or patterns to names and values, each name once. Aliases are names of their
-    /// own; hidden directives answer to their exact name only.
+    /// CONFIG GET: names or patterns to names and values, each name once. Aliases are names of
+    /// their own; hidden directives answer to their exact name only.
     pub fn find(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut found: Vec<(Vec<u8>, Named)> = Vec::new();
         let mut add = |name: &[u8], named: Named| {

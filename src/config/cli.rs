@@ -17,7 +17,7 @@ use super::disk::{Disk, Files};
 use super::error::{ConfigError, PRODUCT};
 use super::live::Config;
 use super::load::{Loaded, Sources, load};
-use super::row::Directive;
+use super::row::{Directive, Effect};
 use super::table::SECTIONS;
 use super::words;
 
@@ -30,7 +30,8 @@ pub enum Startup {
         file: Option<PathBuf>,
     },
     PrintVersion,
-    Help,
+    /// Print this text: short for -h, every directive for --help.
+    Help(String),
     CheckSystem,
 }
 
@@ -46,11 +47,6 @@ impl Config {
     pub fn load(args: &[OsString]) -> Result<Startup, ConfigError> {
         startup(args, &Disk)
     }
-}
-
-/// The text of --help.
-pub fn help() -> String {
-    command().render_long_help().to_string()
 }
 
 /// The text of --version.
@@ -85,9 +81,19 @@ fn ending_flag(first: &OsString) -> Option<Startup> {
     let asked = |name| matches.get_flag(name);
     match () {
         () if asked("version") => Some(Startup::PrintVersion),
-        () if asked("help") => Some(Startup::Help),
+        () if asked("help") => Some(Startup::Help(help(first == "--help"))),
         () => Some(Startup::CheckSystem),
     }
+}
+
+fn help(is_long: bool) -> String {
+    let mut command = command();
+    let text = if is_long {
+        command.render_long_help()
+    } else {
+        command.render_help()
+    };
+    text.to_string()
 }
 
 fn flags() -> Command {
@@ -127,6 +133,11 @@ fn command() -> Command {
 }
 
 fn option(row: &'static Directive) -> Arg {
+    let no_effect = if row.effect == Effect::Accepted {
+        " No effect."
+    } else {
+        ""
+    };
     let default = String::from_utf8_lossy(&row.show(&row.default_value())).into_owned();
     let shown = if default.is_empty() {
         String::new()
@@ -134,8 +145,9 @@ fn option(row: &'static Directive) -> Arg {
         format!(" [default: {default}]")
     };
     let arg = Arg::new(row.name)
+        .hide_short_help(true)
         .long(row.name)
-        .help(format!("{}{shown}", row.about));
+        .help(format!("{}{no_effect}{shown}", row.about));
     let arg = if row.is_multi_word() {
         arg.value_name("VALUE ...")
     } else {

@@ -73,9 +73,10 @@ impl Files for Disk {
     }
 }
 
-/// Paths that match a pattern with wildcards in any component, sorted, as `glob(3)` finds them.
-pub fn matching(files: &dyn Files, pattern: &Path) -> Vec<PathBuf> {
-    let mut found = vec![PathBuf::new()];
+/// Paths that match a pattern with wildcards in any component, sorted, as `glob(3)` finds them in
+/// a working directory, whose own name is no pattern.
+pub fn matching(files: &dyn Files, from: &Path, pattern: &Path) -> Vec<PathBuf> {
+    let mut found = vec![from.to_path_buf()];
     for component in pattern.components() {
         let Component::Normal(name) = component else {
             found.iter_mut().for_each(|path| path.push(component));
@@ -94,13 +95,8 @@ fn step(files: &dyn Files, path: &Path, pattern: &OsStr) -> Vec<PathBuf> {
     if !glob::is_pattern(pattern.as_bytes()) {
         return vec![path.join(pattern)];
     }
-    let directory = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
     let is_hidden = |name: &OsStr| name.as_bytes().starts_with(b".");
-    let mut names = files.names_in(directory);
+    let mut names = files.names_in(path);
     names.retain(|name| {
         (is_hidden(pattern) || !is_hidden(name))
             && glob::matches(pattern.as_bytes(), name.as_bytes(), false)

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration at start, in the words of redis-server.
 //!
-//! Scripts and people recognise the three-line text, so it is kept to the letter; only the product's
-//! name is ours. The text has no final newline: print it with `eprintln!` and exit with 1.
+//! Scripts and people recognise the three-line text, so it is kept to the letter; only the
+//! product's name is ours. There is no final newline: print it with `eprintln!` and exit with 1.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! The configuration a server runs on.
 //!
-//! `Config` keeps one value per row, which CONFIG GET, SET and REWRITE work on, and `Live`, the same
-//! as typed fields for everybody else. Both change together: a `Config` is never modified once it is
-//! handed out, CONFIG SET makes a new one. Adding a field is one line of `live!`; a test refuses a
-//! directive that claims an effect and has none.
+//! `Config` keeps one value per row, which CONFIG GET, SET and REWRITE work on, and `Live`, the
+//! same as typed fields for everybody else. Both change together: a `Config` is never modified once
+//! it is handed out, CONFIG SET makes a new one. Adding a field is one line of `live!`; a test
+//! refuses a directive that claims an effect and has none.
 
 use std::ops::Deref;
 use std::path::PathBuf;

@@ -238,14 +238,14 @@ impl<'a> Loader<'a> {
             return Err(Failure::Here("Too many nested include directives".into()));
         }
         let shown = self::path(path);
-        let from_dir = self.working_directory().join(shown);
+        let here = self.working_directory();
         let mut text = Vec::new();
         if glob::is_pattern(path) {
-            for found in matching(self.files, &from_dir) {
+            for found in matching(self.files, here, shown) {
                 text.extend(read(&found, &found, self.files)?);
             }
         } else {
-            text = read(&from_dir, shown, self.files)?;
+            text = read(&here.join(shown), shown, self.files)?;
         }
         Ok(self.text(&text, depth)?)
     }

@@ -32,10 +32,14 @@ mod value;
 mod words;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod shelf;
+#[cfg(test)]
 mod tests;
 
 pub use change::{Caller, SetError};
-pub use cli::{Startup, help, version};
+pub use cli::{Startup, version};
 pub use error::ConfigError;
 pub use live::{Config, Live};
 pub use load::{Deferred, DeferredKind, Loaded};

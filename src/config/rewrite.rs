@@ -1,9 +1,9 @@
 //! CONFIG REWRITE: the old file with the values of now.
 //!
 //! Comments, order and lines of other kinds stay. A directive's lines are reused in their order;
-//! what is left of them goes; what has no line yet and differs from its default is appended behind a
-//! signature. `rewrite` is pure; `rewrite_file` replaces the file so that after a crash there is the
-//! old one or the new one.
+//! what is left of them goes; what has no line yet and differs from its default is appended behind
+//! a signature. `rewrite` is pure; `rewrite_file` replaces the file so that after a crash there is
+//! the old one or the new one.
 //! Included files are left alone, so what they set is repeated in the main file, as in Redis.
 
 use std::collections::{HashMap, VecDeque};

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::base::number::parse_f64;
+
 use super::number::{Reason, bytes, lenient};
 use super::row::Special;
 use super::value::{Value, WRONG_WORDS};
@@ -304,19 +306,14 @@ fn replica_of(args: &[Vec<u8>]) -> Result<Option<Master>, Reason> {
 }
 
 fn percentiles(args: &[Vec<u8>]) -> Result<Vec<f64>, Reason> {
-    let percentile = |arg: &Vec<u8>| {
-        let value: Option<f64> = std::str::from_utf8(arg)
-            .ok()
-            .and_then(|text| text.parse().ok());
-        match value.filter(|value| !value.is_nan()) {
-            Some(value) if (0.0..=100.0).contains(&value) => Ok(value),
-            Some(_) => Err(Reason::Borrowed(
-                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
-            )),
-            None => Err(Reason::Borrowed(
-                "Invalid latency-tracking-info-percentiles parameters",
-            )),
-        }
+    let percentile = |arg: &Vec<u8>| match parse_f64(arg) {
+        Some(value) if (0.0..=100.0).contains(&value) => Ok(value),
+        Some(_) => Err(Reason::Borrowed(
+            "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
+        )),
+        None => Err(Reason::Borrowed(
+            "Invalid latency-tracking-info-percentiles parameters",
+        )),
     };
     args.iter().map(percentile).collect()
 }

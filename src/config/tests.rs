@@ -1,81 +1,18 @@
 //! Tests of loading, the command line, CONFIG GET, SET and REWRITE, on files in memory.
 //!
 //! Texts here were taken from redis-server; `tests/config_oracle.rs` compares with a running one.
-//! The fuzzers are driven by printed seeds.
+//! Seed-driven tests are in `fuzz.rs`.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::change::{Caller, SetError};
-use super::disk::Files;
 use super::live::Config;
-use super::load::{DeferredKind, Loaded, Sources, load};
+use super::load::DeferredKind;
 use super::rewrite::rewrite;
+use super::shelf::{Shelf, run};
 use super::special::{BufferLimit, Master, SavePoint};
 use super::{cli, table};
-
-/// A few files in `/etc`, where the process also stands at first.
-#[derive(Default)]
-struct Shelf(HashMap<PathBuf, Vec<u8>>);
-
-impl Shelf {
-    fn with(files: &[(&str, &str)]) -> Self {
-        let file = |(name, text): &(&str, &str)| (PathBuf::from(*name), text.as_bytes().to_vec());
-        Shelf(files.iter().map(file).collect())
-    }
-}
-
-impl Files for Shelf {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let path = self.absolute(path);
-        self.0
-            .get(&path)
-            .cloned()
-            .ok_or(io::Error::from_raw_os_error(libc::ENOENT))
-    }
-
-    fn read_stdin(&self) -> io::Result<Vec<u8>> {
-        self.read(Path::new("/stdin"))
-    }
-
-    fn names_in(&self, directory: &Path) -> Vec<OsString> {
-        let inside = self
-            .0
-            .keys()
-            .filter(|path| path.parent() == Some(directory));
-        inside
-            .filter_map(|path| Some(path.file_name()?.to_os_string()))
-            .collect()
-    }
-
-    fn directory(&self, path: &Path) -> io::Result<PathBuf> {
-        if path.as_os_str().is_empty() || path.as_os_str().as_bytes().ends_with(b"missing") {
-            return Err(io::Error::from_raw_os_error(libc::ENOENT));
-        }
-        Ok(self.absolute(path))
-    }
-
-    fn try_append(&self, path: &Path) -> io::Result<()> {
-        self.directory(path.parent().unwrap_or(Path::new("/")))
-            .map(drop)
-    }
-
-    fn absolute(&self, path: &Path) -> PathBuf {
-        let joined = Path::new("/etc").join(path);
-        joined
-            .components()
-            .filter(|part| part.as_os_str() != ".")
-            .collect()
-    }
-}
-
-fn run(args: &[&str], shelf: &Shelf) -> Result<Loaded, String> {
-    let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-    load(&cli::sources(&args, shelf), shelf).map_err(|error| error.to_string())
-}
 
 /// Loads one file with further arguments.
 fn loaded(text: &str, args: &[&str]) -> Result<Config, String> {
@@ -129,12 +66,16 @@ fn includes_follow_dir_and_patterns() {
         ("/data/conf.d/2.conf", "\nport 13\nhz 2\n"),
         ("/data/conf.d/1.conf", "port 12\nhz 1\n"),
         ("/data/conf.d/.3.conf", "port 14"),
+        ("/etc/b.conf", "dir /a[b]\ninclude *.conf\n"),
+        ("/a[b]/x.conf", "port 21"),
+        ("/ab/x.conf", "port 22"),
     ]);
     let config = run(&["a.conf"], &shelf).expect("fine").config;
     assert_eq!(
         (config.port, config.hz, config.dir.to_str()),
         (13, 2, Some("/data"))
     );
+    assert_eq!(run(&["b.conf"], &shelf).expect("fine").config.port, 21);
 }
 
 #[test]
@@ -276,8 +217,8 @@ fn flags_end_at_once() {
     let start = |flag: &str| Config::load(&[OsString::from(flag), OsString::from("--bogus")]);
     assert!(matches!(start("-v"), Ok(Startup::PrintVersion)));
     assert!(matches!(start("--version"), Ok(Startup::PrintVersion)));
-    assert!(matches!(start("-h"), Ok(Startup::Help)));
-    assert!(matches!(start("--help"), Ok(Startup::Help)));
+    assert!(matches!(start("-h"), Ok(Startup::Help(_))));
+    assert!(matches!(start("--help"), Ok(Startup::Help(_))));
     assert!(matches!(start("--check-system"), Ok(Startup::CheckSystem)));
     assert!(start("--bogus").is_err());
     assert!(super::version().starts_with("Ringshard server v=0."));
@@ -285,7 +226,15 @@ fn flags_end_at_once() {
 
 #[test]
 fn help_names_every_directive() {
-    let help = super::help();
+    let help = |flag| match Config::load(&[OsString::from(flag)]) {
+        Ok(super::Startup::Help(text)) => text,
+        other => panic!("{other:?}"),
+    };
+    let (short, help) = (help("-h"), help("--help"));
+    assert!(
+        short.lines().count() < 30 && short.contains("--check-system"),
+        "{short}"
+    );
     for row in table::rows() {
         assert_eq!(
             help.contains(&format!("--{} <", row.name)),
@@ -532,128 +481,4 @@ fn rewrite_replaces_the_file_whole() {
     );
     let nowhere = Path::new("/nonexistent/x.conf");
     assert!(super::rewrite::rewrite_file(nowhere, &config, None).is_err());
-}
-
-/// Random draws from one seed.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-
-    fn word(&mut self) -> Vec<u8> {
-        const WORDS: &[&str] = &[
-            "",
-            "0",
-            "1",
-            "-1",
-            "yes",
-            "no",
-            "one",
-            "64mb",
-            "5%",
-            "always",
-            "normal",
-            "slave",
-            "900 1",
-            "include",
-            "a.conf",
-            "user",
-            "\"",
-            "'",
-            "\\",
-            "\"a b\"",
-            "KEA",
-            "99.9",
-            "#",
-            "sentinel",
-            "/missing",
-            "*",
-            "rename-command",
-            "99999999999999999999",
-            "\\x4",
-            "a.b",
-        ];
-        match self.below(10) {
-            0 => (0..self.below(8)).map(|_| self.below(256) as u8).collect(),
-            1..=4 => {
-                let rows = table::rows();
-                rows[self.below(rows.len())].name.as_bytes().to_vec()
-            }
-            _ => WORDS[self.below(WORDS.len())].as_bytes().to_vec(),
-        }
-    }
-
-    fn text(&mut self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for _ in 0..self.below(30) {
-            text.extend(self.word());
-            text.push(if self.below(3) == 0 { b'\n' } else { b' ' });
-        }
-        text
-    }
-}
-
-#[test]
-fn no_text_makes_it_panic() {
-    for seed in 1..=20_000u64 {
-        let mut draw = Draw(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let mut shelf = Shelf::with(&[("/stdin", "hz 1")]);
-        shelf.0.insert(PathBuf::from("/etc/a.conf"), draw.text());
-        let args: Vec<OsString> = (0..draw.below(4))
-            .map(|_| OsString::from_vec(draw.word()))
-            .collect();
-        let mut sources: Sources = cli::sources(&args, &shelf);
-        sources.file.get_or_insert(PathBuf::from("/etc/a.conf"));
-        let outcome =
-            std::panic::catch_unwind(|| load(&sources, &shelf).map_err(|e| e.to_string()));
-        assert!(outcome.is_ok(), "seed {seed}: {sources:?}");
-    }
-}
-
-#[test]
-fn what_can_be_set_survives_a_rewrite() {
-    let mut kept = 0;
-    for seed in 1..=20_000u64 {
-        let mut draw = Draw(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let rows = table::rows();
-        let row = rows[draw.below(rows.len())];
-        let value = [draw.word(), draw.word()].join(&b" "[..]);
-        let value = if draw.below(2) == 0 {
-            draw.word()
-        } else {
-            value
-        };
-        let pairs: [(&[u8], &[u8]); 1] = [(row.name.as_bytes(), &value)];
-        let config = ok("enable-protected-configs yes", &[]);
-        let Ok(config) = config.set_all_with(&pairs, Caller::default(), &Shelf::default()) else {
-            continue;
-        };
-        let old = draw.text();
-        let text = rewrite(&old, &config, Some(&[]));
-        let kept_lines = text.split(|byte| *byte == b'\n').filter(|line| {
-            let other: [&[u8]; 3] = [b"include", b"rename", b"loadm"];
-            let line = line.to_ascii_lowercase();
-            !other.iter().any(|other| line.starts_with(other)) && !line.starts_with(b"sentinel")
-        });
-        let text = kept_lines.collect::<Vec<_>>().join(&b'\n');
-        let mut shelf = Shelf::default();
-        shelf.0.insert(PathBuf::from("/etc/a.conf"), text.clone());
-        let again = run(&["a.conf"], &shelf);
-        let again = again.unwrap_or_else(|error| {
-            panic!("seed {seed}: {error}\n{}", String::from_utf8_lossy(&text))
-        });
-        assert_eq!(
-            *again.config,
-            *config,
-            "seed {seed}: {}",
-            String::from_utf8_lossy(&text)
-        );
-        kept += 1;
-    }
-    assert!(kept > 1000, "only {kept} values were accepted");
 }

@@ -124,7 +124,7 @@ fn double_quoted(line: &[u8], mut at: usize, word: &mut Vec<u8>) -> Option<usize
         match line[at..] {
             [] => return None,
             [b'\\', b'x', high, low, ..] if is_hex(high) && is_hex(low) => {
-                word.push(nibble(high) << 4 | nibble(low));
+                word.push((nibble(high) << 4) | nibble(low));
                 at += 4;
             }
             [b'\\', escaped, ..] => {
