@@ -3,7 +3,9 @@
 //! It is the load generator of every comparison, because everybody has it and nobody can say that
 //! it was built to please us. What the server spent meanwhile is measured by the caller.
 
+use crate::support::process::mortal;
 use anyhow::{Context, Result, bail, ensure};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// What to send, in redis-benchmark's terms.
@@ -27,6 +29,21 @@ pub struct Report {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub worst_ms: f64,
+}
+
+const INSTALL: &str = "redis-benchmark cannot be started: install redis-tools";
+
+/// More requests than anybody waits for; redis-benchmark counts them in 32 bits.
+const ENDLESS: u64 = 2_000_000_000;
+
+/// A load generator at work; it ends with this value.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 impl Load {
@@ -54,10 +71,7 @@ impl Load {
 
     /// Sends the load and waits for its end.
     pub fn run(&self, port: u16, requests: u64) -> Result<Report> {
-        let output = self
-            .command(port, requests)
-            .output()
-            .context("redis-benchmark cannot be started: install redis-tools")?;
+        let output = self.command(port, requests).output().context(INSTALL)?;
         let text = String::from_utf8_lossy(&output.stdout);
         ensure!(
             output.status.success(),
@@ -67,20 +81,18 @@ impl Load {
         parse(&text).with_context(|| format!("no figures in what redis-benchmark said:\n{text}"))
     }
 
-    /// Sends the load in the background; the caller ends it.
-    pub fn start(&self, port: u16, requests: u64) -> Result<Child> {
-        let mut command = self.command(port, requests);
+    /// Sends the load in the background until the answer is dropped.
+    pub fn start(&self, port: u16) -> Result<Running> {
+        let mut command = self.command(port, ENDLESS);
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        command
-            .spawn()
-            .context("redis-benchmark cannot be started: install redis-tools")
+        let child = command.spawn().context(INSTALL)?;
+        Ok(Running(child))
     }
 
     fn command(&self, port: u16, requests: u64) -> Command {
-        let mut command = Command::new("redis-benchmark");
-        command
-            .args(self.arguments(port, requests))
-            .stdin(Stdio::null());
+        let mut command = mortal(Path::new("redis-benchmark"));
+        let arguments = self.arguments(port, requests);
+        command.args(arguments).stdin(Stdio::null());
         command
     }
 }

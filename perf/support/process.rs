@@ -2,10 +2,13 @@
 //!
 //! `stat` counts in ticks of 10 ms; the scheduler's own account in `task/*/schedstat` is exact.
 //! So the total comes from there, over all threads (kernel threads of an io_uring included), and
-//! the ticks only say how it divides into user and system time.
+//! the ticks only say how it divides into user and system time. Processes that measuring needs are
+//! started from here, too, so that none is left behind.
 
 use anyhow::{Context, Result};
 use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// CPU time that a process has used up to one moment.
@@ -62,6 +65,21 @@ impl CpuSpent {
     /// Percent of one core over a stretch of time.
     pub fn share_of_core(&self, over: Duration) -> f64 {
         100.0 * self.total_us() / (over.as_secs_f64() * 1e6)
+    }
+}
+
+/// A command whose process the kernel ends with this one. It stays one process: setpriv execs.
+pub fn mortal(program: &Path) -> Command {
+    let found = Command::new("setpriv")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if found.is_ok_and(|status| status.success()) {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
     }
 }
 

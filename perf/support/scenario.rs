@@ -136,6 +136,11 @@ impl Scenario {
         self
     }
 
+    /// Whether redis-benchmark sends something in it.
+    pub fn has_load(&self) -> bool {
+        matches!(self.kind, Kind::Load | Kind::IdleConnections)
+    }
+
     pub fn load(&self) -> Load {
         Load {
             test: self.test.clone(),
@@ -172,7 +177,7 @@ impl Scenario {
             self.rounds > 0 && self.shards > 0,
             "rounds and shards begin at 1"
         );
-        if matches!(self.kind, Kind::Load | Kind::IdleConnections) {
+        if self.has_load() {
             ensure!(
                 self.test.is_some() == self.command.is_empty(),
                 "either `test` or `command` says what to send"

@@ -4,15 +4,15 @@
 //! and by the kernel (parent-death signal through setpriv) when the tool itself is killed.
 
 use crate::support::peer::{Binaries, Peer};
-use crate::support::process::{self, CpuTime};
+use crate::support::process::{self, CpuTime, mortal};
 use crate::support::wire::Connection;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -170,21 +170,6 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
         fs::remove_dir_all(&self.directory).ok();
-    }
-}
-
-/// A command whose process the kernel ends with this one. It stays one process: setpriv execs.
-fn mortal(program: &Path) -> Command {
-    let found = Command::new("setpriv")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    if found.is_ok_and(|status| status.success()) {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-        command
-    } else {
-        Command::new(program)
     }
 }
 
