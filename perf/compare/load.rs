@@ -24,7 +24,8 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
         server.pause()?;
         servers.push((server, Vec::new()));
     }
-    let requests = requests(scenario, &load, &servers[0].0)?;
+    let first = &servers[0].0;
+    let requests = alone(first, || requests(scenario, &load, first))?;
     for (server, _) in &servers {
         bar.set_message(format!(
             "{}: warming up {}",
@@ -52,7 +53,7 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
     })
 }
 
-/// The length of a round in requests, the same for all: given, or measured on the first server.
+/// The length of a round in requests: given, or from how fast this server is.
 pub fn requests(scenario: &Scenario, load: &Load, server: &Server) -> Result<u64> {
     if let Some(requests) = scenario.requests {
         return Ok(requests);
@@ -60,8 +61,7 @@ pub fn requests(scenario: &Scenario, load: &Load, server: &Server) -> Result<u64
     let seconds = scenario
         .seconds
         .expect("a checked scenario has requests or seconds");
-    let rate = alone(server, || bout::rate(server, load))?;
-    Ok((rate * seconds) as u64)
+    Ok((bout::rate(server, load)? * seconds) as u64)
 }
 
 /// Runs something on a server that is otherwise stopped.

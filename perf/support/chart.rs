@@ -7,8 +7,8 @@
 //! ```text
 //!              title
 //!   scenario   CPU per operation      throughput
-//!     redis    ======| 0.70 1.00x     ======| 1700 1.00x
-//!     ringsh.  ====  | 0.55 0.78x     =======|= 1900 1.11x
+//!     redis    ======| 0.70 (1.00x)   ======| 1700 (1.00x)
+//!     ringsh.  ====  | 0.55 (0.78x)   =======|= 1900 (1.11x)
 //! ```
 
 use crate::support::figures::{Comparison, Metric, Outcome};
@@ -27,10 +27,12 @@ pub struct Panel {
     pub title: &'static str,
 }
 
-const NAMES_WIDTH: i32 = 150;
+const NAMES_WIDTH: i32 = 170;
 const PANEL_WIDTH: i32 = 420;
 /// Kept free behind the longest bar for its label.
 const LABEL_WIDTH: i32 = 130;
+/// About as wide as a digit of a label.
+const LABEL_LETTER: i32 = 7;
 const MARGIN: i32 = 20;
 const HEAD_HEIGHT: i32 = 76;
 const GROUP_HEAD: i32 = 24;
@@ -38,6 +40,10 @@ const BAR_PITCH: i32 = 22;
 const BAR_HEIGHT: i32 = 16;
 const GROUP_GAP: i32 = 14;
 
+/// Bars longer than so many references are cut, and show it: one outlier must not flatten the rest.
+const RATIO_MAX: f64 = 2.5;
+
+const PAPER: RGBColor = RGBColor(252, 252, 250);
 const INK: RGBColor = RGBColor(34, 40, 49);
 const FAINT: RGBColor = RGBColor(150, 156, 165);
 
@@ -70,11 +76,11 @@ type Drawn = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 impl Chart<'_> {
     fn draw(&self, title: &str, groups: &[Comparison], height: i32) -> Drawn {
-        self.area.fill(&RGBColor(252, 252, 250))?;
+        self.area.fill(&PAPER)?;
         self.text(title, (MARGIN, MARGIN), 18.0, &INK)?;
         for (index, panel) in self.panels.iter().enumerate() {
             let left = panel_left(index);
-            self.text(panel.title, (left, MARGIN + 32), 13.0, &INK)?;
+            self.text(panel.title, (left, MARGIN + 32), 14.0, &INK)?;
             // The reference: every bar is read against this line.
             let x = left + self.bar_length(index, 1.0);
             let line = vec![(x, HEAD_HEIGHT - 4), (x, height - MARGIN)];
@@ -90,13 +96,13 @@ impl Chart<'_> {
     }
 
     fn draw_group(&self, group: &Comparison, top: i32) -> Drawn {
-        self.text(&group.scenario, (MARGIN, top + GROUP_HEAD / 2), 14.0, &INK)?;
+        self.text(&group.scenario, (MARGIN, top + GROUP_HEAD / 2), 15.0, &INK)?;
         for (row, outcome) in group.outcomes.iter().enumerate() {
             let top = top + GROUP_HEAD + BAR_PITCH * row as i32;
             self.text(
                 &outcome.peer,
                 (MARGIN + 12, top + BAR_HEIGHT / 2),
-                12.0,
+                13.0,
                 &INK,
             )?;
             for index in 0..self.panels.len() {
@@ -119,13 +125,27 @@ impl Chart<'_> {
         let corners = [(left, top), (right, top + BAR_HEIGHT)];
         self.area
             .draw(&Rectangle::new(corners, colour(&outcome.peer).filled()))?;
-        let label = format!("{}  {ratio:.2}x", metric.row().show(value));
-        self.text(&label, (right + 6, top + BAR_HEIGHT / 2), 12.0, &INK)
+        if ratio > RATIO_MAX {
+            let notch = [(right - 14, top), (right - 9, top + BAR_HEIGHT)];
+            self.area.draw(&Rectangle::new(notch, PAPER.filled()))?;
+        }
+        self.label(
+            &format!("{} ({ratio:.2}x)", metric.row().show(value)),
+            (right + 6, top),
+        )
+    }
+
+    /// Text behind a bar, on paper of its own: the reference line must not cross it.
+    fn label(&self, text: &str, (left, top): (i32, i32)) -> Drawn {
+        let width = text.len() as i32 * LABEL_LETTER;
+        let corners = [(left - 3, top), (left + width, top + BAR_HEIGHT)];
+        self.area.draw(&Rectangle::new(corners, PAPER.filled()))?;
+        self.text(text, (left, top + BAR_HEIGHT / 2), 13.0, &INK)
     }
 
     fn bar_length(&self, panel: usize, ratio: f64) -> i32 {
         let room = f64::from(PANEL_WIDTH - LABEL_WIDTH);
-        (room * ratio / self.longest[panel]).round() as i32
+        (room * ratio.min(RATIO_MAX) / self.longest[panel]).round() as i32
     }
 
     /// Text that begins at a point and is centred on it in height.
@@ -156,7 +176,7 @@ fn longest_ratios(panels: &[Panel], groups: &[Comparison]) -> Vec<f64> {
                 .iter()
                 .filter_map(|outcome| ratio(group, outcome, panel.metric))
         });
-        bars.fold(1.0, f64::max)
+        bars.fold(1.0, f64::max).min(RATIO_MAX)
     };
     panels.iter().map(longest).collect()
 }
