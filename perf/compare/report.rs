@@ -1,5 +1,7 @@
 //! Makes results known: a table in the terminal, a chart per scenario, lines in the ledger, and the
 //! one combined chart that the README shows.
+//!
+//! It decides what is shown of a kind of scenario; how it looks is the support folder's.
 
 use crate::support::chart::{self, Panel};
 use crate::support::figures::{Comparison, Metric};
