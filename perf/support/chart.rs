@@ -221,8 +221,8 @@ mod tests {
         for part in [
             "get-p16",
             "ringshard-1",
-            "1.500  0.75x",
-            "2.000  1.00x",
+            "1.500 (0.75x)",
+            "2.000 (1.00x)",
             "#1F6FB2",
         ] {
             assert!(svg.contains(part), "{part} is not in {svg}");
