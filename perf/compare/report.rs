@@ -1,0 +1,98 @@
+//! Makes results known: a table in the terminal, a chart per scenario, lines in the ledger, and the
+//! one combined chart that the README shows.
+//!
+//! It decides what is shown of a kind of scenario; how it looks is the support folder's.
+
+use crate::support::chart::{self, Panel};
+use crate::support::figures::{Comparison, Metric};
+use crate::support::machine::Setting;
+use crate::support::options::Places;
+use crate::support::scenario::{Kind, Scenario};
+use crate::support::{ledger, table};
+use anyhow::{Result, ensure};
+use std::path::Path;
+
+const CPU: Panel = Panel {
+    metric: Metric::CpuPerOp,
+    title: "Server CPU per operation, us (shorter is better)",
+};
+const THROUGHPUT: Panel = Panel {
+    metric: Metric::Throughput,
+    title: "Throughput, k ops/s (longer is better)",
+};
+
+/// What the chart of a scenario shows, by what it measures.
+fn panels(kind: Kind) -> Vec<Panel> {
+    match kind {
+        Kind::Load => vec![CPU, THROUGHPUT],
+        Kind::IdleConnections => vec![
+            Panel {
+                metric: Metric::BytesPerIdle,
+                title: "Bytes per idle connection",
+            },
+            Panel {
+                metric: Metric::KeptThroughput,
+                title: "Throughput kept, %",
+            },
+        ],
+        Kind::IdleCpu => vec![Panel {
+            metric: Metric::CpuShare,
+            title: "CPU, % of one core",
+        }],
+        Kind::Growth => vec![
+            Panel {
+                metric: Metric::P9999,
+                title: "p99.99 of the probe, ms",
+            },
+            Panel {
+                metric: Metric::Worst,
+                title: "Worst of the probe, ms",
+            },
+        ],
+    }
+}
+
+pub fn publish(
+    places: &Places,
+    scenario: &Scenario,
+    comparison: &Comparison,
+    quick: bool,
+) -> Result<()> {
+    println!("\n{}: {}", scenario.name, scenario.about);
+    println!("{}", table::of(comparison));
+    let setting = Setting::of_this_run(&places.binaries);
+    let path = places.out.join(format!("{}.svg", scenario.name));
+    let title = format!("{} ({})", scenario.name, setting.machine);
+    let groups = std::slice::from_ref(comparison);
+    chart::draw(&path, &title, &panels(scenario.kind), groups)?;
+    println!("chart: {}", path.display());
+    let mode = if quick { ledger::QUICK } else { ledger::FULL };
+    ledger::append(&places.ledger, &setting, mode, comparison)
+}
+
+/// perf/chart.svg: the last full run of every scenario that measures busy clients.
+pub fn combined_chart(places: &Places) -> Result<()> {
+    let lines = ledger::read(&places.ledger)?;
+    let mut groups = ledger::latest(&lines);
+    groups.retain(|group| has(group, Metric::CpuPerOp) && !has(group, Metric::BytesPerIdle));
+    ensure!(
+        !groups.is_empty(),
+        "{} has no full runs yet",
+        places.ledger.display()
+    );
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("perf/chart.svg");
+    let machine = lines
+        .last()
+        .map_or("", |line| line.setting.machine.as_str());
+    let title = format!("redis-benchmark on the same machine: {machine}");
+    chart::draw(&path, &title, &[CPU, THROUGHPUT], &groups)?;
+    println!("{}: {} scenarios", path.display(), groups.len());
+    Ok(())
+}
+
+fn has(group: &Comparison, metric: Metric) -> bool {
+    group
+        .outcomes
+        .iter()
+        .any(|outcome| outcome.figures.value(metric).is_some())
+}

@@ -1,0 +1,114 @@
+//! A blocking connection that speaks as much RESP2 as measuring needs: requests out, replies in.
+//!
+//! It is plain on purpose: what it costs is small and the same for every server. It reads simple,
+//! integer, bulk and error replies; arrays it does not know.
+
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+/// Longer than the longest stall worth measuring; a server that is silent for so long is broken.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub struct Connection {
+    reader: BufReader<TcpStream>,
+}
+
+impl Connection {
+    pub fn open(port: u16) -> Result<Connection> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .with_context(|| format!("no connection to port {port}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
+        Ok(Connection {
+            reader: BufReader::with_capacity(16 * 1024, stream),
+        })
+    }
+
+    /// As `open`, with next to no memory on this side: for many connections that idle.
+    pub fn open_idle(port: u16) -> Result<Connection> {
+        let connection = Connection::open(port)?;
+        Ok(Connection {
+            reader: BufReader::with_capacity(64, connection.reader.into_inner()),
+        })
+    }
+
+    /// One command and its reply as text; an error reply is an error.
+    pub fn call(&mut self, arguments: &[&[u8]]) -> Result<String> {
+        let mut request = Vec::with_capacity(64);
+        push_request(&mut request, arguments);
+        self.send(&request)?;
+        self.reply()
+    }
+
+    pub fn send(&mut self, requests: &[u8]) -> Result<()> {
+        Ok(self.reader.get_mut().write_all(requests)?)
+    }
+
+    pub fn reply(&mut self) -> Result<String> {
+        read_reply(&mut self.reader)
+    }
+}
+
+/// Appends one command to a pipeline.
+pub fn push_request(out: &mut Vec<u8>, arguments: &[&[u8]]) {
+    push_header(out, b'*', arguments.len());
+    for argument in arguments {
+        push_header(out, b'$', argument.len());
+        out.extend_from_slice(argument);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn push_header(out: &mut Vec<u8>, kind: u8, count: usize) {
+    out.push(kind);
+    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn read_reply(reader: &mut impl BufRead) -> Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line).context("no reply")?;
+    let Some(rest) = line.strip_suffix("\r\n") else {
+        bail!("the server hung up")
+    };
+    match rest.split_at_checked(1) {
+        Some(("+" | ":", text)) => Ok(text.to_string()),
+        Some(("$", "-1")) => Ok("(nil)".to_string()),
+        Some(("$", len)) => read_bulk(reader, len.parse()?),
+        Some(("-", error)) => bail!("the server answers: {error}"),
+        _ => bail!("a reply of unknown kind: {rest}"),
+    }
+}
+
+fn read_bulk(reader: &mut impl BufRead, len: usize) -> Result<String> {
+    let mut bytes = vec![0; len + 2];
+    reader.read_exact(&mut bytes).context("half a reply")?;
+    bytes.truncate(len);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_arrays_of_bulk_strings() {
+        let mut out = Vec::new();
+        push_request(&mut out, &[b"GET", b"some-longer-key"]);
+        assert_eq!(out, b"*2\r\n$3\r\nGET\r\n$15\r\nsome-longer-key\r\n");
+    }
+
+    #[test]
+    fn replies_are_read_one_after_another() {
+        let mut wire = &b"+OK\r\n:12\r\n$3\r\na\r\n\r\n$-1\r\n-ERR no\r\n*0\r\n+half"[..];
+        assert_eq!(read_reply(&mut wire).expect("simple"), "OK");
+        assert_eq!(read_reply(&mut wire).expect("integer"), "12");
+        assert!(read_reply(&mut wire).is_ok_and(|bulk| bulk == "a\r\n"));
+        assert_eq!(read_reply(&mut wire).expect("nil"), "(nil)");
+        assert!(read_reply(&mut wire).is_err_and(|error| error.to_string().contains("ERR no")));
+        assert!(read_reply(&mut wire).is_err());
+        assert!(read_reply(&mut wire).is_err());
+    }
+}
