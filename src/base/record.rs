@@ -52,14 +52,29 @@ struct Shape {
 impl Shape {
     fn new(owner: u64, extra: bool, boxed: bool, key_len: usize, value_len: usize) -> Shape {
         assert!(owner >> OWNER_BITS == 0, "owner bits fit");
-        assert!(key_len <= u32::MAX as usize && value_len <= u32::MAX as usize, "lengths fit");
+        assert!(
+            key_len <= u32::MAX as usize && value_len <= u32::MAX as usize,
+            "lengths fit"
+        );
         let wide = key_len as u64 >= KEY_WIDE || value_len as u64 >= VALUE_WIDE;
         let mut header = owner << OWNER_SHIFT;
-        header |= if wide { HAS_WIDTHS | KEY_WIDE | VALUE_WIDE << 8 } else { 0 };
-        header |= if wide { 0 } else { key_len as u64 | (value_len as u64) << 8 };
+        header |= if wide {
+            HAS_WIDTHS | KEY_WIDE | VALUE_WIDE << 8
+        } else {
+            0
+        };
+        header |= if wide {
+            0
+        } else {
+            key_len as u64 | (value_len as u64) << 8
+        };
         header |= if extra { HAS_EXTRA } else { 0 };
         header |= if boxed { HAS_BOXED } else { 0 };
-        Shape { header, key_len, value_len }
+        Shape {
+            header,
+            key_len,
+            value_len,
+        }
     }
 
     fn extra_at(self) -> usize {
@@ -116,11 +131,19 @@ fn shape_at(at: NonNull<u8>) -> Shape {
     let header = unsafe { at.cast::<u64>().read() };
     if header & HAS_WIDTHS == 0 {
         let (key_len, value_len) = ((header & 0xff) as usize, (header >> 8 & 0x1ff) as usize);
-        return Shape { header, key_len, value_len };
+        return Shape {
+            header,
+            key_len,
+            value_len,
+        };
     }
     // SAFETY: the header says that the two widths follow it.
     let widths = unsafe { at.add(8).cast::<[u32; 2]>().read() };
-    Shape { header, key_len: widths[0] as usize, value_len: widths[1] as usize }
+    Shape {
+        header,
+        key_len: widths[0] as usize,
+        value_len: widths[1] as usize,
+    }
 }
 
 impl<P> Record<P> {
@@ -130,33 +153,52 @@ impl<P> Record<P> {
             Content::Inline(bytes) => (bytes, None),
             Content::Boxed(payload) => (&[][..], Some(payload)),
         };
-        let shape = Shape::new(owner, extra.is_some(), boxed.is_some(), key.len(), inline.len());
+        let shape = Shape::new(
+            owner,
+            extra.is_some(),
+            boxed.is_some(),
+            key.len(),
+            inline.len(),
+        );
         let layout = shape.layout();
         // SAFETY: the layout has at least the 8 bytes of a header.
-        let Some(at) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        let Some(at) = NonNull::new(unsafe { alloc(layout) }) else {
+            handle_alloc_error(layout)
+        };
         // SAFETY: every part written lies inside the allocation, by `Shape`; `at` is 8-aligned and
         // header, widths, extra and boxed lie at multiples of 8.
         unsafe {
             at.cast::<u64>().write(shape.header);
             if shape.header & HAS_WIDTHS != 0 {
-                at.add(8).cast::<[u32; 2]>().write([key.len() as u32, inline.len() as u32]);
+                at.add(8)
+                    .cast::<[u32; 2]>()
+                    .write([key.len() as u32, inline.len() as u32]);
             }
             if let Some(extra) = extra {
                 at.add(shape.extra_at()).cast::<i64>().write(extra);
             }
             if let Some(payload) = boxed {
-                at.add(shape.boxed_at()).cast::<*mut P>().write(Box::into_raw(payload));
+                at.add(shape.boxed_at())
+                    .cast::<*mut P>()
+                    .write(Box::into_raw(payload));
             }
-            at.add(shape.key_at()).copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
+            at.add(shape.key_at())
+                .copy_from_nonoverlapping(NonNull::from(key).cast(), key.len());
             at.add(shape.value_at())
                 .copy_from_nonoverlapping(NonNull::from(inline).cast(), inline.len());
         }
-        Record { at, owns: PhantomData }
+        Record {
+            at,
+            owns: PhantomData,
+        }
     }
 
     /// The same record to read.
     pub fn as_ref(&self) -> RecordRef<'_, P> {
-        RecordRef { at: self.at, lent: PhantomData }
+        RecordRef {
+            at: self.at,
+            lent: PhantomData,
+        }
     }
 
     /// Replaces the owner's bits.
@@ -209,7 +251,10 @@ impl<P> Record<P> {
     /// Grows or shrinks the inline value to `len` bytes; new bytes are zero.
     pub fn resized(mut self, len: usize) -> Record<P> {
         let old = shape_at(self.at);
-        assert!(old.header & HAS_BOXED == 0, "a boxed value has no inline bytes");
+        assert!(
+            old.header & HAS_BOXED == 0,
+            "a boxed value has no inline bytes"
+        );
         let owner = old.header >> OWNER_SHIFT;
         let has_extra = old.header & HAS_EXTRA != 0;
         let new = Shape::new(owner, has_extra, false, old.key_len, len);
@@ -223,11 +268,15 @@ impl<P> Record<P> {
         // value keep their places because the widths do; bytes beyond the old value are zeroed.
         unsafe {
             let moved = realloc(self.at.as_ptr(), old.layout(), new.bytes());
-            let Some(at) = NonNull::new(moved) else { handle_alloc_error(new.layout()) };
+            let Some(at) = NonNull::new(moved) else {
+                handle_alloc_error(new.layout())
+            };
             self.at = at;
             at.cast::<u64>().write(new.header);
             if new.header & HAS_WIDTHS != 0 {
-                at.add(8).cast::<[u32; 2]>().write([old.key_len as u32, len as u32]);
+                at.add(8)
+                    .cast::<[u32; 2]>()
+                    .write([old.key_len as u32, len as u32]);
             }
             if len > old.value_len {
                 at.add(old.bytes()).write_bytes(0, len - old.value_len);
@@ -271,7 +320,10 @@ impl<P> Record<P> {
     /// `address` came from [`Record::into_address`] and is taken back once.
     pub(super) unsafe fn from_address(address: u64) -> Record<P> {
         let at = NonNull::new(address as *mut u8).expect("an address of a record is not null");
-        Record { at, owns: PhantomData }
+        Record {
+            at,
+            owns: PhantomData,
+        }
     }
 }
 
@@ -281,7 +333,10 @@ impl<'a, P> RecordRef<'a, P> {
     /// `'a`.
     pub(super) unsafe fn from_address(address: u64) -> RecordRef<'a, P> {
         let at = NonNull::new(address as *mut u8).expect("an address of a record is not null");
-        RecordRef { at, lent: PhantomData }
+        RecordRef {
+            at,
+            lent: PhantomData,
+        }
     }
 
     /// The owner's bits.
@@ -356,7 +411,10 @@ mod tests {
         let (key, value) = (vec![7u8; key_len], vec![9u8; value_len]);
         let record = Record::<String>::new(owner, extra, &key, Content::Inline(&value));
         let view = record.as_ref();
-        assert_eq!((view.owner(), view.extra(), view.key()), (owner, extra, &key[..]));
+        assert_eq!(
+            (view.owner(), view.extra(), view.key()),
+            (owner, extra, &key[..])
+        );
         assert_eq!((view.inline(), view.boxed()), (&value[..], None));
     }
 
@@ -385,7 +443,10 @@ mod tests {
         assert_eq!(&record.as_ref().inline()[..7], b"value\0\0");
         let record = record.resized(2).with_extra(None);
         assert_eq!(record.as_ref().inline(), b"va");
-        assert_eq!((record.as_ref().key(), record.as_ref().owner()), (&b"key"[..], 5));
+        assert_eq!(
+            (record.as_ref().key(), record.as_ref().owner()),
+            (&b"key"[..], 5)
+        );
     }
 
     #[test]
@@ -394,7 +455,13 @@ mod tests {
         let mut record = Record::new(1, Some(3), b"key", content);
         record.boxed_mut().expect("boxed").push('!');
         let record = record.with_extra(None);
-        assert_eq!(record.as_ref().boxed().map(String::as_str), Some("payload!"));
-        assert_eq!(record.into_boxed().as_deref().map(String::as_str), Some("payload!"));
+        assert_eq!(
+            record.as_ref().boxed().map(String::as_str),
+            Some("payload!")
+        );
+        assert_eq!(
+            record.into_boxed().as_deref().map(String::as_str),
+            Some("payload!")
+        );
     }
 }

@@ -72,7 +72,10 @@ struct Line([u64; LINE_WORDS]);
 
 impl Line {
     fn len(&self) -> usize {
-        self.0.iter().position(|&word| word == 0).unwrap_or(LINE_WORDS)
+        self.0
+            .iter()
+            .position(|&word| word == 0)
+            .unwrap_or(LINE_WORDS)
     }
 
     fn is_full(&self) -> bool {
@@ -97,13 +100,20 @@ fn address_of(word: u64) -> u64 {
 
 fn pack<P>(tag: Tag, record: Record<P>) -> u64 {
     let address = record.into_address();
-    assert!(address >> 48 == 0 && address & 7 == 0, "records are 8-aligned below 2^48");
+    assert!(
+        address >> 48 == 0 && address & 7 == 0,
+        "records are 8-aligned below 2^48"
+    );
     u64::from(tag.0) << ADDRESS_BITS | address >> 3
 }
 
 impl<P> Default for Table<P> {
     fn default() -> Self {
-        Table { lines: Box::default(), len: 0, owns: PhantomData }
+        Table {
+            lines: Box::default(),
+            len: 0,
+            owns: PhantomData,
+        }
     }
 }
 
@@ -138,7 +148,11 @@ impl<P> Table<P> {
     }
 
     fn after(&self, line: usize) -> usize {
-        if line + 1 == self.lines.len() { 0 } else { line + 1 }
+        if line + 1 == self.lines.len() {
+            0
+        } else {
+            line + 1
+        }
     }
 
     /// Asks the processor for the home line of a tag.
@@ -152,7 +166,9 @@ impl<P> Table<P> {
     /// Asks the processor for the record that a lookup of this tag will most likely compare.
     #[inline]
     pub fn prefetch_record(&self, tag: Tag) {
-        let Some(line) = self.lines.get(self.home(tag.0)) else { return };
+        let Some(line) = self.lines.get(self.home(tag.0)) else {
+            return;
+        };
         for &word in &line.0 {
             if word != 0 && tag_of(word) == tag.0 {
                 let at = address_of(word) as *const u8;
@@ -174,7 +190,10 @@ impl<P> Table<P> {
             let line = &self.lines[at];
             for (i, &word) in line.0.iter().enumerate() {
                 if word != 0 && tag_of(word) == tag.0 && same(self.view(word)) {
-                    return Some(Place { line: at as u32, word: i as u32 });
+                    return Some(Place {
+                        line: at as u32,
+                        word: i as u32,
+                    });
                 }
             }
             at = self.after(at);
@@ -225,7 +244,10 @@ impl<P> Table<P> {
     ///
     /// The table must not be full.
     pub fn insert(&mut self, tag: Tag, record: Record<P>) -> Place {
-        assert!(!self.is_full(), "a full table is split before it takes more");
+        assert!(
+            !self.is_full(),
+            "a full table is split before it takes more"
+        );
         if (self.len + 1) * 8 > self.lines.len() * LINE_WORDS * 7 {
             let lines = self.lines.len();
             self.resize((lines + lines / 4).max(lines + 1).min(LINES_MAX));
@@ -240,7 +262,10 @@ impl<P> Table<P> {
             let len = self.lines[at].len();
             if len < LINE_WORDS {
                 self.lines[at].0[len] = word;
-                return Place { line: at as u32, word: len as u32 };
+                return Place {
+                    line: at as u32,
+                    word: len as u32,
+                };
             }
             at = self.after(at);
         }
@@ -309,9 +334,20 @@ impl<P> Table<P> {
 
     /// The records of one line.
     pub fn line(&self, line: usize) -> impl Iterator<Item = (Place, RecordRef<'_, P>)> {
-        self.lines[line].0.iter().enumerate().take_while(|&(_, &word)| word != 0).map(
-            move |(i, &word)| (Place { line: line as u32, word: i as u32 }, self.view(word)),
-        )
+        self.lines[line]
+            .0
+            .iter()
+            .enumerate()
+            .take_while(|&(_, &word)| word != 0)
+            .map(move |(i, &word)| {
+                (
+                    Place {
+                        line: line as u32,
+                        word: i as u32,
+                    },
+                    self.view(word),
+                )
+            })
     }
 
     /// All records.
@@ -346,14 +382,22 @@ impl<P> Table<P> {
 
     /// Takes out all records for which `leaves` holds.
     pub fn split_off(&mut self, leaves: impl Fn(RecordRef<'_, P>) -> bool) -> Table<P> {
-        let words: Vec<u64> =
-            self.lines.iter().flat_map(|line| line.0).filter(|&word| word != 0).collect();
+        let words: Vec<u64> = self
+            .lines
+            .iter()
+            .flat_map(|line| line.0)
+            .filter(|&word| word != 0)
+            .collect();
         let (mut kept, mut moved) = (Vec::with_capacity(words.len()), Vec::new());
         for (i, &word) in words.iter().enumerate() {
             if let Some(&ahead) = words.get(i + PREFETCH_DISTANCE) {
                 prefetch::read(address_of(ahead) as *const u8);
             }
-            let target = if leaves(self.view(word)) { &mut moved } else { &mut kept };
+            let target = if leaves(self.view(word)) {
+                &mut moved
+            } else {
+                &mut kept
+            };
             target.push(word);
         }
         self.fill(&kept);
@@ -384,7 +428,12 @@ impl Drop for AbortOnUnwind {
 
 impl<P> Drop for Table<P> {
     fn drop(&mut self) {
-        for word in self.lines.iter().flat_map(|line| line.0).filter(|&word| word != 0) {
+        for word in self
+            .lines
+            .iter()
+            .flat_map(|line| line.0)
+            .filter(|&word| word != 0)
+        {
             // SAFETY: the table owned the record and is going away.
             drop(unsafe { Record::<P>::from_address(address_of(word)) });
         }

@@ -22,7 +22,12 @@ impl<'a> Args<'a> {
     /// Arguments as spans into `bytes`; those listed in `big` lie elsewhere.
     #[inline]
     pub fn new(bytes: &'a [u8], spans: &'a [Span], big: &'a [(usize, Bytes)]) -> Args<'a> {
-        Args { bytes, spans, big, base: 0 }
+        Args {
+            bytes,
+            spans,
+            big,
+            base: 0,
+        }
     }
 
     /// Number of arguments, the name included.
@@ -57,7 +62,10 @@ impl<'a> Args<'a> {
     #[inline]
     pub fn shared(self, at: usize) -> Option<&'a Bytes> {
         let at = self.base + at;
-        self.big.iter().find(|(position, _)| *position == at).map(|(_, bytes)| bytes)
+        self.big
+            .iter()
+            .find(|(position, _)| *position == at)
+            .map(|(_, bytes)| bytes)
     }
 
     /// All arguments from a position on.
@@ -112,7 +120,10 @@ impl ArgStore {
     pub fn push(&mut self, arg: &[u8]) {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(arg);
-        self.spans.push(Span { start, len: arg.len() as u32 });
+        self.spans.push(Span {
+            start,
+            len: arg.len() as u32,
+        });
     }
 
     /// Adds the argument at a position of another command, large ones by reference.
@@ -156,7 +167,12 @@ impl ArgStore {
     #[inline]
     pub fn command(&self, range: std::ops::Range<u32>) -> Args<'_> {
         let spans = &self.spans[range.start as usize..range.end as usize];
-        Args { bytes: &self.bytes, spans, big: &self.big, base: range.start as usize }
+        Args {
+            bytes: &self.bytes,
+            spans,
+            big: &self.big,
+            base: range.start as usize,
+        }
     }
 
     /// Forgets everything, keeping the memory.

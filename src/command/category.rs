@@ -11,9 +11,27 @@ use super::spec::Group;
 pub struct Categories(u32);
 
 const NAMES: [&str; 21] = [
-    "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap",
-    "hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous",
-    "connection", "transaction", "scripting",
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
 ];
 
 impl Categories {
@@ -48,7 +66,11 @@ impl Categories {
 
     /// The names in the set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        NAMES.iter().enumerate().filter(move |(i, _)| self.0 >> i & 1 == 1).map(|(_, name)| *name)
+        NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(i, _)| self.0 >> i & 1 == 1)
+            .map(|(_, name)| *name)
     }
 
     /// What flags and group imply.
@@ -69,6 +91,10 @@ impl Categories {
         if flags.has(Flags::READONLY) && group != Group::Scripting {
             set = set.and(Categories::READ);
         }
-        if flags.has(Flags::FAST) { set } else { set.and(Categories::SLOW) }
+        if flags.has(Flags::FAST) {
+            set
+        } else {
+            set.and(Categories::SLOW)
+        }
     }
 }

@@ -25,7 +25,16 @@ impl KeyFlags {
     pub const VARIABLE_FLAGS: KeyFlags = KeyFlags(1 << 10);
 
     const NAMES: [&'static str; 11] = [
-        "RO", "RW", "OW", "RM", "access", "update", "insert", "delete", "not_key", "incomplete",
+        "RO",
+        "RW",
+        "OW",
+        "RM",
+        "access",
+        "update",
+        "insert",
+        "delete",
+        "not_key",
+        "incomplete",
         "variable_flags",
     ];
 
@@ -48,7 +57,11 @@ impl KeyFlags {
     /// The names as COMMAND INFO prints them.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let set = self.0;
-        Self::NAMES.iter().enumerate().filter(move |(i, _)| set >> i & 1 == 1).map(|(_, n)| *n)
+        Self::NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(i, _)| set >> i & 1 == 1)
+            .map(|(_, n)| *n)
     }
 }
 
@@ -100,13 +113,29 @@ pub const fn one_key(index: u16, flags: KeyFlags) -> KeySpec {
 
 /// Keys from this argument on; `last` is relative to the first when it is not negative.
 pub const fn keys(index: u16, last: i16, step: u16, flags: KeyFlags) -> KeySpec {
-    KeySpec { flags, begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 } }
+    KeySpec {
+        flags,
+        begin: Begin::Index(index),
+        find: Find::Range {
+            last,
+            step,
+            limit: 0,
+        },
+    }
 }
 
 /// As many keys as the argument at `count` says, right behind it.
 pub const fn keys_from(count: u16, flags: KeyFlags) -> KeySpec {
-    let find = Find::KeyCount { count: 0, first: 1, step: 1 };
-    KeySpec { flags, begin: Begin::Index(count), find }
+    let find = Find::KeyCount {
+        count: 0,
+        first: 1,
+        step: 1,
+    };
+    KeySpec {
+        flags,
+        begin: Begin::Index(count),
+        find,
+    }
 }
 
 impl KeySpec {
@@ -116,7 +145,9 @@ impl KeySpec {
             Begin::Index(index) => Some(index as usize),
             Begin::Keyword(word, from) => find_word(args, word, from),
         };
-        let (range, step) = begin.and_then(|begin| self.range(begin, args)).unwrap_or((0..0, 1));
+        let (range, step) = begin
+            .and_then(|begin| self.range(begin, args))
+            .unwrap_or((0..0, 1));
         range.step_by(step)
     }
 
@@ -138,7 +169,10 @@ impl KeySpec {
                 if count < 0 || count.checked_mul(i64::from(step))? > left {
                     return None;
                 }
-                Some((first..first + (count as usize) * step as usize, step as usize))
+                Some((
+                    first..first + (count as usize) * step as usize,
+                    step as usize,
+                ))
             }
         }
     }
@@ -148,7 +182,9 @@ fn find_word(args: Args<'_>, word: &str, from: i16) -> Option<usize> {
     let is_word = |&i: &usize| args.get(i).eq_ignore_ascii_case(word.as_bytes());
     let at = match from {
         0.. => (from as usize..args.len()).find(is_word),
-        _ => (1..(args.len() as isize + from as isize + 1).max(1) as usize).rev().find(is_word),
+        _ => (1..(args.len() as isize + from as isize + 1).max(1) as usize)
+            .rev()
+            .find(is_word),
     };
     at.map(|at| at + 1)
 }

@@ -12,8 +12,10 @@ mod flags;
 mod keys;
 mod spec;
 
-pub use args::{Args, ArgStore};
+pub use args::{ArgStore, Args};
 pub use category::Categories;
 pub use flags::Flags;
-pub use keys::{Begin, Find, KeyFlags, KeySpec, LAST, keys, keys_from, no_keys, one_key, positions};
+pub use keys::{
+    Begin, Find, KeyFlags, KeySpec, LAST, keys, keys_from, no_keys, one_key, positions,
+};
 pub use spec::{Doc, Group, Merge, Plan, Spec};

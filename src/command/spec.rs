@@ -125,7 +125,17 @@ impl Spec {
         };
         let keys = no_keys();
         let (plan, extra_categories, tips) = (Plan::Here, Categories::NONE, &[]);
-        Spec { name, arity, flags, keys, plan, group, extra_categories, tips, doc }
+        Spec {
+            name,
+            arity,
+            flags,
+            keys,
+            plan,
+            group,
+            extra_categories,
+            tips,
+            doc,
+        }
     }
 
     /// Whether so many arguments, the name included, are what the command takes.

@@ -31,7 +31,9 @@ pub struct Staged {
 /// Runs a request of a client.
 #[inline]
 pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) -> Verdict {
-    let Some(session) = core.sessions.find_mut(id) else { return Verdict::Done };
+    let Some(session) = core.sessions.find_mut(id) else {
+        return Verdict::Done;
+    };
     if !session.may_run() {
         return Verdict::NotYet;
     }
@@ -59,7 +61,9 @@ pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) 
 #[inline]
 fn settle(core: &mut Core, id: SessionId) {
     let now_ms = core.now_ms;
-    let Some(session) = core.sessions.find_mut(id) else { return };
+    let Some(session) = core.sessions.find_mut(id) else {
+        return;
+    };
     session.total_commands += 1;
     session.active_ms = now_ms;
     if session.reply_mode == ReplyMode::Skip {
@@ -75,9 +79,14 @@ fn run(
     args: Args<'_>,
     known: Option<(usize, Slot, u64)>,
 ) -> Verdict {
-    let Some(session) = core.sessions.find(id) else { return Verdict::Done };
+    let Some(session) = core.sessions.find(id) else {
+        return Verdict::Done;
+    };
     if let Err(error) = gate::check(core, session, command, args) {
-        core.node.commands.core(core.id.0 as usize).rejected(command.number as usize);
+        core.node
+            .commands
+            .core(core.id.0 as usize)
+            .rejected(command.number as usize);
         core.reply_error(id, &error);
         return Verdict::Done;
     }
@@ -105,10 +114,19 @@ fn run_data(
         Some(known) if row.only_key.is_some() => Route::One(map.shard(known.1), Some(known)),
         _ => route(map, &row.spec, args),
     };
-    let Some(session) = core.sessions.find_mut(id) else { return Verdict::Done };
+    let Some(session) = core.sessions.find_mut(id) else {
+        return Verdict::Done;
+    };
     let (db, protocol) = (session.db, session.protocol);
     session.last_command = Some(row.number);
-    let head = |known| Head { spec: &row.spec, run, command: row.number, db, protocol, known };
+    let head = |known| Head {
+        spec: &row.spec,
+        run,
+        command: row.number,
+        db,
+        protocol,
+        known,
+    };
     match route {
         Route::Any => run_here(core, id, head(None), args),
         Route::One(shard, known) if shard == core.id => run_here(core, id, head(known), args),
@@ -119,7 +137,9 @@ fn run_data(
 
 /// Whether earlier commands of this connection must be answered first.
 fn must_wait(core: &Core, id: SessionId) -> bool {
-    core.sessions.find(id).is_some_and(|session| !session.late.is_empty())
+    core.sessions
+        .find(id)
+        .is_some_and(|session| !session.late.is_empty())
 }
 
 #[inline]
@@ -129,17 +149,27 @@ fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdi
     }
     if !core.shard.locks.is_empty() && is_locked(core, head, args) {
         // It waits for its locks as a message of this core to itself would.
-        let Some(to) = core.await_reply(id) else { return Verdict::Done };
+        let Some(to) = core.await_reply(id) else {
+            return Verdict::Done;
+        };
         let me = core.id;
         core.router.send(me, to, head, args);
         core.router.settle(&mut core.shard);
         return Verdict::Done;
     }
-    let Core { shard, sessions, .. } = core;
-    let Some(session) = sessions.find_mut(id) else { return Verdict::Done };
+    let Core {
+        shard, sessions, ..
+    } = core;
+    let Some(session) = sessions.find_mut(id) else {
+        return Verdict::Done;
+    };
     let (is_muted, is_late) = (session.is_muted(), !session.late.is_empty());
     shard.space.common.touches = !session.is_no_touch;
-    let out = if is_late { session.late.parking() } else { &mut session.output };
+    let out = if is_late {
+        session.late.parking()
+    } else {
+        &mut session.output
+    };
     let start = out.mark();
     let begin = clock::cycles();
     let result = shard.run(&head.call(args), out);
@@ -165,26 +195,27 @@ fn is_locked(core: &Core, head: Head, args: Args<'_>) -> bool {
 
 #[cold]
 fn failed(core: &Core, command: u16, error: &ErrorReply) {
-    core.node.commands.core(core.id.0 as usize).failed(command as usize);
+    core.node
+        .commands
+        .core(core.id.0 as usize)
+        .failed(command as usize);
     core.count_error(error.0.as_bytes());
 }
 
-fn run_away(
-    core: &mut Core,
-    id: SessionId,
-    shard: ShardId,
-    head: Head,
-    args: Args<'_>,
-) -> Verdict {
+fn run_away(core: &mut Core, id: SessionId, shard: ShardId, head: Head, args: Args<'_>) -> Verdict {
     /// Replies one connection may be owed before it has to wait; bounds what a client can make
     /// other cores hold.
     const LATE_MAX: usize = 4096;
-    let Some(session) = core.sessions.find(id) else { return Verdict::Done };
+    let Some(session) = core.sessions.find(id) else {
+        return Verdict::Done;
+    };
     let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
     if session.late.len() >= LATE_MAX || is_strict && !session.late.is_empty() {
         return Verdict::NotYet;
     }
-    let Some(to) = core.await_reply(id) else { return Verdict::Done };
+    let Some(to) = core.await_reply(id) else {
+        return Verdict::Done;
+    };
     core.router.send(shard, to, head, args);
     Verdict::Done
 }
@@ -193,7 +224,9 @@ fn run_on_several(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) ->
     if must_wait(core, id) {
         return Verdict::NotYet;
     }
-    let Some(to) = hold(core, id) else { return Verdict::Done };
+    let Some(to) = hold(core, id) else {
+        return Verdict::Done;
+    };
     core.router.begin(to, head, args, &mut core.shard);
     Verdict::Done
 }
@@ -215,13 +248,21 @@ fn run_control(
         return Verdict::NotYet;
     }
     let (row, run) = command;
-    let Some(session) = core.sessions.find_mut(id) else { return Verdict::Done };
+    let Some(session) = core.sessions.find_mut(id) else {
+        return Verdict::Done;
+    };
     session.last_command = Some(row.number);
     let protocol = session.protocol;
     let mut out = Output::default();
     let begin = clock::cycles();
     let reply = Writer::new(&mut out, protocol);
-    let mut ctx = ControlCtx { core, session: id, args, reply, spec: &row.spec };
+    let mut ctx = ControlCtx {
+        core,
+        session: id,
+        args,
+        reply,
+        spec: &row.spec,
+    };
     let outcome = run(&mut ctx);
     let nanos = clock::nanos_between(begin, clock::cycles());
     record(core, id, row.number, nanos, args);
@@ -254,7 +295,9 @@ fn slow(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
     use crate::command::Flags;
     use crate::observe::slowlog::Finished;
     let spec = &super::table::table().command(command).spec;
-    let Some(session) = core.sessions.find(id) else { return };
+    let Some(session) = core.sessions.find(id) else {
+        return;
+    };
     if spec.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
@@ -268,8 +311,14 @@ fn slow(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
     });
     let millis = nanos / 1_000_000;
     if core.node.latency.is_slow(millis) {
-        let event = if spec.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-        core.node.latency.add(event, millis, (core.now_ms / 1000) as u64);
+        let event = if spec.flags.has(Flags::FAST) {
+            "fast-command"
+        } else {
+            "command"
+        };
+        core.node
+            .latency
+            .add(event, millis, (core.now_ms / 1000) as u64);
     }
 }
 

@@ -30,7 +30,9 @@ fn resolve_subcommand(
     command: &'static Command,
     args: Args<'_>,
 ) -> Result<&'static Command, ErrorReply> {
-    let Some(name) = args.try_get(1) else { return Ok(command) };
+    let Some(name) = args.try_get(1) else {
+        return Ok(command);
+    };
     match table().find_subcommand(command, name) {
         Some(found) => Ok(found),
         None if matches!(command.run, Run::Container) => {
@@ -53,7 +55,9 @@ pub fn check(
     command: &'static Command,
     args: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    GATES.iter().try_for_each(|gate| gate(core, session, command, args))
+    GATES
+        .iter()
+        .try_for_each(|gate| gate(core, session, command, args))
 }
 
 fn arity(
@@ -94,9 +98,11 @@ fn debug_allowed(
     match core.config.enable_debug_command {
         Allowed::Yes => Ok(()),
         Allowed::Local if session.origin.is_local || session.origin.is_unix => Ok(()),
-        _ => Err("ERR DEBUG command not allowed. If the enable-debug-command option is set to \
+        _ => Err(
+            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \
                   \"local\", you can run it from a local connection, otherwise you need to set \
                   this option in the configuration file, and then restart the server."
-            .into()),
+                .into(),
+        ),
     }
 }

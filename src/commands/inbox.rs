@@ -29,7 +29,11 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
 fn count_error(core: &Core, output: &Output, from: crate::resp::Mark, to: crate::resp::Mark) {
     let mut text = Output::default();
     text.append_part(output, from, to);
-    core.count_error(text.plain().and_then(|text| text.get(1..)).unwrap_or_default());
+    core.count_error(
+        text.plain()
+            .and_then(|text| text.get(1..))
+            .unwrap_or_default(),
+    );
 }
 
 impl Turn {
@@ -63,11 +67,14 @@ impl Turn {
 fn obey(core: &mut Core, order: Order) {
     match order {
         Order::Answer { number, answer } => core.answered(number, answer),
-        Order::Ask { from, number, question } => {
+        Order::Ask {
+            from,
+            number,
+            question,
+        } => {
             let answer = super::connection::answer(core, &question);
             core.answer(from, number, answer);
         }
         Order::Tell(question) => drop(super::connection::answer(core, &question)),
     }
 }
-

@@ -39,7 +39,12 @@ impl LocalNode {
     /// A node with default configuration but for the number of shards and DEBUG; parcels arrive in an order
     /// drawn from the seed.
     pub fn new(shards: usize, seed: u64) -> LocalNode {
-        let words = ["--shards", &shards.to_string(), "--enable-debug-command", "yes"];
+        let words = [
+            "--shards",
+            &shards.to_string(),
+            "--enable-debug-command",
+            "yes",
+        ];
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         match Config::load(&words) {
             Ok(Startup::Run { loaded, .. }) => LocalNode::with_config(loaded.config, seed),
@@ -54,26 +59,49 @@ impl LocalNode {
         let log = Log::new(clock.clock());
         let node = Arc::new(Node::new(config, None, clock.clock(), rows, log));
         let shards = node.shards();
-        let cores = (0..shards).map(|id| Core::new(node.clone(), ShardId(id as u16))).collect();
-        let wires = (0..shards).map(|_| (0..shards).map(|_| VecDeque::new()).collect()).collect();
+        let cores = (0..shards)
+            .map(|id| Core::new(node.clone(), ShardId(id as u16)))
+            .collect();
+        let wires = (0..shards)
+            .map(|_| (0..shards).map(|_| VecDeque::new()).collect())
+            .collect();
         let random = Prng::from_seed(seed);
-        LocalNode { node, cores, clock, turn: Turn::default(), wires, random }
+        LocalNode {
+            node,
+            cores,
+            clock,
+            turn: Turn::default(),
+            wires,
+            random,
+        }
     }
 
     /// Connects a client to a core.
     pub fn connect(&mut self, core: usize) -> LocalClient {
-        let origin = Origin { is_local: true, ..Origin::default() };
+        let origin = Origin {
+            is_local: true,
+            ..Origin::default()
+        };
         let id = self.node.next_client_id();
         let is_open = self.cores[core].config.requirepass.is_none();
         let session = Session::new(id, origin, is_open, self.cores[core].now_ms);
-        LocalClient { core, id: self.cores[core].open(session) }
+        LocalClient {
+            core,
+            id: self.cores[core].open(session),
+        }
     }
 
     /// Lets a client's bytes arrive; nothing else happens yet.
     pub fn send(&mut self, client: LocalClient, data: &[u8]) {
         let core = &mut self.cores[client.core];
         core.begin_turn();
-        self.turn.run(core, &[Input { session: client.id, data }]);
+        self.turn.run(
+            core,
+            &[Input {
+                session: client.id,
+                data,
+            }],
+        );
         self.end_turn(client.core);
     }
 
@@ -152,11 +180,20 @@ mod tests {
                         "MGET a b nosuch c d e",
                         "*6\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n$1\r\n3\r\n$1\r\n4\r\n$1\r\n5\r\n",
                     ),
-                    ("MSET a", "-ERR wrong number of arguments for 'mset' command\r\n"),
+                    (
+                        "MSET a",
+                        "-ERR wrong number of arguments for 'mset' command\r\n",
+                    ),
                     ("SET a b NX", "$-1\r\n"),
                     ("SET a b XX GET", "$1\r\n1\r\n"),
-                    ("GET a\r\nGET b\r\nGET c\r\nPING", "$1\r\nb\r\n$1\r\n2\r\n$1\r\n3\r\n+PONG\r\n"),
-                    ("NOSUCH a b", "-ERR unknown command 'NOSUCH', with args beginning with: 'a' 'b' \r\n"),
+                    (
+                        "GET a\r\nGET b\r\nGET c\r\nPING",
+                        "$1\r\nb\r\n$1\r\n2\r\n$1\r\n3\r\n+PONG\r\n",
+                    ),
+                    (
+                        "NOSUCH a b",
+                        "-ERR unknown command 'NOSUCH', with args beginning with: 'a' 'b' \r\n",
+                    ),
                 ],
             );
         }
@@ -190,12 +227,17 @@ mod tests {
                     assert!(!values.is_empty(), "seed {seed}: no reply");
                     let quarter = values.len() / 4;
                     assert!(
-                        values.chunks(quarter).all(|chunk| chunk == &values[..quarter]),
+                        values
+                            .chunks(quarter)
+                            .all(|chunk| chunk == &values[..quarter]),
                         "seed {seed}: {reply}"
                     );
                 }
             }
-            assert!(node.cores.iter().all(|core| core.shard.locks.is_empty()), "seed {seed}");
+            assert!(
+                node.cores.iter().all(|core| core.shard.locks.is_empty()),
+                "seed {seed}"
+            );
         }
     }
 }

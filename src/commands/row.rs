@@ -83,18 +83,31 @@ pub const fn data(
 ) -> Row {
     let mut spec = Spec::new(name, arity, flags, Group::Generic);
     spec.keys = keys;
-    spec.plan = if keys.is_empty() { Plan::Here } else { Plan::Gather };
-    Row { spec, run: Run::Data(run) }
+    spec.plan = if keys.is_empty() {
+        Plan::Here
+    } else {
+        Plan::Gather
+    };
+    Row {
+        spec,
+        run: Run::Data(run),
+    }
 }
 
 /// A command that runs where the client is.
 pub const fn control(name: &'static str, arity: i16, flags: Flags, run: ControlFn) -> Row {
-    Row { spec: Spec::new(name, arity, flags, Group::Generic), run: Run::Control(run) }
+    Row {
+        spec: Spec::new(name, arity, flags, Group::Generic),
+        run: Run::Control(run),
+    }
 }
 
 /// A command that only has subcommands.
 pub const fn container(name: &'static str, arity: i16, flags: Flags) -> Row {
-    Row { spec: Spec::new(name, arity, flags, Group::Generic), run: Run::Container }
+    Row {
+        spec: Spec::new(name, arity, flags, Group::Generic),
+        run: Run::Container,
+    }
 }
 
 impl Row {
@@ -137,7 +150,13 @@ impl Row {
         summary: &'static str,
     ) -> Row {
         let old = self.spec.doc;
-        self.spec.doc = Doc { since, syntax, complexity, summary, ..old };
+        self.spec.doc = Doc {
+            since,
+            syntax,
+            complexity,
+            summary,
+            ..old
+        };
         self
     }
 

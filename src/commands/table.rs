@@ -57,7 +57,10 @@ fn hash(lower: &[u8]) -> usize {
 
 impl Table {
     fn new(families: &[Family]) -> Table {
-        let mut table = Table { commands: Vec::new(), cells: vec![EMPTY; 1 << CELL_BITS] };
+        let mut table = Table {
+            commands: Vec::new(),
+            cells: vec![EMPTY; 1 << CELL_BITS],
+        };
         for family in families {
             for row in family.rows {
                 table.add(family.group, row);
@@ -78,14 +81,25 @@ impl Table {
         self.cells[cell] = number;
         let only_key = crate::router::only_key(&spec);
         let (run, subcommands) = (row.run, Vec::new());
-        self.commands.push(Command { number, spec, run, only_key, subcommands });
+        self.commands.push(Command {
+            number,
+            spec,
+            run,
+            only_key,
+            subcommands,
+        });
     }
 
     fn adopt_subcommands(&mut self) {
         for number in 0..self.commands.len() {
             let name = self.commands[number].spec.name;
-            let Some((parent, _)) = name.split_once('|') else { continue };
-            let parent = self.commands.iter().position(|command| command.spec.name == parent);
+            let Some((parent, _)) = name.split_once('|') else {
+                continue;
+            };
+            let parent = self
+                .commands
+                .iter()
+                .position(|command| command.spec.name == parent);
             let parent = parent.expect("a subcommand's container has a row");
             self.commands[parent].subcommands.push(number as u16);
         }
@@ -128,10 +142,14 @@ impl Table {
 
     /// Finds a subcommand of a container.
     pub fn find_subcommand(&self, parent: &Command, name: &[u8]) -> Option<&Command> {
-        parent.subcommands.iter().map(|number| self.command(*number)).find(|command| {
-            let own = command.spec.name.split_once('|').map_or("", |(_, own)| own);
-            own.as_bytes().eq_ignore_ascii_case(name)
-        })
+        parent
+            .subcommands
+            .iter()
+            .map(|number| self.command(*number))
+            .find(|command| {
+                let own = command.spec.name.split_once('|').map_or("", |(_, own)| own);
+                own.as_bytes().eq_ignore_ascii_case(name)
+            })
     }
 }
 
@@ -144,7 +162,11 @@ mod tests {
         for command in table().commands() {
             let upper = command.spec.name.to_ascii_uppercase();
             let found = table().find(upper.as_bytes()).expect("it is in the table");
-            assert_eq!(found.number, command.number, "{} stands twice", command.spec.name);
+            assert_eq!(
+                found.number, command.number,
+                "{} stands twice",
+                command.spec.name
+            );
         }
         assert!(table().find(b"nosuchcommand").is_none());
         assert!(table().find(&[b'x'; 100]).is_none());

@@ -75,7 +75,9 @@ impl Turn {
     /// Parses an input to its end; runs what does not fit the window on the way.
     fn take(&mut self, core: &mut Core, number: usize, inputs: &[Input<'_>]) {
         let Input { session: id, data } = inputs[number];
-        let Some(mut at) = self.enter(core, number, inputs[number]) else { return };
+        let Some(mut at) = self.enter(core, number, inputs[number]) else {
+            return;
+        };
         let mut limits = limits(core, id);
         while self.stopped[number].is_none() {
             let first = self.spans.len();
@@ -140,7 +142,10 @@ impl Turn {
     fn stage(&mut self, core: &Core, number: usize, input: Input<'_>, at: (usize, usize)) {
         let (first, start) = at;
         let args = Args::new(input.data, &self.spans[first..], &[]);
-        let db = core.sessions.find(input.session).map_or(DbIndex(0), |session| session.db);
+        let db = core
+            .sessions
+            .find(input.session)
+            .map_or(DbIndex(0), |session| session.db);
         let mut staged = Staged::default();
         if let Ok(command) = gate::resolve(args) {
             staged.command = Some(command);
@@ -165,9 +170,15 @@ impl Turn {
     /// Runs what is staged.
     fn execute(&mut self, core: &mut Core, inputs: &[Input<'_>]) {
         for request in &self.requests {
-            let Some((_, slot, hash)) = request.staged.known else { continue };
+            let Some((_, slot, hash)) = request.staged.known else {
+                continue;
+            };
             if core.router.map().shard(slot) == core.id {
-                let key = Key { bytes: &[], slot, hash };
+                let key = Key {
+                    bytes: &[],
+                    slot,
+                    hash,
+                };
                 core.shard.space.db(request.db).prefetch_entry(&key);
             }
         }
@@ -177,8 +188,7 @@ impl Turn {
                 continue;
             }
             let input = &inputs[number];
-            let spans =
-                &self.spans[request.first_span as usize..][..request.spans as usize];
+            let spans = &self.spans[request.first_span as usize..][..request.spans as usize];
             let args = Args::new(input.data, spans, &[]);
             let verdict = dispatch(core, input.session, args, request.staged);
             if verdict == Verdict::NotYet {
@@ -191,13 +201,21 @@ impl Turn {
 
 /// What a client may announce.
 fn limits(core: &Core, id: SessionId) -> Limits {
-    let is_trusted = core.sessions.find(id).is_some_and(|session| session.is_authenticated);
-    Limits { bulk_max: core.config.proto_max_bulk_len as u64, is_trusted }
+    let is_trusted = core
+        .sessions
+        .find(id)
+        .is_some_and(|session| session.is_authenticated);
+    Limits {
+        bulk_max: core.config.proto_max_bulk_len as u64,
+        is_trusted,
+    }
 }
 
 /// Keeps requests that may not run yet.
 fn keep(core: &mut Core, id: SessionId, data: &[u8]) {
-    let Some(session) = core.sessions.find_mut(id) else { return };
+    let Some(session) = core.sessions.find_mut(id) else {
+        return;
+    };
     if session.closing == Closing::No {
         session.pending.extend_from_slice(data);
         check_query_limit(core, id);
@@ -209,7 +227,10 @@ fn begin_assembly(core: &mut Core, id: SessionId, data: &[u8]) {
         session.assembly = Some(Box::default());
     }
     let taken = assemble(core, id, data);
-    debug_assert!(taken.is_none(), "what the parser calls incomplete is incomplete");
+    debug_assert!(
+        taken.is_none(),
+        "what the parser calls incomplete is incomplete"
+    );
 }
 
 /// Runs an inline request; returns whether it could run now.
@@ -265,21 +286,35 @@ fn encode(args: Args<'_>) -> Vec<u8> {
 
 /// Runs what a session has kept, if it may run now.
 pub(super) fn resume(core: &mut Core, turn: &mut Turn, id: SessionId) {
-    let Some(session) = core.sessions.find_mut(id).filter(|session| session.may_run()) else {
+    let Some(session) = core
+        .sessions
+        .find_mut(id)
+        .filter(|session| session.may_run())
+    else {
         return;
     };
     let data = std::mem::take(&mut session.pending);
-    turn.run(core, &[Input { session: id, data: &data }]);
+    turn.run(
+        core,
+        &[Input {
+            session: id,
+            data: &data,
+        }],
+    );
 }
 
 fn check_query_limit(core: &mut Core, id: SessionId) {
     /// What a client may send before it has authenticated, in bytes.
     const UNTRUSTED_MAX: usize = 1024 * 1024;
-    let Some(session) = core.sessions.find(id) else { return };
+    let Some(session) = core.sessions.find(id) else {
+        return;
+    };
     let limit = core.config.client_query_buffer_limit;
     let bytes = session.query_bytes();
     if bytes > limit || bytes > UNTRUSTED_MAX && !session.is_authenticated {
-        core.counters().client_query_buffer_limit_disconnections.add(1);
+        core.counters()
+            .client_query_buffer_limit_disconnections
+            .add(1);
         let line = describe(session);
         tracing::warn!("Closing client that reached max query buffer length: {line}");
         core.close(id, Closing::Now);

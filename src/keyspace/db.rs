@@ -28,7 +28,11 @@ struct Directory {
 
 impl Directory {
     fn new(bits: u32, cell: u32) -> Directory {
-        Directory { bits, depth: 0, cells: vec![cell] }
+        Directory {
+            bits,
+            depth: 0,
+            cells: vec![cell],
+        }
     }
 
     #[inline]
@@ -86,14 +90,22 @@ impl Db {
 
     /// Number of keys with an expiry.
     pub fn volatile(&self) -> usize {
-        self.segments.iter().map(|segment| segment.volatile as usize).sum()
+        self.segments
+            .iter()
+            .map(|segment| segment.volatile as usize)
+            .sum()
     }
 
     /// Bytes of tables and directories, entries apart.
     pub fn table_bytes(&self) -> usize {
-        let tables: usize = self.segments.iter().map(|segment| segment.table.bytes()).sum();
+        let tables: usize = self
+            .segments
+            .iter()
+            .map(|segment| segment.table.bytes())
+            .sum();
         let cells: usize = self.subs.iter().map(|sub| sub.cells.len()).sum();
-        tables + (cells + self.directory.cells.len()) * size_of::<u32>()
+        tables
+            + (cells + self.directory.cells.len()) * size_of::<u32>()
             + self.segments.len() * size_of::<Segment>()
     }
 
@@ -161,6 +173,10 @@ impl Db {
 
     /// Whether any entry may expire before `now_ms`.
     pub(super) fn earliest_ms(&self) -> i64 {
-        self.segments.iter().map(|segment| segment.earliest_ms).min().unwrap_or(i64::MAX)
+        self.segments
+            .iter()
+            .map(|segment| segment.earliest_ms)
+            .min()
+            .unwrap_or(i64::MAX)
     }
 }

@@ -71,14 +71,20 @@ impl<'a> Door<'a> {
         let found = self.locate(key);
         if lookup != Lookup::Write {
             let stats = &mut self.common.stats;
-            *(if found.is_some() { &mut stats.hits } else { &mut stats.misses }) += 1;
+            *(if found.is_some() {
+                &mut stats.hits
+            } else {
+                &mut stats.misses
+            }) += 1;
         }
         let found = found?;
         if lookup == Lookup::Read && self.common.touches {
             self.refresh(found);
         }
         let db: &'a Db = self.db;
-        Some(EntryRef { record: db.segments[found.segment].table.at(found.place) })
+        Some(EntryRef {
+            record: db.segments[found.segment].table.at(found.place),
+        })
     }
 
     /// Whether a live entry exists, without any trace.
@@ -88,7 +94,9 @@ impl<'a> Door<'a> {
 
     #[inline]
     fn view(&self, found: Found) -> EntryRef<'_> {
-        EntryRef { record: self.db.segments[found.segment].table.at(found.place) }
+        EntryRef {
+            record: self.db.segments[found.segment].table.at(found.place),
+        }
     }
 
     /// The place of a live entry; removes it first when it has expired.
@@ -96,8 +104,13 @@ impl<'a> Door<'a> {
     fn locate(&mut self, key: &Key<'_>) -> Option<Found> {
         let number = self.db.segment_of(key);
         let segment = &self.db.segments[number];
-        let place = segment.table.find(Segment::tag(key), |record| record.key() == key.bytes)?;
-        let found = Found { segment: number, place };
+        let place = segment
+            .table
+            .find(Segment::tag(key), |record| record.key() == key.bytes)?;
+        let found = Found {
+            segment: number,
+            place,
+        };
         if segment.volatile > 0 && self.is_expired(found) {
             self.expire(found);
             return None;
@@ -107,7 +120,9 @@ impl<'a> Door<'a> {
 
     #[inline]
     fn is_expired(&self, found: Found) -> bool {
-        self.view(found).expires_at_ms().is_some_and(|at| at <= self.common.now_ms)
+        self.view(found)
+            .expires_at_ms()
+            .is_some_and(|at| at <= self.common.now_ms)
     }
 
     fn expire(&mut self, found: Found) {
@@ -134,7 +149,12 @@ impl<'a> Door<'a> {
     fn refresh(&mut self, found: Found) {
         let access = self.access_now();
         let table = &mut self.db.segments[found.segment].table;
-        if (EntryRef { record: table.at(found.place) }).access() != access {
+        if (EntryRef {
+            record: table.at(found.place),
+        })
+        .access()
+            != access
+        {
             table.change_in_place(found.place, |record| entry::set_access(record, access));
         }
     }
@@ -181,7 +201,15 @@ impl<'a> Door<'a> {
                 self.before_change(key.bytes, found);
                 let expires_at_ms = self.resolve(found, expiry);
                 let access = self.access_now();
-                self.replace(key, found, Entry { value, expires_at_ms, access });
+                self.replace(
+                    key,
+                    found,
+                    Entry {
+                        value,
+                        expires_at_ms,
+                        access,
+                    },
+                );
             }
         }
     }
@@ -264,7 +292,9 @@ impl<'a> Door<'a> {
 
     /// Removes a key; says whether it was there.
     pub fn remove(&mut self, key: &Key<'_>) -> bool {
-        let Some(found) = self.locate(key) else { return false };
+        let Some(found) = self.locate(key) else {
+            return false;
+        };
         self.before_change(key.bytes, Some(found));
         drop(self.detach(found));
         true
@@ -275,13 +305,19 @@ impl<'a> Door<'a> {
         let found = self.locate(key)?;
         self.before_change(key.bytes, Some(found));
         let record = self.detach(found);
-        let view = EntryRef { record: record.as_ref() };
+        let view = EntryRef {
+            record: record.as_ref(),
+        };
         let (expires_at_ms, access) = (view.expires_at_ms(), view.access());
         if record.as_ref().boxed().is_none() {
             return Some(view.to_entry());
         }
         let object = record.into_boxed().expect("just seen to be boxed");
-        Some(Entry { value: NewValue::Object(*object), expires_at_ms, access })
+        Some(Entry {
+            value: NewValue::Object(*object),
+            expires_at_ms,
+            access,
+        })
     }
 
     /// Puts an entry under a key, replacing what was there, its access word included.
@@ -293,7 +329,9 @@ impl<'a> Door<'a> {
 
     /// Gives a key an expiry or takes it away; says whether the key was there.
     pub fn set_expiry(&mut self, key: &Key<'_>, expires_at_ms: Option<i64>) -> bool {
-        let Some(found) = self.locate(key) else { return false };
+        let Some(found) = self.locate(key) else {
+            return false;
+        };
         self.before_change(key.bytes, Some(found));
         let segment = &mut self.db.segments[found.segment];
         let had = segment.table.at(found.place).extra().is_some();
@@ -308,7 +346,9 @@ impl<'a> Door<'a> {
             }
         }
         if had || expires_at_ms.is_some() {
-            segment.table.change(found.place, |record| record.with_extra(expires_at_ms));
+            segment
+                .table
+                .change(found.place, |record| record.with_extra(expires_at_ms));
         }
         true
     }
@@ -323,17 +363,16 @@ impl<'a> Door<'a> {
     ///
     /// A missing key is an empty string first. `change` must leave the value valid; an empty
     /// result is kept (commands that would leave nothing behind do not call this).
-    pub fn edit_string<T>(
-        &mut self,
-        key: &Key<'_>,
-        change: impl FnOnce(&mut BytesMut) -> T,
-    ) -> T {
+    pub fn edit_string<T>(&mut self, key: &Key<'_>, change: impl FnOnce(&mut BytesMut) -> T) -> T {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
         if let Some(found) = found.filter(|found| self.view(*found).record.boxed().is_some()) {
             let table = &mut self.db.segments[found.segment].table;
             let edited = table.change_in_place(found.place, |record| {
-                record.boxed_mut().expect("just seen to be boxed").change_string(change)
+                record
+                    .boxed_mut()
+                    .expect("just seen to be boxed")
+                    .change_string(change)
             });
             return edited.expect("only called for strings");
         }
@@ -349,17 +388,21 @@ impl<'a> Door<'a> {
             _ => NewValue::raw(bytes.to_vec()),
         };
         let access = self.access_now();
-        self.replace(key, found, Entry { value, expires_at_ms, access });
+        self.replace(
+            key,
+            found,
+            Entry {
+                value,
+                expires_at_ms,
+                access,
+            },
+        );
         result
     }
 
     /// The string at a key for a reader; `Err` when it holds another type.
     #[inline]
-    pub fn string(
-        self,
-        key: &Key<'_>,
-        lookup: Lookup,
-    ) -> Result<Option<StringRef<'a>>, WrongKind> {
+    pub fn string(self, key: &Key<'_>, lookup: Lookup) -> Result<Option<StringRef<'a>>, WrongKind> {
         match self.find(key, lookup) {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongKind),

@@ -115,7 +115,11 @@ impl<'a> EntryRef<'a> {
             (None, Some(StringRef::Int(number))) => NewValue::Int(number),
             _ => NewValue::Text(self.record.inline().to_vec(), self.encoding()),
         };
-        Entry { value, expires_at_ms: self.expires_at_ms(), access: self.access() }
+        Entry {
+            value,
+            expires_at_ms: self.expires_at_ms(),
+            access: self.access(),
+        }
     }
 
     /// Bytes of memory the entry takes.
@@ -161,7 +165,14 @@ impl NewValue {
     /// A string that is kept as text even if it reads as a number.
     pub fn text(bytes: Vec<u8>) -> NewValue {
         let short = bytes.len() <= EMBSTR_MAX;
-        NewValue::Text(bytes, if short { Encoding::Embstr } else { Encoding::Raw })
+        NewValue::Text(
+            bytes,
+            if short {
+                Encoding::Embstr
+            } else {
+                Encoding::Raw
+            },
+        )
     }
 
     /// A string that commands changed in place: raw, whatever its length.
@@ -180,7 +191,11 @@ impl From<Bytes> for NewValue {
 /// The encoding of a string that a client set, for bytes that stay where they are.
 #[inline]
 pub(super) fn text_encoding(len: usize) -> Encoding {
-    if len <= EMBSTR_MAX { Encoding::Embstr } else { Encoding::Raw }
+    if len <= EMBSTR_MAX {
+        Encoding::Embstr
+    } else {
+        Encoding::Raw
+    }
 }
 
 #[inline]

@@ -41,7 +41,11 @@ pub(super) struct Walk {
 impl Keyspace {
     /// The earliest time at which a key may expire, Unix milliseconds; `i64::MAX` if never.
     pub fn next_expiry_ms(&self) -> i64 {
-        self.dbs.iter().map(super::Db::earliest_ms).min().unwrap_or(i64::MAX)
+        self.dbs
+            .iter()
+            .map(super::Db::earliest_ms)
+            .min()
+            .unwrap_or(i64::MAX)
     }
 
     /// One bounded step through one database.
@@ -92,8 +96,9 @@ impl super::Door<'_> {
 
     fn expire_line(&mut self, number: usize, line: usize, swept: &mut Swept) {
         let records = self.db.segments[number].table.line(line);
-        let volatile: Vec<_> =
-            records.filter_map(|(place, record)| Some((place, record.extra()?))).collect();
+        let volatile: Vec<_> = records
+            .filter_map(|(place, record)| Some((place, record.extra()?)))
+            .collect();
         swept.volatile += volatile.len();
         // From the last word on: removing one moves the last of the line into its place.
         for (place, expires_at_ms) in volatile.into_iter().rev() {

@@ -48,7 +48,14 @@ impl Segment {
     pub fn new(start: Position, size_bits: u32) -> Segment {
         let never = i64::MAX;
         let table = Table::default();
-        Segment { table, start, size_bits, volatile: 0, earliest_ms: never, noted_ms: never }
+        Segment {
+            table,
+            start,
+            size_bits,
+            volatile: 0,
+            earliest_ms: never,
+            noted_ms: never,
+        }
     }
 
     /// The first position behind it.
@@ -74,11 +81,11 @@ impl Segment {
         upper.volatile = self.volatile;
         upper.table = if size_bits >= HASH_ORDER_BITS {
             let slot = middle.slot();
-            self.table.split_off(|record| {
-                u32::from(super::EntryRef { record }.slot().0) >= slot
-            })
+            self.table
+                .split_off(|record| u32::from(super::EntryRef { record }.slot().0) >= slot)
         } else {
-            self.table.split_off(|record| Position::of(&Key::new(record.key())) >= middle)
+            self.table
+                .split_off(|record| Position::of(&Key::new(record.key())) >= middle)
         };
         self.size_bits = size_bits;
         self.recount();

@@ -29,7 +29,9 @@ impl Slot {
 
 /// What is hashed of a key: what stands between the first `{` and the next `}`, if anything does.
 fn hash_tag(key: &[u8]) -> &[u8] {
-    let Some(open) = memchr(b'{', key) else { return key };
+    let Some(open) = memchr(b'{', key) else {
+        return key;
+    };
     match memchr(b'}', &key[open + 1..]) {
         None | Some(0) => key,
         Some(len) => &key[open + 1..open + 1 + len],
@@ -47,7 +49,11 @@ pub struct Key<'a> {
 impl<'a> Key<'a> {
     /// Computes slot and hash.
     pub fn new(bytes: &'a [u8]) -> Key<'a> {
-        Key { bytes, slot: Slot::of(bytes), hash: hash::of(bytes) }
+        Key {
+            bytes,
+            slot: Slot::of(bytes),
+            hash: hash::of(bytes),
+        }
     }
 }
 
@@ -64,8 +70,13 @@ pub struct SlotMap {
 impl SlotMap {
     /// Slots spread evenly over so many shards (at least 1, at most one for each slot).
     pub fn new(shards: usize) -> SlotMap {
-        assert!((1..=SLOTS as usize).contains(&shards), "between 1 shard and one for each slot");
-        SlotMap { shards: shards as u32 }
+        assert!(
+            (1..=SLOTS as usize).contains(&shards),
+            "between 1 shard and one for each slot"
+        );
+        SlotMap {
+            shards: shards as u32,
+        }
     }
 
     /// How many shards there are.
@@ -113,7 +124,10 @@ mod tests {
             let map = SlotMap::new(shards);
             for slot in 0..SLOTS {
                 let owner = map.shard(Slot(slot as u16));
-                assert!(map.range(owner).contains(&slot), "{shards} shards, slot {slot}");
+                assert!(
+                    map.range(owner).contains(&slot),
+                    "{shards} shards, slot {slot}"
+                );
             }
         }
     }

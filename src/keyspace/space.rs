@@ -106,7 +106,9 @@ impl Keyspace {
     }
 
     fn observe_all(&mut self, index: DbIndex) {
-        let Some(observer) = &mut self.common.observer else { return };
+        let Some(observer) = &mut self.common.observer else {
+            return;
+        };
         for segment in &self.dbs[index.0 as usize].segments {
             for (_, record) in segment.table.iter() {
                 let entry = EntryRef { record };

@@ -73,7 +73,9 @@ impl Object {
     pub fn change_string<T>(&mut self, change: impl FnOnce(&mut BytesMut) -> T) -> Option<T> {
         let Object::String(bytes) = self;
         let shared = std::mem::take(bytes);
-        let mut own = shared.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        let mut own = shared
+            .try_into_mut()
+            .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
         let result = change(&mut own);
         *bytes = own.freeze();
         Some(result)

@@ -104,7 +104,9 @@ impl Assembly {
     /// When a big argument is what arrives next: its memory, with room for more, and how many
     /// bytes of it are missing. Give it back with [`Assembly::filled`].
     pub fn take_filling(&mut self) -> Option<(Vec<u8>, usize)> {
-        let State::Big(missing) = self.state else { return None };
+        let State::Big(missing) = self.state else {
+            return None;
+        };
         let mut filling = std::mem::take(&mut self.filling);
         reserve(&mut filling, missing);
         Some((filling, missing))
@@ -112,7 +114,9 @@ impl Assembly {
 
     /// Takes back the memory of a big argument, with what has arrived in it.
     pub fn filled(&mut self, filling: Vec<u8>, arrived: usize) {
-        let State::Big(missing) = self.state else { return };
+        let State::Big(missing) = self.state else {
+            return;
+        };
         self.filling = filling;
         self.state = State::Big(missing - arrived);
         self.finish_big(missing - arrived);
@@ -132,9 +136,14 @@ impl Assembly {
     fn head(&mut self, data: &[u8], limits: Limits) -> Result<Step, String> {
         let first = self.line.first().or(data.first()).copied().unwrap_or(b'*');
         let is_array = first == b'*';
-        let what =
-            if is_array { "too big mbulk count string" } else { "too big inline request" };
-        let Some(taken) = self.line(data, what)? else { return Ok(Step::Took(data.len())) };
+        let what = if is_array {
+            "too big mbulk count string"
+        } else {
+            "too big inline request"
+        };
+        let Some(taken) = self.line(data, what)? else {
+            return Ok(Step::Took(data.len()));
+        };
         let mut line = std::mem::take(&mut self.line);
         line.extend_from_slice(&data[..taken - 1]);
         if !is_array {
@@ -185,7 +194,10 @@ impl Assembly {
 
     fn begin_span(&mut self, len: usize) {
         let start = self.bytes.len() as u32;
-        self.spans.push(Span { start, len: len as u32 });
+        self.spans.push(Span {
+            start,
+            len: len as u32,
+        });
     }
 
     fn small(&mut self, data: &[u8], missing: usize) -> Step {
@@ -193,7 +205,11 @@ impl Assembly {
         let of_argument = taken.min(missing.saturating_sub(2));
         self.bytes.extend_from_slice(&data[..of_argument]);
         self.state = State::Small(missing - taken);
-        if taken == missing { Step::Argument(taken) } else { Step::Took(taken) }
+        if taken == missing {
+            Step::Argument(taken)
+        } else {
+            Step::Took(taken)
+        }
     }
 
     fn big(&mut self, data: &[u8], missing: usize) -> Step {
@@ -209,7 +225,10 @@ impl Assembly {
         if missing > 0 {
             return;
         }
-        self.big.push((self.spans.len(), Bytes::from(std::mem::take(&mut self.filling))));
+        self.big.push((
+            self.spans.len(),
+            Bytes::from(std::mem::take(&mut self.filling)),
+        ));
         self.begin_span(0);
         self.state = State::BigEnd(2);
     }
@@ -217,7 +236,11 @@ impl Assembly {
     fn big_end(&mut self, data: &[u8], missing: usize) -> Step {
         let taken = data.len().min(missing);
         self.state = State::BigEnd(missing - taken);
-        if taken == missing { Step::Argument(taken) } else { Step::Took(taken) }
+        if taken == missing {
+            Step::Argument(taken)
+        } else {
+            Step::Took(taken)
+        }
     }
 }
 
@@ -243,7 +266,10 @@ mod tests {
     use super::super::parser::parse;
     use super::*;
 
-    const LIMITS: Limits = Limits { bulk_max: 512 << 20, is_trusted: true };
+    const LIMITS: Limits = Limits {
+        bulk_max: 512 << 20,
+        is_trusted: true,
+    };
 
     fn request(args: &[&[u8]]) -> Vec<u8> {
         let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
@@ -301,19 +327,29 @@ mod tests {
             let Parsed::Bad(text) = parse(bytes, 0, &mut Vec::new(), LIMITS) else {
                 panic!("{bytes:?} is bad");
             };
-            assert_eq!(Assembly::default().feed(bytes, LIMITS), Fed::Bad(text), "{bytes:?}");
+            assert_eq!(
+                Assembly::default().feed(bytes, LIMITS),
+                Fed::Bad(text),
+                "{bytes:?}"
+            );
         }
     }
 
     #[test]
     fn empty_requests_and_inline_ones() {
         assert_eq!(Assembly::default().feed(b"*0\r\n", LIMITS), Fed::Nothing(4));
-        assert_eq!(Assembly::default().feed(b"*-1\r\n", LIMITS), Fed::Nothing(5));
+        assert_eq!(
+            Assembly::default().feed(b"*-1\r\n", LIMITS),
+            Fed::Nothing(5)
+        );
         assert_eq!(Assembly::default().feed(b"\r\n", LIMITS), Fed::Nothing(2));
         let mut assembly = Assembly::default();
         assert_eq!(assembly.feed(b"SET 'a", LIMITS), Fed::More);
         assert_eq!(assembly.feed(b" b' c\r\nPING", LIMITS), Fed::Whole(7));
-        assert_eq!(arguments(&assembly), [b"SET".to_vec(), b"a b".to_vec(), b"c".to_vec()]);
+        assert_eq!(
+            arguments(&assembly),
+            [b"SET".to_vec(), b"a b".to_vec(), b"c".to_vec()]
+        );
     }
 
     #[test]

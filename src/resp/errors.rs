@@ -40,8 +40,7 @@ pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 pub const OFFSET_OUT_OF_RANGE: &str = "ERR offset is out of range";
 pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 pub const NAN_OR_INFINITY: &str = "ERR increment would produce NaN or Infinity";
-pub const STRING_TOO_LONG: &str =
-    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 pub const INVALID_DB_INDEX: &str = "ERR invalid DB index";
 pub const INVALID_CURSOR: &str = "ERR invalid cursor";

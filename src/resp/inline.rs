@@ -47,7 +47,9 @@ type TakeQuoted = fn(&mut Vec<u8>, &[u8]) -> Option<usize>;
 fn close(mut word: Vec<u8>, quoted: &[u8], take: TakeQuoted) -> Option<(Vec<u8>, &[u8])> {
     let used = take(&mut word, quoted)?;
     let rest = &quoted[used..];
-    rest.first().is_none_or(|byte| is_blank(*byte)).then_some((word, rest))
+    rest.first()
+        .is_none_or(|byte| is_blank(*byte))
+        .then_some((word, rest))
 }
 
 fn take_single_quoted(word: &mut Vec<u8>, line: &[u8]) -> Option<usize> {
@@ -107,8 +109,12 @@ mod tests {
 
     fn check(line: &str, expected: Option<&[&str]>) {
         let words = split_line(line.as_bytes());
-        let expected = expected
-            .map(|words| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
+        let expected = expected.map(|words| {
+            words
+                .iter()
+                .map(|word| word.as_bytes().to_vec())
+                .collect::<Vec<_>>()
+        });
         assert_eq!(words, expected, "{line}");
     }
 

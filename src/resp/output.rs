@@ -25,7 +25,10 @@ impl Output {
     /// An output that reuses a buffer.
     pub fn reusing(mut bytes: Vec<u8>) -> Output {
         bytes.clear();
-        Output { bytes, ..Output::default() }
+        Output {
+            bytes,
+            ..Output::default()
+        }
     }
 
     /// Whether there is nothing to send.
@@ -54,13 +57,20 @@ impl Output {
     /// Where the next reply will begin.
     #[inline]
     pub fn mark(&self) -> Mark {
-        Mark { bytes: self.bytes.len(), shared: self.shared.len() }
+        Mark {
+            bytes: self.bytes.len(),
+            shared: self.shared.len(),
+        }
     }
 
     /// Takes back all that was written since the mark.
     pub fn cut_back(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
-        let cut = self.shared.drain(mark.shared..).map(|(_, value)| value.len()).sum::<usize>();
+        let cut = self
+            .shared
+            .drain(mark.shared..)
+            .map(|(_, value)| value.len())
+            .sum::<usize>();
         self.shared_bytes -= cut;
     }
 
@@ -74,7 +84,11 @@ impl Output {
             .collect();
         let shared_bytes = shared.iter().map(|(_, value)| value.len()).sum();
         self.shared_bytes -= shared_bytes;
-        Output { bytes, shared, shared_bytes }
+        Output {
+            bytes,
+            shared,
+            shared_bytes,
+        }
     }
 
     /// Whether the bytes since the mark begin with this one.
@@ -91,10 +105,12 @@ impl Output {
     /// Moves the part between two marks of another output behind this one.
     pub fn append_part(&mut self, other: &Output, from: Mark, to: Mark) {
         for (position, value) in &other.shared[from.shared..to.shared] {
-            self.shared.push((self.bytes.len() + position - from.bytes, value.clone()));
+            self.shared
+                .push((self.bytes.len() + position - from.bytes, value.clone()));
             self.shared_bytes += value.len();
         }
-        self.bytes.extend_from_slice(&other.bytes[from.bytes..to.bytes]);
+        self.bytes
+            .extend_from_slice(&other.bytes[from.bytes..to.bytes]);
     }
 
     /// Moves another output behind this one.
@@ -103,7 +119,14 @@ impl Output {
             std::mem::swap(self, other);
             return;
         }
-        self.append_part(other, Mark { bytes: 0, shared: 0 }, other.mark());
+        self.append_part(
+            other,
+            Mark {
+                bytes: 0,
+                shared: 0,
+            },
+            other.mark(),
+        );
         other.clear();
     }
 
@@ -116,7 +139,10 @@ impl Output {
 
     /// The start of the output.
     pub fn start() -> Mark {
-        Mark { bytes: 0, shared: 0 }
+        Mark {
+            bytes: 0,
+            shared: 0,
+        }
     }
 
     /// The small bytes, when there is nothing else.
@@ -165,7 +191,10 @@ mod tests {
         assert_eq!(one.to_bytes(), b"aBIGbcBIGGER2d");
         assert_eq!(one.len(), 14);
         let rest = one.split_off(mark);
-        assert_eq!((one.to_bytes(), rest.to_bytes()), (b"aBIGb".to_vec(), b"cBIGGER2d".to_vec()));
+        assert_eq!(
+            (one.to_bytes(), rest.to_bytes()),
+            (b"aBIGb".to_vec(), b"cBIGGER2d".to_vec())
+        );
         assert_eq!((one.len(), rest.len()), (5, 9));
     }
 

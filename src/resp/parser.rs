@@ -93,7 +93,10 @@ fn parse_array(
             spans.truncate(first);
             return Ok(Parsed::Incomplete);
         }
-        spans.push(Span { start: body as u32, len: len as u32 });
+        spans.push(Span {
+            start: body as u32,
+            len: len as u32,
+        });
         at = next;
     }
     Ok(Parsed::Request(at))

@@ -31,7 +31,11 @@ pub fn first_integer(bytes: &[u8]) -> i64 {
 fn head(bytes: &[u8], at: usize) -> (u8, i64, usize) {
     let end = at + memchr(b'\n', &bytes[at..]).expect("a reply of ours has whole lines");
     let digits = &bytes[at + 1..end - 1];
-    (bytes[at], crate::base::number::parse_i64(digits).unwrap_or(-1), end + 1)
+    (
+        bytes[at],
+        crate::base::number::parse_i64(digits).unwrap_or(-1),
+        end + 1,
+    )
 }
 
 #[cfg(test)]

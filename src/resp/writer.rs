@@ -77,7 +77,10 @@ impl<'a> Writer<'a> {
     /// An error; line ends in its text become blanks.
     pub fn error(&mut self, error: &ErrorReply) -> Written {
         if error.0.contains(['\r', '\n']) {
-            let text = error.0.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ");
+            let text = error
+                .0
+                .trim_end_matches(['\r', '\n'])
+                .replace(['\r', '\n'], " ");
             return self.line(b'-', text.as_bytes());
         }
         self.line(b'-', error.0.as_bytes())
@@ -155,7 +158,14 @@ impl<'a> Writer<'a> {
 
     /// The head of a set.
     pub fn set(&mut self, len: usize) -> Written {
-        self.number_line(if self.protocol == Protocol::Resp3 { b'~' } else { b'*' }, len as i64)
+        self.number_line(
+            if self.protocol == Protocol::Resp3 {
+                b'~'
+            } else {
+                b'*'
+            },
+            len as i64,
+        )
     }
 
     /// The head of a map; keys and values follow in turn (a flat array in RESP2).
@@ -168,7 +178,14 @@ impl<'a> Writer<'a> {
 
     /// The head of a push message (an array in RESP2).
     pub fn push(&mut self, len: usize) -> Written {
-        self.number_line(if self.protocol == Protocol::Resp3 { b'>' } else { b'*' }, len as i64)
+        self.number_line(
+            if self.protocol == Protocol::Resp3 {
+                b'>'
+            } else {
+                b'*'
+            },
+            len as i64,
+        )
     }
 
     /// A floating point number (a string in RESP2).
@@ -231,9 +248,21 @@ mod tests {
         check(|w| nothing(w.push(3)), "*3\r\n", ">3\r\n");
         check(|w| nothing(w.double(1.5)), "$3\r\n1.5\r\n", ",1.5\r\n");
         check(|w| nothing(w.boolean(true)), ":1\r\n", "#t\r\n");
-        check(|w| nothing(w.verbatim("txt", b"hi")), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n");
-        check(|w| nothing(w.bulk_integer(-12)), "$3\r\n-12\r\n", "$3\r\n-12\r\n");
+        check(
+            |w| nothing(w.verbatim("txt", b"hi")),
+            "$2\r\nhi\r\n",
+            "=6\r\ntxt:hi\r\n",
+        );
+        check(
+            |w| nothing(w.bulk_integer(-12)),
+            "$3\r\n-12\r\n",
+            "$3\r\n-12\r\n",
+        );
         let error = ErrorReply::from(String::from("ERR two\r\nlines\r\n"));
-        check(|w| nothing(w.error(&error)), "-ERR two  lines\r\n", "-ERR two  lines\r\n");
+        check(
+            |w| nothing(w.error(&error)),
+            "-ERR two  lines\r\n",
+            "-ERR two  lines\r\n",
+        );
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn merge(
 /// The first element and where the second begins.
 fn elements(reply: &[u8]) -> impl Iterator<Item = &[u8]> {
     let count = first_integer(reply).max(0);
-    let mut at = reply.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let mut at = reply
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
     (0..count).map(move |_| {
         let start = at;
         at = skip_reply(reply, at);
@@ -61,9 +64,13 @@ fn in_order(parts: &[PartReply<'_>], protocol: Protocol, out: &mut Output) {
 
 fn concat(parts: &[PartReply<'_>], out: &mut Output) {
     let kind = parts[0].reply[0];
-    let count: i64 = parts.iter().map(|part| first_integer(part.reply).max(0)).sum();
+    let count: i64 = parts
+        .iter()
+        .map(|part| first_integer(part.reply).max(0))
+        .sum();
     out.buffer().push(kind);
-    out.buffer().extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    out.buffer()
+        .extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     out.buffer().extend_from_slice(b"\r\n");
     for part in parts {
         for element in elements(part.reply) {
@@ -74,7 +81,9 @@ fn concat(parts: &[PartReply<'_>], out: &mut Output) {
 
 fn draw(parts: &[PartReply<'_>], random: &mut Prng, out: &mut Output) {
     let weight = |part: &PartReply<'_>| {
-        elements(part.reply).next().map_or(0, |weight| first_integer(weight).max(0) as u64)
+        elements(part.reply)
+            .next()
+            .map_or(0, |weight| first_integer(weight).max(0) as u64)
     };
     let total: u64 = parts.iter().map(weight).sum();
     let mut drawn = if total == 0 { 0 } else { random.below(total) };
@@ -86,7 +95,9 @@ fn draw(parts: &[PartReply<'_>], random: &mut Prng, out: &mut Output) {
         }
         drawn -= weight(part);
     }
-    let reply = elements(chosen.reply).nth(1).expect("a weighted reply has two elements");
+    let reply = elements(chosen.reply)
+        .nth(1)
+        .expect("a weighted reply has two elements");
     out.buffer().extend_from_slice(reply);
 }
 
@@ -98,8 +109,10 @@ fn xor(parts: &[PartReply<'_>], protocol: Protocol, out: &mut Output) {
             *digit ^= char::from(byte).to_digit(16).unwrap_or(0) as u8;
         }
     }
-    let text: String =
-        digest.iter().map(|digit| char::from_digit(u32::from(*digit), 16).unwrap_or('0')).collect();
+    let text: String = digest
+        .iter()
+        .map(|digit| char::from_digit(u32::from(*digit), 16).unwrap_or('0'))
+        .collect();
     Writer::new(out, protocol).status(&text);
 }
 
@@ -110,24 +123,52 @@ mod tests {
     fn merged(how: Merge, parts: &[(&str, &[u32])]) -> String {
         let parts: Vec<_> = parts
             .iter()
-            .map(|(reply, groups)| PartReply { reply: reply.as_bytes(), groups })
+            .map(|(reply, groups)| PartReply {
+                reply: reply.as_bytes(),
+                groups,
+            })
             .collect();
         let mut out = Output::default();
-        merge(how, &parts, Protocol::Resp2, &mut Prng::from_seed(1), &mut out);
+        merge(
+            how,
+            &parts,
+            Protocol::Resp2,
+            &mut Prng::from_seed(1),
+            &mut out,
+        );
         String::from_utf8(out.to_bytes()).expect("replies in tests are text")
     }
 
     #[test]
     fn replies_become_one() {
-        assert_eq!(merged(Merge::AllOk, &[("+OK\r\n", &[]), ("+OK\r\n", &[])]), "+OK\r\n");
-        assert_eq!(merged(Merge::Sum, &[(":2\r\n", &[]), (":40\r\n", &[])]), ":42\r\n");
-        assert_eq!(merged(Merge::Sum, &[(":2\r\n", &[]), ("-ERR x\r\n", &[])]), "-ERR x\r\n");
-        let parts: [(&str, &[u32]); 2] =
-            [("*2\r\n$1\r\na\r\n$-1\r\n", &[2, 0]), ("*1\r\n:7\r\n", &[1])];
-        assert_eq!(merged(Merge::InOrder, &parts), "*3\r\n$-1\r\n:7\r\n$1\r\na\r\n");
-        assert_eq!(merged(Merge::Concat, &parts), "*3\r\n$1\r\na\r\n$-1\r\n:7\r\n");
-        let parts: [(&str, &[u32]); 2] =
-            [("*2\r\n:0\r\n$-1\r\n", &[]), ("*2\r\n:3\r\n$1\r\nk\r\n", &[])];
+        assert_eq!(
+            merged(Merge::AllOk, &[("+OK\r\n", &[]), ("+OK\r\n", &[])]),
+            "+OK\r\n"
+        );
+        assert_eq!(
+            merged(Merge::Sum, &[(":2\r\n", &[]), (":40\r\n", &[])]),
+            ":42\r\n"
+        );
+        assert_eq!(
+            merged(Merge::Sum, &[(":2\r\n", &[]), ("-ERR x\r\n", &[])]),
+            "-ERR x\r\n"
+        );
+        let parts: [(&str, &[u32]); 2] = [
+            ("*2\r\n$1\r\na\r\n$-1\r\n", &[2, 0]),
+            ("*1\r\n:7\r\n", &[1]),
+        ];
+        assert_eq!(
+            merged(Merge::InOrder, &parts),
+            "*3\r\n$-1\r\n:7\r\n$1\r\na\r\n"
+        );
+        assert_eq!(
+            merged(Merge::Concat, &parts),
+            "*3\r\n$1\r\na\r\n$-1\r\n:7\r\n"
+        );
+        let parts: [(&str, &[u32]); 2] = [
+            ("*2\r\n:0\r\n$-1\r\n", &[]),
+            ("*2\r\n:3\r\n$1\r\nk\r\n", &[]),
+        ];
         assert_eq!(merged(Merge::Draw, &parts), "$1\r\nk\r\n");
     }
 }

@@ -34,7 +34,14 @@ impl Head {
     #[inline]
     pub fn call<'a>(&self, args: crate::command::Args<'a>) -> Call<'a> {
         let (spec, run, db) = (self.spec, self.run, self.db);
-        Call { spec, run, db, protocol: self.protocol, args, known: self.known }
+        Call {
+            spec,
+            run,
+            db,
+            protocol: self.protocol,
+            args,
+            known: self.known,
+        }
     }
 }
 
@@ -78,7 +85,11 @@ pub enum Then {
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Coordinator to shard: grant these locks.
-    Ask { ticket: Ticket, intents: Intents, then: Then },
+    Ask {
+        ticket: Ticket,
+        intents: Intents,
+        then: Then,
+    },
     /// Shard to coordinator: granted.
     Granted { ticket: Ticket, fetched: Fetched },
     /// Shard to coordinator: could not run at once, waits.
@@ -90,7 +101,11 @@ pub enum Step {
     /// Coordinator to shard: run your part and release.
     Run { ticket: Ticket, work: Work },
     /// Shard to coordinator: the reply of your part.
-    Ran { ticket: Ticket, reply: Vec<u8>, nanos: u32 },
+    Ran {
+        ticket: Ticket,
+        reply: Vec<u8>,
+        nanos: u32,
+    },
     /// Coordinator to shard: these keys have changed; release.
     Install { ticket: Ticket, changed: Changed },
 }

@@ -65,7 +65,11 @@ impl Operation {
     fn work_for(&self, part: &Part) -> Work {
         let args = self.work.args.args();
         let spec = self.work.head.spec;
-        let Some(keys) = spec.keys.first().filter(|_| matches!(spec.plan, Plan::Split(_))) else {
+        let Some(keys) = spec
+            .keys
+            .first()
+            .filter(|_| matches!(spec.plan, Plan::Split(_)))
+        else {
             return self.work.clone();
         };
         let positions = keys.positions(args);
@@ -82,7 +86,13 @@ impl Operation {
                 store.push_from(args, first + *group as usize * step + at);
             }
         }
-        Work { head: Head { known: None, ..self.work.head }, args: store }
+        Work {
+            head: Head {
+                known: None,
+                ..self.work.head
+            },
+            args: store,
+        }
     }
 }
 
@@ -93,7 +103,10 @@ impl Router {
             Plan::Split(merge) | Plan::Everywhere(merge) => Some(merge),
             _ => None,
         };
-        let work = Work { head, args: ArgStore::of(args) };
+        let work = Work {
+            head,
+            args: ArgStore::of(args),
+        };
         let operation = Operation {
             to,
             work,
@@ -118,15 +131,20 @@ impl Router {
             reply: None,
         };
         if let Plan::Everywhere(_) = head.spec.plan {
-            return (0..self.map.shards()).map(|shard| new(ShardId(shard as u16))).collect();
+            return (0..self.map.shards())
+                .map(|shard| new(ShardId(shard as u16)))
+                .collect();
         }
         let mut parts: Vec<Part> = Vec::new();
         for (group, (at, _)) in positions(head.spec.keys, args).enumerate() {
             let owner = self.map.shard(Slot::of(args.get(at)));
-            let index = parts.iter().position(|part| part.shard == owner).unwrap_or_else(|| {
-                parts.push(new(owner));
-                parts.len() - 1
-            });
+            let index = parts
+                .iter()
+                .position(|part| part.shard == owner)
+                .unwrap_or_else(|| {
+                    parts.push(new(owner));
+                    parts.len() - 1
+                });
             parts[index].groups.push(group as u32);
         }
         parts
@@ -159,7 +177,14 @@ impl Router {
             if is_pair && index == 0 {
                 operation.parts[0].is_granted = self.ask_own(ticket, intents, shard);
             } else {
-                self.step(peer, Step::Ask { ticket, intents, then });
+                self.step(
+                    peer,
+                    Step::Ask {
+                        ticket,
+                        intents,
+                        then,
+                    },
+                );
             }
         }
         self.operations.insert(ticket, operation);
@@ -175,8 +200,7 @@ impl Router {
         let me = self.me;
         self.asked(me, ticket, intents, Then::Report, shard);
         let steps = &mut self.outbox[me.0 as usize].steps;
-        let is_grant =
-            |step: &Step| matches!(step, Step::Granted { ticket: granted, .. } if *granted == ticket);
+        let is_grant = |step: &Step| matches!(step, Step::Granted { ticket: granted, .. } if *granted == ticket);
         let at = steps.iter().position(is_grant);
         at.map(|at| steps.remove(at)).is_some()
     }
@@ -194,7 +218,9 @@ impl Router {
         fetched: Fetched,
         shard: &mut Shard,
     ) {
-        let Some(operation) = self.operations.get_mut(&ticket) else { return };
+        let Some(operation) = self.operations.get_mut(&ticket) else {
+            return;
+        };
         let part = operation.part(from);
         part.is_granted = true;
         part.fetched = fetched;
@@ -206,7 +232,9 @@ impl Router {
     /// The other shard of a pair could not run at once: from now on grants may be yielded.
     pub(super) fn waits(&mut self, _from: Peer, ticket: Ticket) {
         let me = self.me;
-        let Some(operation) = self.operations.get_mut(&ticket) else { return };
+        let Some(operation) = self.operations.get_mut(&ticket) else {
+            return;
+        };
         operation.is_trying = false;
         if std::mem::take(&mut operation.is_wounded) {
             operation.part(me).is_granted = false;
@@ -216,7 +244,9 @@ impl Router {
 
     /// A lower ticket needs what this operation was granted on a shard.
     pub(super) fn wounded(&mut self, from: Peer, ticket: Ticket) {
-        let Some(operation) = self.operations.get_mut(&ticket) else { return };
+        let Some(operation) = self.operations.get_mut(&ticket) else {
+            return;
+        };
         if operation.is_running {
             return;
         }
@@ -232,7 +262,10 @@ impl Router {
     }
 
     fn run_operation(&mut self, ticket: Ticket, shard: &mut Shard) {
-        let operation = self.operations.get_mut(&ticket).expect("it was just granted");
+        let operation = self
+            .operations
+            .get_mut(&ticket)
+            .expect("it was just granted");
         operation.is_running = true;
         if operation.merge.is_none() {
             return self.run_gather(ticket, shard);
@@ -248,9 +281,15 @@ impl Router {
     }
 
     fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
-        let mut operation = self.operations.remove(&ticket).expect("it was just granted");
-        let fetched =
-            operation.parts.iter_mut().flat_map(|part| std::mem::take(&mut part.fetched)).collect();
+        let mut operation = self
+            .operations
+            .remove(&ticket)
+            .expect("it was just granted");
+        let fetched = operation
+            .parts
+            .iter_mut()
+            .flat_map(|part| std::mem::take(&mut part.fetched))
+            .collect();
         let Work { head, args } = &operation.work;
         let mut output = Output::default();
         let start = clock::cycles();
@@ -267,7 +306,13 @@ impl Router {
         }
         let (to, command) = (operation.to, head.command);
         let is_error = result.is_err();
-        self.deliveries.push(Delivery { to, output, command, nanos, is_error });
+        self.deliveries.push(Delivery {
+            to,
+            output,
+            command,
+            nanos,
+            is_error,
+        });
     }
 
     pub(super) fn ran(
@@ -279,24 +324,37 @@ impl Router {
         shard: &mut Shard,
     ) {
         let me = self.me;
-        let Some(operation) = self.operations.get_mut(&ticket) else { return };
+        let Some(operation) = self.operations.get_mut(&ticket) else {
+            return;
+        };
         operation.part(from).reply = Some(reply);
         operation.nanos = operation.nanos.saturating_add(nanos);
         if std::mem::take(&mut operation.is_trying) {
             operation.is_running = true;
-            let own = operation.parts.iter().find(|part| part.shard == me).expect("a pair");
+            let own = operation
+                .parts
+                .iter()
+                .find(|part| part.shard == me)
+                .expect("a pair");
             let (reply, nanos) = run_work(&operation.work_for(own), shard);
             operation.part(me).reply = Some(reply);
             operation.nanos = operation.nanos.saturating_add(nanos);
             self.release(ticket, shard);
         }
-        if self.operations[&ticket].parts.iter().all(|part| part.reply.is_some()) {
+        if self.operations[&ticket]
+            .parts
+            .iter()
+            .all(|part| part.reply.is_some())
+        {
             self.finish(ticket, shard);
         }
     }
 
     fn finish(&mut self, ticket: Ticket, shard: &mut Shard) {
-        let operation = self.operations.remove(&ticket).expect("all its parts have just run");
+        let operation = self
+            .operations
+            .remove(&ticket)
+            .expect("all its parts have just run");
         let replies: Vec<PartReply<'_>> = operation
             .parts
             .iter()
@@ -312,6 +370,12 @@ impl Router {
         merge(how, &replies, head.protocol, random, &mut output);
         let is_error = output.starts_with(Output::start(), b'-');
         let (to, command, nanos) = (operation.to, head.command, operation.nanos);
-        self.deliveries.push(Delivery { to, output, command, nanos, is_error });
+        self.deliveries.push(Delivery {
+            to,
+            output,
+            command,
+            nanos,
+            is_error,
+        });
     }
 }

@@ -35,7 +35,10 @@ impl Router {
                 let head = request.head;
                 let intents = lock_intents(self.map, head.spec, args, self.me);
                 if !shard.locks.is_free(&intents) {
-                    let work = Work { head, args: ArgStore::of(args) };
+                    let work = Work {
+                        head,
+                        args: ArgStore::of(args),
+                    };
                     self.park(Parked::Request(from, request.to, work), intents, shard);
                     continue;
                 }
@@ -100,9 +103,9 @@ impl Router {
             None => {}
             Some(Parked::Part(coordinator, keys)) => {
                 let coordinator = *coordinator;
-                let fetched = keys.as_ref().map_or_else(Fetched::default, |keys| {
-                    fetch(shard, keys.args().from(0))
-                });
+                let fetched = keys
+                    .as_ref()
+                    .map_or_else(Fetched::default, |keys| fetch(shard, keys.args().from(0)));
                 self.step(coordinator, Step::Granted { ticket, fetched });
             }
             Some(Parked::Request(..)) => self.run_parked(ticket, shard),
@@ -110,7 +113,9 @@ impl Router {
     }
 
     fn run_parked(&mut self, ticket: Ticket, shard: &mut Shard) {
-        let Some(Parked::Request(from, to, work)) = self.parked.remove(&ticket) else { return };
+        let Some(Parked::Request(from, to, work)) = self.parked.remove(&ticket) else {
+            return;
+        };
         self.run_and_answer(from, (to, work.head), work.args.args(), shard);
         let granted = shard.locks.release(ticket);
         self.grant_all(granted, shard);
@@ -119,7 +124,14 @@ impl Router {
     /// Runs this shard's part of an operation, and releases its locks.
     pub(super) fn run_part(&mut self, from: Peer, ticket: Ticket, work: Work, shard: &mut Shard) {
         let (reply, nanos) = run_work(&work, shard);
-        self.step(from, Step::Ran { ticket, reply, nanos });
+        self.step(
+            from,
+            Step::Ran {
+                ticket,
+                reply,
+                nanos,
+            },
+        );
         self.release(ticket, shard);
     }
 
@@ -152,6 +164,20 @@ pub(super) fn run_work(work: &Work, shard: &mut Shard) -> (Vec<u8>, u32) {
 
 #[inline]
 fn prefetch(shard: &Shard, request: &Request, ask: impl Fn(&crate::keyspace::Db, &Key<'_>)) {
-    let Head { known: Some((_, slot, hash)), db, .. } = request.head else { return };
-    ask(shard.space.db(db), &Key { bytes: &[], slot, hash });
+    let Head {
+        known: Some((_, slot, hash)),
+        db,
+        ..
+    } = request.head
+    else {
+        return;
+    };
+    ask(
+        shard.space.db(db),
+        &Key {
+            bytes: &[],
+            slot,
+            hash,
+        },
+    );
 }

@@ -19,11 +19,13 @@ pub enum Route {
 #[inline]
 pub fn only_key(spec: &Spec) -> Option<usize> {
     match spec.keys {
-        [KeySpec { begin: Begin::Index(at), find: Find::Range { last: 0, .. }, flags }]
-            if !flags.has(KeyFlags::NOT_KEY) =>
-        {
-            Some(*at as usize)
-        }
+        [
+            KeySpec {
+                begin: Begin::Index(at),
+                find: Find::Range { last: 0, .. },
+                flags,
+            },
+        ] if !flags.has(KeyFlags::NOT_KEY) => Some(*at as usize),
         _ => None,
     }
 }
@@ -41,7 +43,9 @@ pub fn route(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
 }
 
 fn by_cursor(map: SlotMap, args: Args<'_>, at: usize) -> Route {
-    let cursor = args.try_get(at).and_then(crate::base::number::parse_u64_strict);
+    let cursor = args
+        .try_get(at)
+        .and_then(crate::base::number::parse_u64_strict);
     Route::One(map.shard(Cursor(cursor.unwrap_or(0)).slot()), None)
 }
 
@@ -52,22 +56,36 @@ fn by_keys(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
         return Route::One(map.shard(key.slot), Some((at, key.slot, key.hash)));
     }
     let mut keys = positions(spec.keys, args).map(|(at, _)| at);
-    let Some(first) = keys.next() else { return Route::Any };
+    let Some(first) = keys.next() else {
+        return Route::Any;
+    };
     let key = Key::new(args.get(first));
     let shard = map.shard(key.slot);
     let is_one = map.shards() == 1 || keys.all(|at| map.shard(Slot::of(args.get(at))) == shard);
-    if is_one { Route::One(shard, Some((first, key.slot, key.hash))) } else { Route::Several }
+    if is_one {
+        Route::One(shard, Some((first, key.slot, key.hash)))
+    } else {
+        Route::Several
+    }
 }
 
 /// What a command will touch on a shard, of the keys that live there.
 pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -> Intents {
     if let Plan::Everywhere(_) = spec.plan {
         let is_write = spec.flags.has(crate::command::Flags::WRITE);
-        return Intents::whole(if is_write { Lock::Exclusive } else { Lock::Shared });
+        return Intents::whole(if is_write {
+            Lock::Exclusive
+        } else {
+            Lock::Shared
+        });
     }
     let keys = positions(spec.keys, args).filter_map(|(at, flags)| {
         let key = Key::new(args.get(at));
-        let lock = if flags.is_read_only() { Lock::Shared } else { Lock::Exclusive };
+        let lock = if flags.is_read_only() {
+            Lock::Shared
+        } else {
+            Lock::Exclusive
+        };
         (map.shard(key.slot) == shard).then_some((key.hash, lock))
     });
     Intents::of_keys(keys.collect())

@@ -151,14 +151,22 @@ impl Router {
 
     fn handle(&mut self, from: Peer, step: Step, shard: &mut Shard) {
         match step {
-            Step::Ask { ticket, intents, then } => self.asked(from, ticket, intents, then, shard),
+            Step::Ask {
+                ticket,
+                intents,
+                then,
+            } => self.asked(from, ticket, intents, then, shard),
             Step::Run { ticket, work } => self.run_part(from, ticket, work, shard),
             Step::Install { ticket, changed } => self.install(ticket, changed, shard),
             Step::Yield { ticket } => self.yielded(ticket, shard),
             Step::Granted { ticket, fetched } => self.granted(from, ticket, fetched, shard),
             Step::Waits { ticket } => self.waits(from, ticket),
             Step::Wound { ticket } => self.wounded(from, ticket),
-            Step::Ran { ticket, reply, nanos } => self.ran(from, ticket, reply, nanos, shard),
+            Step::Ran {
+                ticket,
+                reply,
+                nanos,
+            } => self.ran(from, ticket, reply, nanos, shard),
         }
     }
 
@@ -176,6 +184,12 @@ impl Router {
         let is_error = shard.run(&head.call(args), &mut parcel.output).is_err();
         let nanos = clock::nanos_between(start, clock::cycles()).min(u64::from(u32::MAX)) as u32;
         let end = parcel.output.mark();
-        parcel.answers.push(Answer { to, end, command: head.command, nanos, is_error });
+        parcel.answers.push(Answer {
+            to,
+            end,
+            command: head.command,
+            nanos,
+            is_error,
+        });
     }
 }

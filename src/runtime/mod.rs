@@ -7,7 +7,7 @@ pub mod file;
 pub mod mesh;
 pub mod preflight;
 pub mod ring;
-pub mod signal;
 mod shelf;
+pub mod signal;
 
 pub use shelf::{Held, Shelf};

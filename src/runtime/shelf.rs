@@ -49,7 +49,11 @@ impl<T> Shelf<T> {
     /// A reference of one's own.
     pub fn hold(self: &Arc<Shelf<T>>) -> Held<T> {
         let version = self.version.load(Ordering::Acquire);
-        Held { shelf: self.clone(), version, value: self.value() }
+        Held {
+            shelf: self.clone(),
+            version,
+            value: self.value(),
+        }
     }
 }
 

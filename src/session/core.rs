@@ -3,7 +3,6 @@
 //! Everything a command can reach without leaving the core. Bytes come in and go out through the
 //! floors above; this holds the state and the small moves that all of them need.
 
-
 use super::node::Node;
 use super::order::{Answer, Asked, Finish, Order, Question};
 use super::registry::{SessionId, Sessions};
@@ -87,7 +86,11 @@ impl Core {
     /// Notes that a session has something to send.
     #[inline]
     pub fn mark_dirty(&mut self, id: SessionId) {
-        if let Some(session) = self.sessions.find_mut(id).filter(|session| !session.is_dirty) {
+        if let Some(session) = self
+            .sessions
+            .find_mut(id)
+            .filter(|session| !session.is_dirty)
+        {
             session.is_dirty = true;
             self.dirty.push(id);
         }
@@ -96,7 +99,9 @@ impl Core {
     /// Lets a reply be written where it belongs: into the output, or parked behind late ones.
     #[inline]
     pub fn reply(&mut self, id: SessionId, write: impl FnOnce(&mut Writer<'_>)) {
-        let Some(session) = self.sessions.find_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
         let (is_muted, protocol) = (session.is_muted(), session.protocol);
         let out = if session.late.is_empty() {
             &mut session.output
@@ -132,13 +137,18 @@ impl Core {
     pub fn await_reply(&mut self, id: SessionId) -> Option<ReplyTo> {
         let session = self.sessions.find_mut(id)?;
         let seq = session.late.wait(session.is_muted());
-        Some(ReplyTo { session: id.to_bits(), seq })
+        Some(ReplyTo {
+            session: id.to_bits(),
+            seq,
+        })
     }
 
     /// Gives a late reply to its client.
     pub fn arrived(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) {
         let id = SessionId::from_bits(to.session);
-        let Some(session) = self.sessions.find_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
         session.late.arrived(to.seq, reply, &mut session.output);
         let is_empty = session.late.is_empty();
         if is_empty && (session.is_held || !session.pending.is_empty()) {
@@ -159,18 +169,30 @@ impl Core {
 
     /// Asks every core; the client's next commands wait for the reply.
     pub fn ask_all(&mut self, id: SessionId, question: &Question, finish: Finish) {
-        let Some(to) = self.await_reply(id) else { return };
+        let Some(to) = self.await_reply(id) else {
+            return;
+        };
         if let Some(session) = self.sessions.find_mut(id) {
             session.is_held = true;
         }
         let number = self.next_question;
         self.next_question += 1;
         let missing = self.orders.len();
-        let asked = Asked { session: id, seq: to.seq, missing, answers: Vec::new(), finish };
+        let asked = Asked {
+            session: id,
+            seq: to.seq,
+            missing,
+            answers: Vec::new(),
+            finish,
+        };
         self.asked.insert(number, asked);
         for orders in &mut self.orders {
             let question = question.clone();
-            orders.push(Order::Ask { from: self.id, number, question });
+            orders.push(Order::Ask {
+                from: self.id,
+                number,
+                question,
+            });
         }
     }
 
@@ -188,17 +210,29 @@ impl Core {
 
     /// Takes an answer in; with the last one the client gets its reply.
     pub fn answered(&mut self, number: u64, answer: Answer) {
-        let Some(asked) = self.asked.get_mut(&number) else { return };
+        let Some(asked) = self.asked.get_mut(&number) else {
+            return;
+        };
         asked.answers.push(answer);
         asked.missing -= 1;
         if asked.missing > 0 {
             return;
         }
-        let Some(asked) = self.asked.remove(&number) else { return };
-        let Some(session) = self.sessions.find(asked.session) else { return };
+        let Some(asked) = self.asked.remove(&number) else {
+            return;
+        };
+        let Some(session) = self.sessions.find(asked.session) else {
+            return;
+        };
         let mut output = Output::default();
-        (asked.finish)(asked.answers, &mut Writer::new(&mut output, session.protocol));
-        let to = ReplyTo { session: asked.session.to_bits(), seq: asked.seq };
+        (asked.finish)(
+            asked.answers,
+            &mut Writer::new(&mut output, session.protocol),
+        );
+        let to = ReplyTo {
+            session: asked.session.to_bits(),
+            seq: asked.seq,
+        };
         let end = output.mark();
         self.arrived(to, (&output, Output::start(), end));
     }
@@ -221,7 +255,13 @@ impl Core {
             if shard != self.id.0 as usize && !orders.is_empty() {
                 let orders = std::mem::take(orders);
                 sent += 1;
-                send(ShardId(shard as u16), Parcel { orders, ..Parcel::default() });
+                send(
+                    ShardId(shard as u16),
+                    Parcel {
+                        orders,
+                        ..Parcel::default()
+                    },
+                );
             }
         }
         if sent > 0 {
@@ -231,7 +271,9 @@ impl Core {
 
     /// Asks for the end of a connection.
     pub fn close(&mut self, id: SessionId, how: Closing) {
-        let Some(session) = self.sessions.find_mut(id) else { return };
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
         if session.closing != Closing::Now {
             session.closing = how;
         }
@@ -250,7 +292,9 @@ impl Core {
         if let Some(session) = self.sessions.remove(id) {
             self.counters().connected_clients.sub(1);
             if session.is_monitor {
-                self.node.monitors.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+                self.node
+                    .monitors
+                    .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
             }
         }
     }

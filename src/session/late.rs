@@ -81,7 +81,10 @@ impl Late {
         if !is_muted {
             self.parked.append_part(source, from, to);
         }
-        self.places[index] = Place::Parked { from: start, to: self.parked.mark() };
+        self.places[index] = Place::Parked {
+            from: start,
+            to: self.parked.mark(),
+        };
     }
 
     fn pop(&mut self) {

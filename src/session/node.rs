@@ -63,7 +63,10 @@ impl Node {
     ) -> Node {
         let shards = config.shards.max(1);
         let (slowlog, latency) = (
-            SlowLog::new(config.slowlog_log_slower_than, config.slowlog_max_len as u64),
+            SlowLog::new(
+                config.slowlog_log_slower_than,
+                config.slowlog_max_len as u64,
+            ),
             LatencyMonitor::new(config.latency_monitor_threshold),
         );
         Node {
@@ -100,5 +103,7 @@ impl Node {
 
 /// 40 random hexadecimal digits.
 fn hex_id(random: &mut Prng) -> String {
-    (0..40).map(|_| char::from_digit(random.below(16) as u32, 16).unwrap_or('0')).collect()
+    (0..40)
+        .map(|_| char::from_digit(random.below(16) as u32, 16).unwrap_or('0'))
+        .collect()
 }

@@ -29,7 +29,11 @@ pub type Finish = fn(Vec<Answer>, &mut Writer<'_>);
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Answer this, under this number.
-    Ask { from: ShardId, number: u64, question: Question },
+    Ask {
+        from: ShardId,
+        number: u64,
+        question: Question,
+    },
     /// The answer to a question of yours.
     Answer { number: u64, answer: Answer },
     /// For your information.

@@ -20,7 +20,10 @@ impl SessionId {
 
     /// The other way round.
     pub fn from_bits(bits: u64) -> SessionId {
-        SessionId { index: bits as u32, generation: (bits >> 32) as u32 }
+        SessionId {
+            index: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
     }
 }
 
@@ -54,12 +57,18 @@ impl Sessions {
     /// Takes a client in.
     pub fn insert(&mut self, session: Session) -> SessionId {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place { generation: 0, session: None });
+            self.places.push(Place {
+                generation: 0,
+                session: None,
+            });
             self.places.len() as u32 - 1
         });
         let place = &mut self.places[index as usize];
         place.session = Some(Box::new(session));
-        SessionId { index, generation: place.generation }
+        SessionId {
+            index,
+            generation: place.generation,
+        }
     }
 
     /// Lets a client go.
@@ -78,29 +87,46 @@ impl Sessions {
     #[inline]
     pub fn find(&self, id: SessionId) -> Option<&Session> {
         let place = self.places.get(id.index as usize)?;
-        if place.generation != id.generation { None } else { place.session.as_deref() }
+        if place.generation != id.generation {
+            None
+        } else {
+            place.session.as_deref()
+        }
     }
 
     /// A client, to change, if it is still there.
     #[inline]
     pub fn find_mut(&mut self, id: SessionId) -> Option<&mut Session> {
         let place = self.places.get_mut(id.index as usize)?;
-        if place.generation != id.generation { None } else { place.session.as_deref_mut() }
+        if place.generation != id.generation {
+            None
+        } else {
+            place.session.as_deref_mut()
+        }
     }
 
     /// All clients.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.places.iter().enumerate().filter_map(|(index, place)| {
-            let id = SessionId { index: index as u32, generation: place.generation };
+            let id = SessionId {
+                index: index as u32,
+                generation: place.generation,
+            };
             Some((id, place.session.as_deref()?))
         })
     }
 
     /// All clients, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (SessionId, &mut Session)> {
-        self.places.iter_mut().enumerate().filter_map(|(index, place)| {
-            let id = SessionId { index: index as u32, generation: place.generation };
-            Some((id, place.session.as_deref_mut()?))
-        })
+        self.places
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, place)| {
+                let id = SessionId {
+                    index: index as u32,
+                    generation: place.generation,
+                };
+                Some((id, place.session.as_deref_mut()?))
+            })
     }
 }

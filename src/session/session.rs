@@ -133,7 +133,11 @@ impl Session {
 
     /// Bytes of requests that have arrived and not run.
     pub fn query_bytes(&self) -> usize {
-        self.pending.len() + self.assembly.as_ref().map_or(0, |assembly| assembly.held_bytes())
+        self.pending.len()
+            + self
+                .assembly
+                .as_ref()
+                .map_or(0, |assembly| assembly.held_bytes())
     }
 
     /// Bytes of replies not yet on their way.

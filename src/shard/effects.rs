@@ -70,14 +70,20 @@ impl Effects {
     pub fn instead<'w>(&mut self, db: DbIndex, words: impl IntoIterator<Item = &'w [u8]>) {
         self.replaced = true;
         if self.is_recording {
-            self.list.push(Effect { db, command: ArgStore::from_words(words) });
+            self.list.push(Effect {
+                db,
+                command: ArgStore::from_words(words),
+            });
         }
     }
 
     /// Closes the running command: its effects are its own, or the command as it came.
     pub(super) fn close(&mut self, db: DbIndex, args: Args<'_>) {
         if self.is_recording && self.has_changed && !self.replaced {
-            self.list.push(Effect { db, command: ArgStore::of(args) });
+            self.list.push(Effect {
+                db,
+                command: ArgStore::of(args),
+            });
         }
         self.replaced = false;
         self.has_changed = false;
@@ -85,6 +91,9 @@ impl Effects {
 
     /// Takes what has gathered: effects, and events with their keys.
     pub fn take(&mut self) -> (Vec<Effect>, Vec<(DbIndex, Event, Box<[u8]>)>) {
-        (std::mem::take(&mut self.list), std::mem::take(&mut self.events))
+        (
+            std::mem::take(&mut self.list),
+            std::mem::take(&mut self.events),
+        )
     }
 }

@@ -50,7 +50,10 @@ pub struct Intents {
 impl Intents {
     /// Everything on the shard.
     pub fn whole(lock: Lock) -> Intents {
-        Intents { keys: Vec::new(), whole: Some(lock) }
+        Intents {
+            keys: Vec::new(),
+            whole: Some(lock),
+        }
     }
 
     /// These keys, by hash; a key that is named twice counts by its stronger use.
@@ -115,16 +118,29 @@ impl Locks {
         if let Some(lock) = intents.whole {
             self.wholes.insert(ticket, lock);
         }
-        self.holders.insert(ticket, Holder { intents, is_granted });
-        Asked { is_granted, wounded }
+        self.holders.insert(
+            ticket,
+            Holder {
+                intents,
+                is_granted,
+            },
+        );
+        Asked {
+            is_granted,
+            wounded,
+        }
     }
 
     /// Everybody else who wants something that conflicts; some may be named twice.
     fn rivals<'l>(&'l self, intents: &'l Intents) -> impl Iterator<Item = Ticket> + 'l {
-        let strongest = intents.whole.or(intents.keys.iter().map(|(_, lock)| *lock).max());
+        let strongest = intents
+            .whole
+            .or(intents.keys.iter().map(|(_, lock)| *lock).max());
         let by_key = intents.keys.iter().flat_map(|(key, lock)| {
             let queue = self.keys.get(key).into_iter().flatten();
-            queue.filter(|(_, other)| other.conflicts(*lock)).map(|(ticket, _)| *ticket)
+            queue
+                .filter(|(_, other)| other.conflicts(*lock))
+                .map(|(ticket, _)| *ticket)
         });
         let wholes = self.wholes.iter().filter(move |(_, other)| {
             strongest.is_some_and(|strongest| other.conflicts(strongest))
@@ -132,9 +148,14 @@ impl Locks {
         let everybody = intents.whole.into_iter().flat_map(|lock| {
             let conflicts =
                 move |holder: &Holder| holder.intents.keys.iter().any(|key| key.1.conflicts(lock));
-            self.holders.iter().filter(move |(_, h)| conflicts(h)).map(|(ticket, _)| *ticket)
+            self.holders
+                .iter()
+                .filter(move |(_, h)| conflicts(h))
+                .map(|(ticket, _)| *ticket)
         });
-        by_key.chain(wholes.map(|(ticket, _)| *ticket)).chain(everybody)
+        by_key
+            .chain(wholes.map(|(ticket, _)| *ticket))
+            .chain(everybody)
     }
 
     /// Whether `rival`, which wants something conflicting, keeps `ticket` from running.
@@ -144,7 +165,9 @@ impl Locks {
 
     /// Takes a grant back: the operation waits again. Returns who is granted now.
     pub fn yield_grant(&mut self, ticket: Ticket) -> Vec<Ticket> {
-        let Some(holder) = self.holders.get_mut(&ticket) else { return Vec::new() };
+        let Some(holder) = self.holders.get_mut(&ticket) else {
+            return Vec::new();
+        };
         holder.is_granted = false;
         let intents = holder.intents.clone();
         self.grant(&intents)
@@ -152,9 +175,13 @@ impl Locks {
 
     /// Forgets an operation. Returns who is granted now.
     pub fn release(&mut self, ticket: Ticket) -> Vec<Ticket> {
-        let Some(holder) = self.holders.remove(&ticket) else { return Vec::new() };
+        let Some(holder) = self.holders.remove(&ticket) else {
+            return Vec::new();
+        };
         for (key, _) in &holder.intents.keys {
-            let Some(queue) = self.keys.get_mut(key) else { continue };
+            let Some(queue) = self.keys.get_mut(key) else {
+                continue;
+            };
             queue.remove(&ticket);
             if queue.is_empty() {
                 self.keys.remove(key);
@@ -170,15 +197,22 @@ impl Locks {
             self.holders.keys().copied().collect()
         } else {
             let queues = freed.keys.iter().filter_map(|(key, _)| self.keys.get(key));
-            queues.flat_map(BTreeMap::keys).chain(self.wholes.keys()).copied().collect()
+            queues
+                .flat_map(BTreeMap::keys)
+                .chain(self.wholes.keys())
+                .copied()
+                .collect()
         };
         waiting.sort_unstable();
         waiting.dedup();
         let mut granted = Vec::new();
         for ticket in waiting {
             let holder = &self.holders[&ticket];
-            let is_free =
-                || !self.rivals(&holder.intents).any(|rival| self.blocks(rival, ticket));
+            let is_free = || {
+                !self
+                    .rivals(&holder.intents)
+                    .any(|rival| self.blocks(rival, ticket))
+            };
             if !holder.is_granted && is_free() {
                 granted.push(ticket);
                 self.holders.get_mut(&ticket).expect("just seen").is_granted = true;
@@ -211,11 +245,17 @@ mod tests {
     }
 
     fn granted() -> Asked {
-        Asked { is_granted: true, wounded: Vec::new() }
+        Asked {
+            is_granted: true,
+            wounded: Vec::new(),
+        }
     }
 
     fn waits(wounded: &[u64]) -> Asked {
-        Asked { is_granted: false, wounded: wounded.iter().map(|t| Ticket(*t)).collect() }
+        Asked {
+            is_granted: false,
+            wounded: wounded.iter().map(|t| Ticket(*t)).collect(),
+        }
     }
 
     #[test]
@@ -248,11 +288,17 @@ mod tests {
     fn everything_conflicts_with_the_whole() {
         let mut locks = Locks::default();
         assert_eq!(locks.ask(Ticket(1), exclusive(&[1])), granted());
-        assert_eq!(locks.ask(Ticket(2), Intents::whole(Lock::Exclusive)), waits(&[]));
+        assert_eq!(
+            locks.ask(Ticket(2), Intents::whole(Lock::Exclusive)),
+            waits(&[])
+        );
         assert_eq!(locks.ask(Ticket(3), shared(&[9])), waits(&[]));
         assert_eq!(locks.release(Ticket(1)), [Ticket(2)]);
         assert_eq!(locks.release(Ticket(2)), [Ticket(3)]);
-        assert_eq!(locks.ask(Ticket(4), Intents::whole(Lock::Shared)), granted());
+        assert_eq!(
+            locks.ask(Ticket(4), Intents::whole(Lock::Shared)),
+            granted()
+        );
         assert_eq!(locks.ask(Ticket(5), shared(&[2])), granted());
     }
 }

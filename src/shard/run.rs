@@ -32,7 +32,12 @@ impl Shard {
     /// An empty shard.
     pub fn new(id: ShardId, map: SlotMap, databases: u32, random: Prng) -> Shard {
         let space = Keyspace::new(map.range(id), databases, random);
-        Shard { id, space, locks: Locks::default(), effects: Effects::default() }
+        Shard {
+            id,
+            space,
+            locks: Locks::default(),
+            effects: Effects::default(),
+        }
     }
 
     /// Sets the time that commands see until it is set again, Unix milliseconds.

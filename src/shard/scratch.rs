@@ -7,9 +7,7 @@
 
 use super::run::{Call, Shard, run};
 use crate::base::prng::Prng;
-use crate::keyspace::{
-    DbIndex, Entry, EntryRef, Key, Keyspace, Lookup, Observer, SLOTS,
-};
+use crate::keyspace::{DbIndex, Entry, EntryRef, Key, Keyspace, Lookup, Observer, SLOTS};
 use crate::resp::{ErrorReply, Output};
 use std::sync::mpsc::{Sender, channel};
 

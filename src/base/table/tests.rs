@@ -8,7 +8,12 @@ use crate::base::record::Content;
 use std::collections::BTreeMap;
 
 fn record(key: u32) -> Record<String> {
-    Record::new(u64::from(key), None, &key.to_le_bytes(), Content::Inline(b"v"))
+    Record::new(
+        u64::from(key),
+        None,
+        &key.to_le_bytes(),
+        Content::Inline(b"v"),
+    )
 }
 
 fn find(table: &Table<String>, tag: Tag, key: u32) -> Option<Place> {
@@ -19,11 +24,18 @@ fn find(table: &Table<String>, tag: Tag, key: u32) -> Option<Place> {
 fn crowded(key: u32, tags: u64) -> Tag {
     let mixed = u64::from(key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let tag = mixed % tags;
-    Tag::from_index(if mixed & 1 << 20 == 0 { tag as u32 } else { u32::MAX - tag as u32 })
+    Tag::from_index(if mixed & 1 << 20 == 0 {
+        tag as u32
+    } else {
+        u32::MAX - tag as u32
+    })
 }
 
 fn keys_of(table: &Table<String>) -> Vec<u32> {
-    let mut keys: Vec<u32> = table.iter().map(|(_, record)| record.owner() as u32).collect();
+    let mut keys: Vec<u32> = table
+        .iter()
+        .map(|(_, record)| record.owner() as u32)
+        .collect();
     keys.sort_unstable();
     keys
 }
@@ -31,7 +43,9 @@ fn keys_of(table: &Table<String>) -> Vec<u32> {
 fn scanned(table: &Table<String>) -> Vec<u32> {
     let (mut keys, mut from) = (Vec::new(), Some(0));
     while let Some(index) = from {
-        from = table.scan(Tag::from_index(index), |record| keys.push(record.owner() as u32));
+        from = table.scan(Tag::from_index(index), |record| {
+            keys.push(record.owner() as u32)
+        });
     }
     keys.sort_unstable();
     keys
@@ -44,11 +58,17 @@ fn behaves_like_a_map() {
         let (mut table, mut model) = (Table::default(), BTreeMap::new());
         let mut state = seed;
         for step in 0..4000u32 {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             let key = (state >> 33) as u32 % 600;
             let tag = crowded(key, tags);
             let place = find(&table, tag, key);
-            assert_eq!(place.is_some(), model.contains_key(&key), "seed {seed} step {step}");
+            assert_eq!(
+                place.is_some(),
+                model.contains_key(&key),
+                "seed {seed} step {step}"
+            );
             let grow = (step / 700) % 2 == 0;
             match place {
                 Some(place) if !grow || state & 1 << 60 == 0 => {
@@ -83,7 +103,11 @@ fn takes_what_it_promises_and_splits_in_two() {
     let other = table.split_off(|record| record.owner() % 2 == 1);
     assert_eq!(table.len() + other.len(), TABLE_RECORDS_MAX);
     for key in 0..TABLE_RECORDS_MAX as u32 {
-        let (holder, without) = if key % 2 == 1 { (&other, &table) } else { (&table, &other) };
+        let (holder, without) = if key % 2 == 1 {
+            (&other, &table)
+        } else {
+            (&table, &other)
+        };
         assert!(find(holder, crowded(key, 1 << 19), key).is_some());
         assert!(find(without, crowded(key, 1 << 19), key).is_none());
     }
@@ -97,7 +121,9 @@ fn a_scan_survives_growth() {
     }
     let (mut seen, mut from, mut extra) = (Vec::new(), Some(0), 1000);
     while let Some(index) = from {
-        from = table.scan(Tag::from_index(index), |record| seen.push(record.owner() as u32));
+        from = table.scan(Tag::from_index(index), |record| {
+            seen.push(record.owner() as u32)
+        });
         for _ in 0..20 {
             table.insert(crowded(extra, 1 << 19), record(extra));
             extra += 1;

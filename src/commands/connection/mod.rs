@@ -26,8 +26,13 @@ pub const FAMILY: Family = family(
             "O(1)",
             "Returns the server's liveliness response.",
         ),
-        control("quit", -1, ALWAYS.and(Flags::NO_AUTH).and(Flags::NOSCRIPT), basic::quit)
-            .doc("1.0.0", "", "O(1)", "Closes the connection."),
+        control(
+            "quit",
+            -1,
+            ALWAYS.and(Flags::NO_AUTH).and(Flags::NOSCRIPT),
+            basic::quit,
+        )
+        .doc("1.0.0", "", "O(1)", "Closes the connection."),
         control("select", 2, ALWAYS, basic::select).doc(
             "1.0.0",
             "index",

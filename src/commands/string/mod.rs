@@ -22,33 +22,47 @@ pub const FAMILY: Family = family(
             "O(1)",
             "Returns the string value of a key.",
         ),
-        data("mget", -2, READ.and(FAST), &[keys(1, LAST, 1, LOOK)], multi::mget)
-            .split(Merge::InOrder)
-            .tips(&["request_policy:multi_shard"])
-            .doc(
-                "1.0.0",
-                "key [key ...]",
-                "O(N) where N is the number of keys to retrieve.",
-                "Atomically returns the string values of one or more keys.",
-            ),
-        data("mset", -3, WRITE, &[keys(1, LAST, 2, OVERWRITE)], multi::mset)
-            .split(Merge::AllOk)
-            .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"])
-            .doc(
-                "1.0.1",
-                "key value [key value ...]",
-                "O(N) where N is the number of keys to set.",
-                "Atomically creates or modifies the string values of one or more keys.",
-            ),
-        data("set", -3, WRITE, &[one_key(1, SET_KEY)], value::set)
-            .doc(
-                "1.0.0",
-                "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|\
+        data(
+            "mget",
+            -2,
+            READ.and(FAST),
+            &[keys(1, LAST, 1, LOOK)],
+            multi::mget,
+        )
+        .split(Merge::InOrder)
+        .tips(&["request_policy:multi_shard"])
+        .doc(
+            "1.0.0",
+            "key [key ...]",
+            "O(N) where N is the number of keys to retrieve.",
+            "Atomically returns the string values of one or more keys.",
+        ),
+        data(
+            "mset",
+            -3,
+            WRITE,
+            &[keys(1, LAST, 2, OVERWRITE)],
+            multi::mset,
+        )
+        .split(Merge::AllOk)
+        .tips(&[
+            "request_policy:multi_shard",
+            "response_policy:all_succeeded",
+        ])
+        .doc(
+            "1.0.1",
+            "key value [key value ...]",
+            "O(N) where N is the number of keys to set.",
+            "Atomically creates or modifies the string values of one or more keys.",
+        ),
+        data("set", -3, WRITE, &[one_key(1, SET_KEY)], value::set).doc(
+            "1.0.0",
+            "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|\
                  PXAT unix-time-milliseconds|KEEPTTL]",
-                "O(1)",
-                "Sets the string value of a key, ignoring its type. The key is created if it \
+            "O(1)",
+            "Sets the string value of a key, ignoring its type. The key is created if it \
                  doesn't exist.",
-            ),
+        ),
     ],
 );
 

@@ -44,6 +44,9 @@ pub(super) fn store_argument(ctx: &mut ShardCtx<'_>, key: &Key<'_>, at: usize, e
             let value = NewValue::from(large.clone());
             ctx.door().set(key, value, expiry);
         }
-        None => ctx.space.door(ctx.db).set_bytes(key, ctx.args.get(at), expiry),
+        None => ctx
+            .space
+            .door(ctx.db)
+            .set_bytes(key, ctx.args.get(at), expiry),
     }
 }

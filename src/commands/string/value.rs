@@ -33,8 +33,11 @@ struct SetOptions {
 
 impl SetOptions {
     fn parse(args: Args<'_>, now_ms: i64) -> Result<SetOptions, ErrorReply> {
-        let mut options =
-            SetOptions { condition: Condition::Always, replies_old: false, expiry: Expiry::Clear };
+        let mut options = SetOptions {
+            condition: Condition::Always,
+            replies_old: false,
+            expiry: Expiry::Clear,
+        };
         let mut at = 3;
         while at < args.len() {
             match () {
@@ -84,16 +87,30 @@ pub(super) struct TimeUnit {
 impl TimeUnit {
     /// The unit an option names, in any case.
     pub fn named(option: &[u8]) -> Option<TimeUnit> {
-        let units = [("ex", 1000, false), ("px", 1, false), ("exat", 1000, true), ("pxat", 1, true)];
+        let units = [
+            ("ex", 1000, false),
+            ("px", 1, false),
+            ("exat", 1000, true),
+            ("pxat", 1, true),
+        ];
         let is_named = |unit: &&(&str, i64, bool)| option.eq_ignore_ascii_case(unit.0.as_bytes());
         let (_, millis, is_absolute) = *units.iter().find(is_named)?;
-        Some(TimeUnit { millis, is_absolute })
+        Some(TimeUnit {
+            millis,
+            is_absolute,
+        })
     }
 
     /// Relative seconds, as SETEX takes them.
-    pub const SECONDS: TimeUnit = TimeUnit { millis: 1000, is_absolute: false };
+    pub const SECONDS: TimeUnit = TimeUnit {
+        millis: 1000,
+        is_absolute: false,
+    };
     /// Relative milliseconds, as PSETEX takes them.
-    pub const MILLISECONDS: TimeUnit = TimeUnit { millis: 1, is_absolute: false };
+    pub const MILLISECONDS: TimeUnit = TimeUnit {
+        millis: 1,
+        is_absolute: false,
+    };
 
     /// The moment a client means, Unix milliseconds.
     pub fn deadline(self, text: &[u8], now_ms: i64, command: &str) -> Result<i64, ErrorReply> {
@@ -144,11 +161,14 @@ fn state_effect(ctx: &mut ShardCtx<'_>, expiry: Expiry) {
     let (key, value) = (ctx.args.get(1), ctx.args.get(2));
     match expiry {
         Expiry::Clear => ctx.effects.instead(ctx.db, [&b"SET"[..], key, value]),
-        Expiry::Keep => ctx.effects.instead(ctx.db, [&b"SET"[..], key, value, b"KEEPTTL"]),
+        Expiry::Keep => ctx
+            .effects
+            .instead(ctx.db, [&b"SET"[..], key, value, b"KEEPTTL"]),
         Expiry::At(at) => {
             let mut buffer = itoa::Buffer::new();
             let at = buffer.format(at).as_bytes();
-            ctx.effects.instead(ctx.db, [&b"SET"[..], key, value, b"PXAT", at]);
+            ctx.effects
+                .instead(ctx.db, [&b"SET"[..], key, value, b"PXAT", at]);
         }
     }
 }
