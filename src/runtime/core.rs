@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement};
 
+use super::preflight;
+
 /// A shard thread's number, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct CoreId(pub u16);
@@ -29,8 +31,9 @@ pub struct CpuId(pub usize);
 const THREAD_PREFIX: &str = "shard-";
 /// Other tasks of an executor wait at most this long behind a busy one.
 const PREEMPT: Duration = Duration::from_millis(1);
-/// For direct file I/O, which shards do little of; the executor's default is 10 MiB each.
-const IO_MEMORY_BYTES: usize = 256 << 10;
+/// For direct file I/O, which shards do little of. It is registered with three rings and counts
+/// three times against an ordinary user's limit of locked memory, so it is the least allowed.
+const IO_MEMORY_BYTES: usize = 64 << 10;
 const RING_DEPTH: usize = 256;
 
 /// One shard thread to start: where, and what it is given.
@@ -108,7 +111,17 @@ fn executor() -> io::Result<LocalExecutor> {
         .ring_depth(RING_DEPTH)
         .blocking_thread_pool_placement(PoolPlacement::Unbound(1))
         .make()
-        .map_err(|error| io::Error::other(error.to_string()))
+        .map_err(|error| executor_refused(io::Error::from(error)))
+}
+
+fn executor_refused(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::ENOMEM) => io::Error::other(format!(
+            "not enough memory that may be locked for one more shard: {}",
+            preflight::MEMLOCK_ADVICE
+        )),
+        _ => error,
+    }
 }
 
 fn pin(cpu: CpuId) -> io::Result<()> {
