@@ -12,7 +12,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,6 +140,11 @@ pub fn cycles() -> u64 {
 #[inline]
 pub fn nanos_between(start: u64, end: u64) -> u64 {
     COUNTER.delta_as_nanos(start, end)
+}
+
+/// The moment so many milliseconds away, for timers; now when it is past.
+pub fn instant_in_ms(millis: i64) -> Instant {
+    Instant::now() + Duration::from_millis(millis.max(0).unsigned_abs())
 }
 
 #[cfg(test)]

@@ -57,8 +57,9 @@ impl LocalNode {
         let clock = ManualClock::at(Millis(1_700_000_000_000));
         let rows = super::table().rows();
         let log = Log::new(clock.clock());
-        let node = Arc::new(Node::new(config, None, clock.clock(), rows, log));
-        let shards = node.shards();
+        let shards = config.shards.max(1);
+        let sizes = (shards, rows);
+        let node = Arc::new(Node::new(config, None, clock.clock(), sizes, log));
         let cores = (0..shards)
             .map(|id| Core::new(node.clone(), ShardId(id as u16)))
             .collect();

@@ -23,4 +23,4 @@ mod turn;
 pub use dispatch::{Verdict, dispatch};
 pub use inbox::receive;
 pub use table::{Command, FAMILIES, Table, table};
-pub use turn::{Input, Turn};
+pub use turn::{Input, Turn, check_query_limit};

@@ -303,7 +303,8 @@ pub(super) fn resume(core: &mut Core, turn: &mut Turn, id: SessionId) {
     );
 }
 
-fn check_query_limit(core: &mut Core, id: SessionId) {
+/// Ends a connection that has sent more than it may without it making a request.
+pub fn check_query_limit(core: &mut Core, id: SessionId) {
     /// What a client may send before it has authenticated, in bytes.
     const UNTRUSTED_MAX: usize = 1024 * 1024;
     let Some(session) = core.sessions.find(id) else {

@@ -1,5 +1,15 @@
-//! Sockets: who may connect, and the loop between a connection's bytes and its commands.
+//! Floor 10: sockets, and the loop between a connection's bytes and its commands.
 //!
-//! What it does not do: enter the kernel itself. The ring in `runtime` does.
+//! Who may connect, what arrives, what is sent. The ring in `runtime` enters the kernel; commands
+//! run in the floors below.
+
 #![forbid(unsafe_code)]
+
+mod connection;
+mod cron;
+mod door;
 pub mod listener;
+mod reactor;
+
+pub use door::Seats;
+pub use reactor::{Freight, Reactor};

@@ -101,6 +101,14 @@ impl Assembly {
         self.line.len() + self.bytes.len() + self.filling.len() + big + spans
     }
 
+    /// Bytes missing of the big argument that is arriving, if one is.
+    pub fn big_missing(&self) -> usize {
+        match self.state {
+            State::Big(missing) => missing,
+            _ => 0,
+        }
+    }
+
     /// When a big argument is what arrives next: its memory, with room for more, and how many
     /// bytes of it are missing. Give it back with [`Assembly::filled`].
     pub fn take_filling(&mut self) -> Option<(Vec<u8>, usize)> {

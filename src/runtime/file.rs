@@ -34,6 +34,11 @@ pub fn read_trimmed(path: &str) -> Option<String> {
     Some(text.trim().to_string())
 }
 
+/// Make a folder the one that relative paths start from.
+pub fn change_into(folder: &Path) -> io::Result<()> {
+    std::env::set_current_dir(folder)
+}
+
 /// Remove a file; one that is not there is fine.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

@@ -10,3 +10,7 @@ pub mod daemon;
 pub mod notify;
 pub mod pidfile;
 pub mod report;
+
+mod boot;
+
+pub use boot::{level, run};

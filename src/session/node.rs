@@ -53,15 +53,15 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node; `rows` is the number of commands in the table.
+    /// A node of so many shards, for a table of so many commands.
     pub fn new(
         config: Config,
         config_file: Option<PathBuf>,
         clock: Clock,
-        rows: usize,
+        sizes: (usize, usize),
         log: Arc<Log>,
     ) -> Node {
-        let shards = config.shards.max(1);
+        let (shards, rows) = sizes;
         let (slowlog, latency) = (
             SlowLog::new(
                 config.slowlog_log_slower_than,

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! What it does not do: touch the kernel.
+use bytes::Bytes;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::buffers::Chunk;
@@ -77,7 +77,7 @@ pub(super) mod kind {
 pub enum Piece {
     Bytes(Vec<u8>),
     /// A big value that stays where it lives until the socket has taken it.
-    Shared(Arc<Vec<u8>>),
+    Shared(Bytes),
 }
 
 impl Piece {

@@ -417,11 +417,14 @@ fn big_sends_and_gathered_sends_arrive_whole() {
                     // More pieces than one request may carry, empty ones among them.
                     let piece = |number| match number % 3 {
                         0 => vec![Piece::Bytes(vec![number as u8; 10_000])],
-                        1 => vec![Piece::Shared(Arc::new(vec![number as u8; 10_000]))],
+                        1 => vec![Piece::Shared(bytes::Bytes::from(vec![
+                            number as u8;
+                            10_000
+                        ]))],
                         _ => vec![
                             Piece::Bytes(Vec::new()),
                             Piece::Bytes(vec![number as u8; 4_000]),
-                            Piece::Shared(Arc::new(vec![number as u8; 6_000])),
+                            Piece::Shared(bytes::Bytes::from(vec![number as u8; 6_000])),
                         ],
                     };
                     let pieces = (0..3000).flat_map(piece).collect();

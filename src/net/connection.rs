@@ -1,0 +1,73 @@
+//! One socket: what is on its way in and out, and when it may be closed.
+//!
+//! What is remembered of the client is its session, under the same number.
+
+use crate::resp::Output;
+use crate::runtime::ring::{Piece, Pieces, Ring, Token};
+use crate::session::SessionId;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// What a connection is receiving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiving {
+    /// Whatever comes, into provided buffers.
+    Stream,
+    /// Nothing soon: the stream is being stopped, to wait for the client's turn.
+    Stopping,
+    /// Nothing soon: the stream is being stopped, to receive a big argument where it will live.
+    StoppingForBig,
+    /// A big argument, straight into its memory.
+    Big,
+    /// Nothing: too much is waiting to be run.
+    Paused,
+    /// Nothing more will come.
+    Ended,
+}
+
+/// One socket.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub fd: OwnedFd,
+    pub generation: u32,
+    pub receiving: Receiving,
+    pub is_sending: bool,
+}
+
+/// The ring's name for a session's connection.
+pub(super) fn token(id: SessionId) -> Token {
+    Token::new(id.index, id.generation)
+}
+
+/// The session a token names.
+pub(super) fn session_id(token: Token) -> SessionId {
+    SessionId {
+        index: token.index(),
+        generation: token.generation(),
+    }
+}
+
+impl Connection {
+    /// Sends an output; nothing else may be on its way.
+    pub fn send(&mut self, ring: &mut Ring, id: SessionId, output: Output) {
+        self.is_sending = true;
+        let (bytes, shared) = output.into_parts();
+        if shared.is_empty() {
+            return ring.send(self.fd.as_raw_fd(), token(id), bytes, 0);
+        }
+        let mut pieces: Pieces = Vec::with_capacity(2 * shared.len() + 1);
+        let mut at = 0;
+        for (position, value) in shared {
+            if position > at {
+                pieces.push(Piece::Bytes(bytes[at..position].to_vec()));
+            }
+            if !value.is_empty() {
+                pieces.push(Piece::Shared(value));
+            }
+            at = position;
+        }
+        if at < bytes.len() {
+            pieces.push(Piece::Bytes(bytes[at..].to_vec()));
+        }
+        ring.send_pieces(self.fd.as_raw_fd(), token(id), pieces);
+    }
+}

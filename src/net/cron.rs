@@ -1,0 +1,97 @@
+//! What has to be done now and then, in bounded steps: expiry, time-outs, published figures.
+//!
+//! Nothing here keeps an idle core awake: the next moment at which something is due is all the
+//! loop has to know.
+
+use crate::keyspace::DbIndex;
+use crate::session::Core;
+
+/// How often a busy core publishes its figures and looks after its clients, in milliseconds.
+pub(super) const TICK_MS: i64 = 100;
+/// How soon sweeping goes on when there is more to sweep, in milliseconds.
+const SWEEP_AGAIN_MS: i64 = 10;
+/// How long sweeping may take at a time, in nanoseconds.
+const SWEEP_NANOS: u64 = 1_000_000;
+
+/// What is due when.
+#[derive(Debug, Default)]
+pub(super) struct Cron {
+    /// When the last tick was, Unix milliseconds.
+    ticked_ms: i64,
+    /// When keys have to be looked after.
+    sweep_ms: i64,
+    next_db: u32,
+    /// Whether anything has happened since the last tick.
+    is_active: bool,
+}
+
+impl Cron {
+    /// Notes that something has happened, so that a tick is worthwhile.
+    pub fn wake(&mut self) {
+        self.is_active = true;
+    }
+
+    /// When the loop has to turn again even if nothing arrives, Unix milliseconds.
+    pub fn due_ms(&self) -> i64 {
+        let tick = if self.is_active {
+            self.ticked_ms + TICK_MS
+        } else {
+            i64::MAX
+        };
+        tick.min(self.sweep_ms)
+    }
+
+    /// Whether it is time for a tick.
+    pub fn is_tick(&mut self, now_ms: i64) -> bool {
+        if now_ms < self.ticked_ms + TICK_MS {
+            return false;
+        }
+        self.ticked_ms = now_ms;
+        self.is_active = false;
+        true
+    }
+
+    /// Sweeps expired keys if it is time.
+    pub fn sweep(&mut self, core: &mut Core) {
+        if core.now_ms < self.sweep_ms {
+            return;
+        }
+        let begin = crate::base::clock::cycles();
+        let databases = core.shard.space.databases();
+        let mut is_more = false;
+        for _ in 0..databases {
+            let db = DbIndex(self.next_db % databases);
+            is_more = sweep_db(core, db, begin);
+            if is_more {
+                break;
+            }
+            self.next_db = (self.next_db + 1) % databases;
+        }
+        let spent = crate::base::clock::nanos_between(begin, crate::base::clock::cycles());
+        core.counters().expire_cycle_ns.add(spent);
+        self.sweep_ms = match is_more {
+            true => core.now_ms + SWEEP_AGAIN_MS,
+            false => core.shard.space.next_expiry_ms().max(core.now_ms + TICK_MS),
+        };
+    }
+
+    /// A key may expire sooner than was known when the next sweep was set.
+    pub fn expect(&mut self, core: &Core) {
+        self.sweep_ms = self
+            .sweep_ms
+            .min(core.shard.space.next_expiry_ms().max(self.ticked_ms));
+    }
+}
+
+/// Sweeps one database as long as it is fruitful; true when time ran out.
+fn sweep_db(core: &mut Core, db: DbIndex, begin: u64) -> bool {
+    loop {
+        if !core.shard.space.sweep(db).is_fruitful() {
+            return false;
+        }
+        let now = crate::base::clock::cycles();
+        if crate::base::clock::nanos_between(begin, now) > SWEEP_NANOS {
+            return true;
+        }
+    }
+}

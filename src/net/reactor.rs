@@ -1,0 +1,527 @@
+//! The loop of one core: wait, take in everything, run it together, send everything.
+//!
+//! ```text
+//!   ring.wait            the only place where the core sleeps
+//!   parcels              what other cores have sent
+//!   completions          connections, bytes, sent outputs
+//!   turn.run             parse, look ahead, run
+//!   turn.settle          operations, sessions that may go on
+//!   flush                one send for each connection, one parcel for each core
+//! ```
+
+use super::connection::{Connection, Receiving, session_id, token};
+use super::cron::Cron;
+use super::door::{Seats, origin, refusal, turn_away};
+use crate::base::clock;
+use crate::commands::{Input, Turn, receive};
+use crate::keyspace::ShardId;
+use crate::resp::Output;
+use crate::runtime::mesh::Port;
+use crate::runtime::ring::{Buffers, Chunk, Completion, Ring, Sleep};
+use crate::session::{Closing, Core, Parcel, Session, SessionId};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+
+/// What goes from core to core: a parcel, and connections that move.
+#[derive(Debug, Default)]
+pub struct Freight {
+    parcel: Parcel,
+    guests: Vec<OwnedFd>,
+}
+
+/// How much a client may send ahead while it waits for a reply, in bytes; then its socket waits.
+const PENDING_MAX: usize = 256 * 1024;
+/// From this many missing bytes on a big argument is received straight into its memory.
+const BIG_RECEIVE_MIN: usize = 64 * 1024;
+/// Emptied output buffers kept for reuse, and how large they may be.
+const SPARE_BUFFERS_MAX: usize = 512;
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+/// One core with its sockets.
+pub struct Reactor {
+    core: Core,
+    ring: Ring,
+    buffers: Buffers,
+    port: Port<Freight>,
+    seats: Arc<Seats>,
+    listeners: Vec<OwnedFd>,
+    /// Listeners that ran out of descriptors, to be armed again.
+    deaf: Vec<u32>,
+    /// By session number.
+    connections: Vec<Option<Connection>>,
+    arrivals: Vec<(SessionId, Chunk)>,
+    /// The number of this round of inputs, and in which round each session was last.
+    round: u64,
+    rounds: Vec<u64>,
+    spare: Vec<Vec<u8>>,
+    /// Guests for other cores.
+    outgoing: Vec<Vec<OwnedFd>>,
+    cron: Cron,
+    turn: Turn,
+}
+
+impl Reactor {
+    /// A core with its listeners, not listening yet.
+    pub fn new(
+        core: Core,
+        ring: (Ring, Buffers),
+        port: Port<Freight>,
+        seats: Arc<Seats>,
+        listeners: Vec<OwnedFd>,
+    ) -> Reactor {
+        let (ring, buffers) = ring;
+        port.attach(&ring);
+        let outgoing = (0..port.cores()).map(|_| Vec::new()).collect();
+        Reactor {
+            core,
+            ring,
+            buffers,
+            port,
+            seats,
+            listeners,
+            deaf: Vec::new(),
+            connections: Vec::new(),
+            arrivals: Vec::new(),
+            round: 0,
+            rounds: Vec::new(),
+            spare: Vec::new(),
+            outgoing,
+            cron: Cron::default(),
+            turn: Turn::default(),
+        }
+    }
+
+    /// Serves until the process ends.
+    pub async fn serve(mut self) {
+        for number in 0..self.listeners.len() {
+            let fd = self.listeners[number].as_raw_fd();
+            self.ring.accept(fd, number as u32);
+        }
+        let mut completions = Vec::new();
+        loop {
+            let sleep = self.sleep();
+            let may_sleep = sleep != Sleep::Poll && self.port.fall_asleep();
+            self.ring
+                .wait(
+                    if may_sleep { sleep } else { Sleep::Poll },
+                    &mut completions,
+                )
+                .await;
+            self.port.wake_up();
+            let begin = clock::cycles();
+            self.core.begin_turn();
+            self.take_freight();
+            self.take_completions(&mut completions);
+            self.run();
+            self.finish_turn();
+            let busy = clock::nanos_between(begin, clock::cycles());
+            self.core.counters().busy_ns.add(busy);
+        }
+    }
+
+    fn sleep(&self) -> Sleep {
+        if !self.core.ready.is_empty() {
+            return Sleep::Poll;
+        }
+        let due_ms = match self.deaf.is_empty() {
+            true => self.cron.due_ms(),
+            false => self
+                .cron
+                .due_ms()
+                .min(self.core.now_ms + super::cron::TICK_MS),
+        };
+        match due_ms {
+            i64::MAX => Sleep::Forever,
+            due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),
+        }
+    }
+
+    fn take_freight(&mut self) {
+        while let Some((from, freight)) = self.port.receive() {
+            self.cron.wake();
+            for guest in freight.guests {
+                self.admit(guest);
+            }
+            receive(&mut self.core, ShardId(from as u16), freight.parcel);
+        }
+    }
+
+    fn take_completions(&mut self, completions: &mut Vec<Completion>) {
+        if !completions.is_empty() {
+            self.cron.wake();
+        }
+        for completion in completions.drain(..) {
+            match completion {
+                Completion::Received { token, chunk } => self.received(session_id(token), chunk),
+                Completion::Sent {
+                    token,
+                    result,
+                    buffer,
+                } => {
+                    self.sent(session_id(token), result.is_ok(), buffer);
+                }
+                Completion::Accepted { fd, .. } => self.welcome(fd),
+                Completion::AcceptFailed { token, errno } => self.accept_failed(token, errno),
+                Completion::Ended { token, errno } => self.ended(session_id(token), errno),
+                Completion::Filled { token, buffer, got } => {
+                    self.filled(session_id(token), buffer, got);
+                }
+                Completion::Stopped { token } => self.stopped(session_id(token)),
+                Completion::Woken => {}
+            }
+        }
+    }
+
+    fn connection(&mut self, id: SessionId) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(id.index as usize)?.as_mut()?;
+        (connection.generation == id.generation).then_some(connection)
+    }
+
+    fn received(&mut self, id: SessionId, chunk: Chunk) {
+        if self.connection(id).is_none() {
+            return self.buffers.give_back(chunk);
+        }
+        let counters = self.core.counters();
+        counters.net_input_bytes.add(chunk.len() as u64);
+        counters.reads_processed.add(1);
+        self.arrivals.push((id, chunk));
+    }
+
+    /// Runs what has arrived; a session that has sent twice gets its turn twice.
+    fn run(&mut self) {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        let mut rest = &arrivals[..];
+        while !rest.is_empty() {
+            self.round += 1;
+            let mut is_second = |(id, _): &(SessionId, Chunk)| {
+                let place = &mut self.rounds[id.index as usize];
+                std::mem::replace(place, self.round) == self.round
+            };
+            let len = rest.iter().position(&mut is_second).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(len);
+            let inputs: Vec<Input<'_>> = now
+                .iter()
+                .map(|(id, chunk)| Input {
+                    session: *id,
+                    data: self.buffers.bytes(chunk),
+                })
+                .collect();
+            self.turn.run(&mut self.core, &inputs);
+            rest = later;
+        }
+        self.turn.settle(&mut self.core);
+        for (id, chunk) in arrivals.drain(..) {
+            self.buffers.give_back(chunk);
+            self.watch_input(id);
+        }
+        self.arrivals = arrivals;
+    }
+
+    /// After a session's input was taken in: does a big argument follow, or too much wait?
+    fn watch_input(&mut self, id: SessionId) {
+        let Some(session) = self.core.sessions.find_mut(id) else {
+            return;
+        };
+        let is_full = session.pending.len() > PENDING_MAX;
+        let missing = session
+            .assembly
+            .as_ref()
+            .map_or(0, |assembly| assembly.big_missing());
+        let next = match (is_full, missing >= BIG_RECEIVE_MIN) {
+            (true, _) => Receiving::Stopping,
+            (false, true) => Receiving::StoppingForBig,
+            (false, false) => return,
+        };
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        if connection.receiving == Receiving::Stream {
+            connection.receiving = next;
+            self.ring.stop_receiving(token(id));
+        }
+    }
+
+    fn stopped(&mut self, id: SessionId) {
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        match connection.receiving {
+            Receiving::Stopping => connection.receiving = Receiving::Paused,
+            Receiving::StoppingForBig => return self.receive_big(id),
+            _ => return,
+        }
+        self.go_on_receiving(id);
+    }
+
+    /// Receives the rest of a big argument where it will live, or the stream when it is whole.
+    fn receive_big(&mut self, id: SessionId) {
+        let session = self.core.sessions.find_mut(id);
+        let filling = session
+            .and_then(|session| session.assembly.as_mut())
+            .and_then(|assembly| assembly.take_filling());
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        let fd = connection.fd.as_raw_fd();
+        match filling {
+            Some((buffer, missing)) => {
+                connection.receiving = Receiving::Big;
+                let want = missing.min(buffer.capacity() - buffer.len());
+                self.ring.receive_into(fd, token(id), buffer, want);
+            }
+            None => {
+                connection.receiving = Receiving::Stream;
+                self.ring.receive(fd, token(id));
+            }
+        }
+    }
+
+    fn filled(&mut self, id: SessionId, buffer: Vec<u8>, got: i32) {
+        if self.connection(id).is_none() {
+            return;
+        }
+        if got <= 0 {
+            return self.ended(id, -got);
+        }
+        self.core.counters().net_input_bytes.add(got as u64);
+        if let Some(session) = self.core.sessions.find_mut(id) {
+            session.total_input_bytes += got as u64;
+            if let Some(assembly) = session.assembly.as_mut() {
+                assembly.filled(buffer, got as usize);
+            }
+        }
+        crate::commands::check_query_limit(&mut self.core, id);
+        self.receive_big(id);
+    }
+
+    /// Arms the stream again when not too much waits any more.
+    fn go_on_receiving(&mut self, id: SessionId) {
+        let Some(session) = self.core.sessions.find(id) else {
+            return;
+        };
+        let may = session.pending.len() <= PENDING_MAX / 2;
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        if may && connection.receiving == Receiving::Paused {
+            connection.receiving = Receiving::Stream;
+            let fd = connection.fd.as_raw_fd();
+            self.ring.receive(fd, token(id));
+        }
+    }
+
+    /// The client sends nothing more: what it has sent is still answered.
+    fn ended(&mut self, id: SessionId, errno: i32) {
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        connection.receiving = Receiving::Ended;
+        if errno != 0 {
+            return self.core.close(id, Closing::Now);
+        }
+        self.core.mark_dirty(id);
+    }
+
+    fn sent(&mut self, id: SessionId, is_ok: bool, buffer: Option<Vec<u8>>) {
+        if let Some(buffer) = buffer {
+            if buffer.capacity() <= SPARE_BYTES_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
+                self.spare.push(buffer);
+            }
+        }
+        let Some(connection) = self.connection(id) else {
+            return;
+        };
+        connection.is_sending = false;
+        let has_ended = connection.receiving == Receiving::Ended;
+        if !is_ok {
+            return self.core.close(id, Closing::Now);
+        }
+        let Some(session) = self.core.sessions.find_mut(id) else {
+            return;
+        };
+        session.sending_bytes = 0;
+        if !session.output.is_empty() || session.closing != Closing::No || has_ended {
+            self.core.mark_dirty(id);
+        }
+    }
+
+    fn accept_failed(&mut self, listener: u32, errno: i32) {
+        tracing::warn!(
+            "Accepting client connection: {}",
+            std::io::Error::from_raw_os_error(errno)
+        );
+        self.deaf.push(listener);
+    }
+
+    fn hear_again(&mut self) {
+        for number in std::mem::take(&mut self.deaf) {
+            let fd = self.listeners[number as usize].as_raw_fd();
+            self.ring.accept(fd, number);
+        }
+    }
+
+    /// A connection has arrived here: it stays, or goes to a core with fewer.
+    fn welcome(&mut self, fd: OwnedFd) {
+        let config = self.core.config.share();
+        let unix = config
+            .unixsocket
+            .as_ref()
+            .map(|path| path.display().to_string());
+        let origin = origin(&fd, unix.as_deref().unwrap_or_default());
+        if let Some(text) = refusal(&config, &origin, &self.seats) {
+            self.core.counters().connections_rejected.add(1);
+            return turn_away(fd, text);
+        }
+        let core = self.seats.take(self.port.core());
+        if core == self.port.core() {
+            return self.admit(fd);
+        }
+        self.outgoing[core].push(fd);
+    }
+
+    fn admit(&mut self, fd: OwnedFd) {
+        let config = self.core.config.share();
+        let unix = config
+            .unixsocket
+            .as_ref()
+            .map(|path| path.display().to_string());
+        let origin = origin(&fd, unix.as_deref().unwrap_or_default());
+        tracing::debug!("Accepted {}", origin.address);
+        let number = self.core.node.next_client_id();
+        let is_open = config.requirepass.is_none();
+        let session = Session::new(number, origin, is_open, self.core.now_ms);
+        let id = self.core.open(session);
+        let index = id.index as usize;
+        if self.connections.len() <= index {
+            self.connections.resize_with(index + 1, || None);
+            self.rounds.resize(index + 1, 0);
+        }
+        self.ring.receive(fd.as_raw_fd(), token(id));
+        let (generation, receiving) = (id.generation, Receiving::Stream);
+        self.connections[index] = Some(Connection {
+            fd,
+            generation,
+            receiving,
+            is_sending: false,
+        });
+    }
+
+    fn finish_turn(&mut self) {
+        if self.cron.is_tick(self.core.now_ms) {
+            self.tick();
+        }
+        self.cron.sweep(&mut self.core);
+        for id in std::mem::take(&mut self.core.dirty) {
+            self.flush(id);
+        }
+        for id in std::mem::take(&mut self.core.closing) {
+            self.close_if_due(id);
+        }
+        self.ship();
+    }
+
+    fn tick(&mut self) {
+        self.hear_again();
+        self.cron.expect(&self.core);
+        self.core
+            .node
+            .board
+            .core(self.core.id.0 as usize)
+            .tick(self.core.now_ms as u64);
+    }
+
+    /// Sends what a session has to send, unless something is on its way already.
+    fn flush(&mut self, id: SessionId) {
+        let Some(session) = self.core.sessions.find_mut(id) else {
+            return;
+        };
+        session.is_dirty = false;
+        let index = id.index as usize;
+        let Some(connection) = self.connections.get_mut(index).and_then(Option::as_mut) else {
+            return;
+        };
+        if !connection.is_sending && !session.output.is_empty() {
+            let fresh = Output::reusing(self.spare.pop().unwrap_or_default());
+            let output = std::mem::replace(&mut session.output, fresh);
+            let bytes = output.len();
+            session.sending_bytes = bytes;
+            session.total_output_bytes += bytes as u64;
+            connection.send(&mut self.ring, id, output);
+            let counters = self.core.counters();
+            counters.net_output_bytes.add(bytes as u64);
+            counters.writes_processed.add(1);
+        }
+        let receiving = connection.receiving;
+        match receiving {
+            Receiving::Paused => self.go_on_receiving(id),
+            Receiving::Ended => self.close_if_drained(id),
+            _ => {}
+        }
+        self.close_if_due(id);
+    }
+
+    /// Closes the connection of a client that has hung up, when all is answered.
+    fn close_if_drained(&mut self, id: SessionId) {
+        let Some(session) = self.core.sessions.find(id) else {
+            return;
+        };
+        let is_idle = session.late.is_empty() && session.pending.is_empty();
+        if is_idle && session.output.is_empty() && session.sending_bytes == 0 {
+            self.close(id);
+        }
+    }
+
+    fn close_if_due(&mut self, id: SessionId) {
+        let Some(session) = self.core.sessions.find(id) else {
+            return;
+        };
+        let is_due = match session.closing {
+            Closing::No => false,
+            Closing::Now => true,
+            Closing::AfterReplies => {
+                session.late.is_empty() && session.output.is_empty() && session.sending_bytes == 0
+            }
+        };
+        if is_due {
+            self.close(id);
+        }
+    }
+
+    fn close(&mut self, id: SessionId) {
+        let Some(place) = self.connections.get_mut(id.index as usize) else {
+            return;
+        };
+        if let Some(connection) = place.take() {
+            self.ring.close(token(id), connection.fd);
+            self.seats.leave(self.port.core());
+            self.core.leave(id);
+        }
+    }
+
+    /// Sends what other cores are to get.
+    fn ship(&mut self) {
+        let Reactor {
+            core,
+            port,
+            outgoing,
+            ..
+        } = self;
+        core.take_parcels(|to, parcel| {
+            let guests = std::mem::take(&mut outgoing[usize::from(to.0)]);
+            port.send(usize::from(to.0), Freight { parcel, guests });
+        });
+        for (to, guests) in outgoing.iter_mut().enumerate() {
+            if !guests.is_empty() {
+                let guests = std::mem::take(guests);
+                port.send(
+                    to,
+                    Freight {
+                        guests,
+                        ..Freight::default()
+                    },
+                );
+            }
+        }
+        port.flush(&mut self.ring);
+    }
+}
