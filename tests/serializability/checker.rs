@@ -4,7 +4,8 @@
 //! first operation in the order is one that was called before any other had returned. If the model
 //! answers as the server did, go on without it; if nothing fits, take the last choice back. Values
 //! are unique, so a value that somebody still has to read must not be overwritten everywhere: that
-//! cuts wrong branches off at once, and real histories take a few steps an operation. The store as a whole is the object, so what is checked is strict serializability.
+//! cuts wrong branches off at once, and real histories take a few steps an operation. The store
+//! as a whole is the object, so what is checked is strict serializability.
 
 use crate::model::{Operation, Outcome, State, Value};
 use std::collections::{HashMap, HashSet};

@@ -41,8 +41,11 @@ pub fn oracle_binary() -> Option<PathBuf> {
 #[derive(Clone, Default)]
 pub struct Setup {
     binary: String,
+    file: Option<PathBuf>,
     args: Vec<String>,
     env: Vec<(String, String)>,
+    /// Shell commands before the server takes the shell's place, such as `ulimit -n 100`.
+    prelude: String,
 }
 
 impl Setup {
@@ -66,6 +69,12 @@ impl Setup {
         })
     }
 
+    /// A configuration file, before all arguments.
+    pub fn file(mut self, path: &Path) -> Setup {
+        self.file = Some(path.to_owned());
+        self
+    }
+
     /// One directive of redis.conf; its value is split at spaces.
     pub fn arg(mut self, name: &str, value: &str) -> Setup {
         self.args.push(format!("--{name}"));
@@ -75,6 +84,11 @@ impl Setup {
 
     pub fn env(mut self, name: &str, value: &str) -> Setup {
         self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn prelude(mut self, shell: &str) -> Setup {
+        self.prelude = shell.to_owned();
         self
     }
 
@@ -90,7 +104,12 @@ impl Setup {
     /// The command line for a server in `dir` on `port`, to be run by the test itself.
     pub fn command(&self, dir: &Path, port: u16) -> Command {
         let log = File::create(dir.join("log")).expect("a writable folder");
-        let mut command = Command::new(&self.binary);
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("{}\nexec \"$0\" \"$@\"", self.prelude))
+            .arg(&self.binary);
+        command.args(&self.file);
         command.args([
             "--port",
             &port.to_string(),
