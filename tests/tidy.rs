@@ -107,8 +107,8 @@ fn exceptions_only_shrink() {
             .into_iter()
             .find(|f| f.name == exception.item);
         let (lines, limit) = match function {
-            Some(function) => (function.lines, rules::FUNCTION_MAX),
-            None => (rules::file_lines(source), rules::FILE_MAX),
+            Some(function) => (function.lines, rules::limits(source).1),
+            None => (rules::file_lines(source), rules::limits(source).0),
         };
         let name = format!("{} {}", exception.path, exception.item);
         assert!(

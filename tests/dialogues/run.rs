@@ -200,15 +200,19 @@ pub fn recorded(script: &Script, transcript: &Transcript) -> String {
             continue;
         };
         out.extend_from_slice(&script.lines[next..step.line]);
-        out.extend(answer.lines.iter().map(|l| {
-            if l.is_empty() {
-                "...".into()
-            } else {
-                l.clone()
-            }
-        }));
+        out.extend(answer.lines.iter().map(|line| writable(line)));
         next = step.line + step.expected.len();
     }
     out.extend_from_slice(&script.lines[next..]);
     out.join("\n") + "\n"
+}
+
+/// A line as it can stand in a file: what would read as something else becomes `...`.
+fn writable(line: &str) -> String {
+    let other = line.is_empty() || line.starts_with(['#', '@', '>']);
+    if other {
+        "...".to_owned()
+    } else {
+        line.to_owned()
+    }
 }

@@ -286,6 +286,17 @@ fn sizes() {
         "src/base/a.rs",
         "fn f(&mut self, a: u8, b: u8, c: u8, d: u8, e: u8,) {}",
     );
+    caught(rule, "tests/a.rs", &"//\n".repeat(rules::TEST_FILE_MAX + 1));
+    caught(
+        rule,
+        "src/base/tests.rs",
+        &"//\n".repeat(rules::TEST_FILE_MAX + 1),
+    );
+    clean(
+        rule,
+        "src/base/tests.rs",
+        &"//\n".repeat(rules::FILE_MAX + 1),
+    );
     let tests = "    x();\n".repeat(rules::FILE_MAX);
     clean(
         rule,
