@@ -580,7 +580,7 @@ fn runs_out_of_descriptors_when_asked_to() {
         echo.run_until(|echo| echo.peers[0].fd.is_none()).await;
         echo.ring.accept(echo.listener.as_raw_fd(), 0);
         echo.run_until(|echo| echo.accepted == 2).await;
-        println!("both guests were taken");
+        println!("took both");
     });
 }
 
@@ -596,9 +596,7 @@ fn without_descriptors_the_listener_waits() {
     let text = String::from_utf8_lossy(&all);
     assert!(output.status.success(), "{text}");
     assert!(
-        ["SKIPPED", "both guests were taken"]
-            .iter()
-            .any(|told| text.contains(told)),
+        text.contains("took both") || text.contains("SKIPPED"),
         "{text}"
     );
 }
