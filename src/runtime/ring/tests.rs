@@ -1,5 +1,4 @@
 //! Tests of the network ring against the kernel.
-//!
 //! They need io_uring; where the kernel refuses it they say so and are skipped. Clients are plain
 //! blocking sockets on other threads, the ring runs inside an executor as it does in the server.
 use std::io::{Read, Write};
@@ -238,8 +237,7 @@ fn idle_costs_nothing_and_a_deadline_is_kept() {
             echo.flush();
             waits += 1;
         }
-        let late = deadline.elapsed();
-        let cost = thread_cpu() - cpu;
+        let (late, cost) = (deadline.elapsed(), thread_cpu() - cpu);
         assert!(late < Duration::from_millis(50), "{late:?} late");
         assert!(cost < Duration::from_millis(5), "{cost:?} for idling");
         assert!(waits < 12, "{waits} waits");
@@ -339,7 +337,7 @@ fn big_values_are_received_into_their_own_buffer() {
         echo.run_until(|echo| echo.accepted == 1).await;
         let (token, mut done) = (echo.peers[0].token, Vec::new());
         let fd = echo.peers[0].fd.as_ref().unwrap().as_raw_fd();
-        let mut story = Vec::new();
+        let mut story = vec![];
         while story.last() != Some(&"tail") {
             echo.ring.wait(Sleep::Forever, &mut done).await;
             for completion in done.drain(..) {
