@@ -87,6 +87,7 @@ mod tests {
             return;
         }
         let mut requests = Requests::new().unwrap();
+        // SAFETY: a signal to this very process.
         let send = |signal| unsafe { libc::kill(libc::getpid(), signal) };
         for signal in [SIGHUP, SIGPIPE, SIGTERM] {
             send(signal);
