@@ -44,10 +44,10 @@ impl<'a> Args<'a> {
     /// The argument at a position that the arity or a check guarantees.
     #[inline]
     pub fn get(self, at: usize) -> &'a [u8] {
-        if !self.big.is_empty() {
-            if let Some(bytes) = self.shared(at) {
-                return bytes;
-            }
+        if !self.big.is_empty()
+            && let Some(bytes) = self.shared(at)
+        {
+            return bytes;
         }
         let span = self.spans[at];
         &self.bytes[span.start as usize..][..span.len as usize]

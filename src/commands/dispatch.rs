@@ -1,4 +1,7 @@
 //! From a request to its handler: find the row, pass the gates, route, reply.
+//!
+//! A request either runs now, is on its way to other cores, or has to wait until earlier ones of its
+//! connection are answered. Replies go where the order of the connection wants them.
 
 use super::gate;
 use super::row::{ControlCtx, ControlFn, Flow, Run};
@@ -49,10 +52,10 @@ pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) 
     };
     if verdict == Verdict::Done {
         settle(core, id);
-    } else if let Some(session) = core.sessions.find_mut(id) {
-        if session.reply_mode == ReplyMode::Skip {
-            session.reply_mode = ReplyMode::SkipNext;
-        }
+    } else if let Some(session) = core.sessions.find_mut(id)
+        && session.reply_mode == ReplyMode::Skip
+    {
+        session.reply_mode = ReplyMode::SkipNext;
     }
     verdict
 }

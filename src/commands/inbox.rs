@@ -1,4 +1,7 @@
 //! What other cores have sent: their requests, their answers, their questions.
+//!
+//! And what this core has for itself: operations that have become whole, clients that may go on.
+//! Nothing here waits; whatever is not there yet comes in a later parcel.
 
 use super::dispatch::record_away;
 use super::turn::{Turn, resume};

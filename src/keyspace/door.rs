@@ -284,7 +284,11 @@ impl<'a> Door<'a> {
         let record = segment.table.remove(found.place);
         segment.volatile -= u32::from(record.as_ref().extra().is_some());
         self.db.len -= 1;
-        if self.db.segments[found.segment].table.len() % 256 == 0 {
+        if self.db.segments[found.segment]
+            .table
+            .len()
+            .is_multiple_of(256)
+        {
             self.db.segments[found.segment].table.shrink();
         }
         record

@@ -323,10 +323,11 @@ impl Reactor {
     }
 
     fn sent(&mut self, id: SessionId, is_ok: bool, buffer: Option<Vec<u8>>) {
-        if let Some(buffer) = buffer {
-            if buffer.capacity() <= SPARE_BYTES_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
-                self.spare.push(buffer);
-            }
+        if let Some(buffer) = buffer
+            && buffer.capacity() <= SPARE_BYTES_MAX
+            && self.spare.len() < SPARE_BUFFERS_MAX
+        {
+            self.spare.push(buffer);
         }
         let Some(connection) = self.connection(id) else {
             return;

@@ -81,15 +81,25 @@ pub enum Then {
     Try(Work),
 }
 
+/// Locks to be granted, and what then.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub intents: Intents,
+    pub then: Then,
+}
+
+/// The reply of a part as plain bytes, and how long the part ran.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub bytes: Vec<u8>,
+    pub nanos: u32,
+}
+
 /// A step of an operation that spans shards.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Coordinator to shard: grant these locks.
-    Ask {
-        ticket: Ticket,
-        intents: Intents,
-        then: Then,
-    },
+    Ask { ticket: Ticket, ask: Ask },
     /// Shard to coordinator: granted.
     Granted { ticket: Ticket, fetched: Fetched },
     /// Shard to coordinator: could not run at once, waits.
@@ -101,11 +111,7 @@ pub enum Step {
     /// Coordinator to shard: run your part and release.
     Run { ticket: Ticket, work: Work },
     /// Shard to coordinator: the reply of your part.
-    Ran {
-        ticket: Ticket,
-        reply: Vec<u8>,
-        nanos: u32,
-    },
+    Ran { ticket: Ticket, reply: Reply },
     /// Coordinator to shard: these keys have changed; release.
     Install { ticket: Ticket, changed: Changed },
 }

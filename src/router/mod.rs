@@ -11,8 +11,8 @@ mod message;
 mod operation;
 mod participant;
 mod plan;
-mod router;
+mod state;
 
 pub use message::{Answer, Head, Parcel, ReplyTo, Request};
 pub use plan::{Route, lock_intents, only_key, route};
-pub use router::{Delivery, Router};
+pub use state::{Delivery, Router};

@@ -15,10 +15,10 @@
 //! client need not wait for that, because the locks keep everybody else from looking earlier.
 
 use super::merge::{PartReply, merge};
-use super::message::{Head, Peer, ReplyTo, Step, Then, Work};
+use super::message::{Ask, Head, Peer, Reply, ReplyTo, Step, Then, Work};
 use super::participant::run_work;
 use super::plan::lock_intents;
-use super::router::{Delivery, Router};
+use super::state::{Delivery, Router};
 use crate::base::clock;
 use crate::command::{ArgStore, Args, Merge, Plan, positions};
 use crate::keyspace::{Key, ShardId, Slot};
@@ -55,6 +55,11 @@ impl Operation {
     fn part(&mut self, shard: ShardId) -> &mut Part {
         let part = self.parts.iter_mut().find(|part| part.shard == shard);
         part.expect("only the operation's shards answer")
+    }
+
+    fn arrived(&mut self, from: ShardId, reply: Reply) {
+        self.nanos = self.nanos.saturating_add(reply.nanos);
+        self.part(from).reply = Some(reply.bytes);
     }
 
     fn is_granted(&self) -> bool {
@@ -181,8 +186,7 @@ impl Router {
                     peer,
                     Step::Ask {
                         ticket,
-                        intents,
-                        then,
+                        ask: Ask { intents, then },
                     },
                 );
             }
@@ -198,7 +202,8 @@ impl Router {
         shard: &mut Shard,
     ) -> bool {
         let me = self.me;
-        self.asked(me, ticket, intents, Then::Report, shard);
+        let then = Then::Report;
+        self.asked(me, ticket, Ask { intents, then }, shard);
         let steps = &mut self.outbox[me.0 as usize].steps;
         let is_grant = |step: &Step| matches!(step, Step::Granted { ticket: granted, .. } if *granted == ticket);
         let at = steps.iter().position(is_grant);
@@ -315,20 +320,12 @@ impl Router {
         });
     }
 
-    pub(super) fn ran(
-        &mut self,
-        from: Peer,
-        ticket: Ticket,
-        reply: Vec<u8>,
-        nanos: u32,
-        shard: &mut Shard,
-    ) {
+    pub(super) fn ran(&mut self, from: Peer, ticket: Ticket, reply: Reply, shard: &mut Shard) {
         let me = self.me;
         let Some(operation) = self.operations.get_mut(&ticket) else {
             return;
         };
-        operation.part(from).reply = Some(reply);
-        operation.nanos = operation.nanos.saturating_add(nanos);
+        operation.arrived(from, reply);
         if std::mem::take(&mut operation.is_trying) {
             operation.is_running = true;
             let own = operation
@@ -336,9 +333,8 @@ impl Router {
                 .iter()
                 .find(|part| part.shard == me)
                 .expect("a pair");
-            let (reply, nanos) = run_work(&operation.work_for(own), shard);
-            operation.part(me).reply = Some(reply);
-            operation.nanos = operation.nanos.saturating_add(nanos);
+            let reply = run_work(&operation.work_for(own), shard);
+            operation.arrived(me, reply);
             self.release(ticket, shard);
         }
         if self.operations[&ticket]

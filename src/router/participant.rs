@@ -2,9 +2,9 @@
 //!
 //! The lookups of all requests of a parcel are prefetched together before the first one runs.
 
-use super::message::{Head, Parcel, Peer, ReplyTo, Request, Step, Then, Work};
+use super::message::{Ask, Head, Parcel, Peer, Reply, ReplyTo, Request, Step, Then, Work};
 use super::plan::lock_intents;
-use super::router::Router;
+use super::state::Router;
 use crate::base::clock;
 use crate::command::ArgStore;
 use crate::keyspace::Key;
@@ -57,14 +57,8 @@ impl Router {
         self.parked.insert(ticket, parked);
     }
 
-    pub(super) fn asked(
-        &mut self,
-        from: Peer,
-        ticket: Ticket,
-        intents: Intents,
-        then: Then,
-        shard: &mut Shard,
-    ) {
+    pub(super) fn asked(&mut self, from: Peer, ticket: Ticket, ask: Ask, shard: &mut Shard) {
+        let Ask { intents, then } = ask;
         let asked = shard.locks.ask(ticket, intents);
         for rival in asked.wounded {
             // A parked single-shard command runs as soon as it is granted, so whoever holds a
@@ -123,15 +117,8 @@ impl Router {
 
     /// Runs this shard's part of an operation, and releases its locks.
     pub(super) fn run_part(&mut self, from: Peer, ticket: Ticket, work: Work, shard: &mut Shard) {
-        let (reply, nanos) = run_work(&work, shard);
-        self.step(
-            from,
-            Step::Ran {
-                ticket,
-                reply,
-                nanos,
-            },
-        );
+        let reply = run_work(&work, shard);
+        self.step(from, Step::Ran { ticket, reply });
         self.release(ticket, shard);
     }
 
@@ -153,13 +140,14 @@ impl Router {
 }
 
 /// Runs one part; its reply comes as plain bytes, ready to be merged.
-pub(super) fn run_work(work: &Work, shard: &mut Shard) -> (Vec<u8>, u32) {
+pub(super) fn run_work(work: &Work, shard: &mut Shard) -> Reply {
     let mut out = Output::default();
     let start = clock::cycles();
     // An error is a reply like any other here: the merge shows it.
     let _ = shard.run(&work.head.call(work.args.args()), &mut out);
     let nanos = clock::nanos_between(start, clock::cycles()).min(u64::from(u32::MAX)) as u32;
-    (out.to_bytes(), nanos)
+    let bytes = out.to_bytes();
+    Reply { bytes, nanos }
 }
 
 #[inline]

@@ -1,4 +1,6 @@
 //! Where a command runs, read off its spec and its keys.
+//!
+//! Plain functions over data: the same decision serves dispatch, locks and the look-ahead.
 
 use crate::command::{Args, Begin, Find, KeyFlags, KeySpec, Plan, Spec, positions};
 use crate::keyspace::{Cursor, Key, ShardId, Slot, SlotMap};

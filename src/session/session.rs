@@ -1,4 +1,7 @@
 //! What is remembered of one client.
+//!
+//! Plain data that the floors above read and write. It knows its replies and requests as bytes, and
+//! no socket.
 
 use super::late::Late;
 use crate::keyspace::DbIndex;

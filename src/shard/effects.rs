@@ -39,12 +39,15 @@ pub struct Effect {
     pub command: ArgStore,
 }
 
+/// An event, with the key and the database it happened to.
+pub type Happened = (DbIndex, Event, Box<[u8]>);
+
 /// The effects of the running command.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Whether anybody listens.
     is_recording: bool,
-    events: Vec<(DbIndex, Event, Box<[u8]>)>,
+    events: Vec<Happened>,
     replaced: bool,
     list: Vec<Effect>,
     has_changed: bool,
@@ -90,7 +93,7 @@ impl Effects {
     }
 
     /// Takes what has gathered: effects, and events with their keys.
-    pub fn take(&mut self) -> (Vec<Effect>, Vec<(DbIndex, Event, Box<[u8]>)>) {
+    pub fn take(&mut self) -> (Vec<Effect>, Vec<Happened>) {
         (
             std::mem::take(&mut self.list),
             std::mem::take(&mut self.events),

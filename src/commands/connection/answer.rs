@@ -1,4 +1,7 @@
 //! What one core answers to another about its clients.
+//!
+//! A question of the control plane reaches every core; here each core's part is done, on its own
+//! clients and nothing else.
 
 use crate::session::{Answer, Core, Question};
 

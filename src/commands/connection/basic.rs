@@ -1,4 +1,6 @@
 //! PING, ECHO, QUIT, SELECT.
+//!
+//! The control commands that every client sends; they touch the session and no keys.
 
 use crate::commands::row::{ControlCtx, ControlOutcome};
 use crate::keyspace::DbIndex;

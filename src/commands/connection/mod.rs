@@ -1,4 +1,6 @@
 //! Connections: who the client is and how it wants to be served.
+//!
+//! Control commands: they see the core's world and the client's session, and no keys.
 
 use super::row::{Family, control, family};
 use crate::command::{Flags, Group};

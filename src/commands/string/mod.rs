@@ -1,4 +1,6 @@
 //! Strings: the family whose shape the others copy.
+//!
+//! Rows here, handlers in the files beside; a handler sees its shard and nothing above it.
 
 use super::row::{Family, data, family};
 use crate::command::{Flags, Group, KeyFlags, LAST, Merge, keys, one_key};

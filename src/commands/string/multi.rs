@@ -22,7 +22,7 @@ pub fn mget(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 /// MSET: store strings.
 pub fn mset(ctx: &mut ShardCtx<'_>) -> Outcome {
-    if ctx.args.len() % 2 == 0 {
+    if ctx.args.len().is_multiple_of(2) {
         return Err(errors::wrong_arity(ctx.spec.name));
     }
     store_pairs(ctx);

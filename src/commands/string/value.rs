@@ -1,4 +1,7 @@
 //! GET and SET: reading and writing a whole string.
+//!
+//! SET's options are parsed before anything is looked at, so that a refused command changes
+//! nothing; what replays is the value with its absolute expiry.
 
 use crate::command::Args;
 use crate::keyspace::{Expiry, Lookup};

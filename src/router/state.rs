@@ -1,5 +1,8 @@
 //! The router of one core: its outgoing parcels, the operations it coordinates, and what waits for
 //! locks on its shard.
+//!
+//! What it does with them is in the files beside: `operation` for the coordinator's side,
+//! `participant` for the shard's.
 
 use super::message::{Answer, Head, Parcel, Peer, ReplyTo, Request, Step};
 use super::operation::Operation;
@@ -151,22 +154,14 @@ impl Router {
 
     fn handle(&mut self, from: Peer, step: Step, shard: &mut Shard) {
         match step {
-            Step::Ask {
-                ticket,
-                intents,
-                then,
-            } => self.asked(from, ticket, intents, then, shard),
+            Step::Ask { ticket, ask } => self.asked(from, ticket, ask, shard),
             Step::Run { ticket, work } => self.run_part(from, ticket, work, shard),
             Step::Install { ticket, changed } => self.install(ticket, changed, shard),
             Step::Yield { ticket } => self.yielded(ticket, shard),
             Step::Granted { ticket, fetched } => self.granted(from, ticket, fetched, shard),
             Step::Waits { ticket } => self.waits(from, ticket),
             Step::Wound { ticket } => self.wounded(from, ticket),
-            Step::Ran {
-                ticket,
-                reply,
-                nanos,
-            } => self.ran(from, ticket, reply, nanos, shard),
+            Step::Ran { ticket, reply } => self.ran(from, ticket, reply, shard),
         }
     }
 

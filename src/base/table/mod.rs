@@ -144,7 +144,7 @@ impl<P> Table<P> {
     }
 
     fn home(&self, tag: u32) -> usize {
-        (u64::from(tag) * self.lines.len() as u64 >> TAG_BITS) as usize
+        ((u64::from(tag) * self.lines.len() as u64) >> TAG_BITS) as usize
     }
 
     fn after(&self, line: usize) -> usize {
@@ -219,9 +219,9 @@ impl<P> Table<P> {
     pub fn change(&mut self, place: Place, change: impl FnOnce(Record<P>) -> Record<P>) {
         let at = &mut self.lines[place.line as usize].0[place.word as usize];
         let tag = Tag(tag_of(*at));
+        let bomb = AbortOnUnwind;
         // SAFETY: the record is taken out of its word, changed and put back; should `change`
         // unwind, the process ends (a shard's panic is the node's).
-        let bomb = AbortOnUnwind;
         let record = unsafe { Record::from_address(address_of(*at)) };
         *at = pack(tag, change(record));
         std::mem::forget(bomb);
