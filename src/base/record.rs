@@ -312,13 +312,13 @@ impl<P> Record<P> {
     }
 
     /// The record as an address, for a table that packs addresses; see [`Record::from_address`].
-    pub(super) fn into_address(self) -> u64 {
+    pub(in crate::base) fn into_address(self) -> u64 {
         std::mem::ManuallyDrop::new(self).at.as_ptr() as u64
     }
 
     /// # Safety
     /// `address` came from [`Record::into_address`] and is taken back once.
-    pub(super) unsafe fn from_address(address: u64) -> Record<P> {
+    pub(in crate::base) unsafe fn from_address(address: u64) -> Record<P> {
         let at = NonNull::new(address as *mut u8).expect("an address of a record is not null");
         Record {
             at,
@@ -331,7 +331,7 @@ impl<'a, P> RecordRef<'a, P> {
     /// # Safety
     /// `address` came from [`Record::into_address`], and the record lives and is not changed for
     /// `'a`.
-    pub(super) unsafe fn from_address(address: u64) -> RecordRef<'a, P> {
+    pub(in crate::base) unsafe fn from_address(address: u64) -> RecordRef<'a, P> {
         let at = NonNull::new(address as *mut u8).expect("an address of a record is not null");
         RecordRef {
             at,

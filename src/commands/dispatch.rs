@@ -1,7 +1,7 @@
 //! From a request to its handler: find the row, pass the gates, route, reply.
 //!
-//! A request either runs now, is on its way to other cores, or has to wait until earlier ones of its
-//! connection are answered. Replies go where the order of the connection wants them.
+//! A request either runs now, is on its way to other cores, or has to wait until earlier ones of
+//! its connection are answered. Replies go where the order of the connection wants them.
 
 use super::gate;
 use super::row::{ControlCtx, ControlFn, Flow, Run};

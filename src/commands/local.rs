@@ -36,8 +36,8 @@ pub struct LocalNode {
 }
 
 impl LocalNode {
-    /// A node with default configuration but for the number of shards and DEBUG; parcels arrive in an order
-    /// drawn from the seed.
+    /// A node with default configuration but for the number of shards and DEBUG; parcels arrive in
+    /// an order drawn from the seed.
     pub fn new(shards: usize, seed: u64) -> LocalNode {
         let words = [
             "--shards",

@@ -1,7 +1,7 @@
 //! One reply of the replies of several shards.
 //!
-//! Replies are merged as the bytes they are; a shard's error is the reply of the whole. How to merge
-//! is said in the command's row.
+//! Replies are merged as the bytes they are; a shard's error is the reply of the whole. How to
+//! merge is said in the command's row.
 
 use crate::base::prng::Prng;
 use crate::command::Merge;

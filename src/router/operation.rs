@@ -205,7 +205,8 @@ impl Router {
         let then = Then::Report;
         self.asked(me, ticket, Ask { intents, then }, shard);
         let steps = &mut self.outbox[me.0 as usize].steps;
-        let is_grant = |step: &Step| matches!(step, Step::Granted { ticket: granted, .. } if *granted == ticket);
+        let is_grant =
+            |step: &Step| matches!(step, Step::Granted { ticket: t, .. } if *t == ticket);
         let at = steps.iter().position(is_grant);
         at.map(|at| steps.remove(at)).is_some()
     }

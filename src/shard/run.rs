@@ -1,7 +1,7 @@
 //! Running one command: open a context, call the handler, settle the reply.
 //!
-//! The time is frozen by the caller for the whole turn. A handler that fails leaves its error as the
-//! only thing it has written.
+//! The time is frozen by the caller for the whole turn. A handler that fails leaves its error as
+//! the only thing it has written.
 
 use super::ctx::{DataFn, ShardCtx};
 use super::effects::Effects;

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::base::record::Content;
+use crate::base::record::Record;
 use std::collections::BTreeMap;
 
 fn record(key: u32) -> Record<String> {
