@@ -357,10 +357,53 @@ impl<'a> Door<'a> {
         true
     }
 
-    /// Replaces the value of an existing integer in place: INCR's short way.
+    /// Lets `change` make an integer of what is there: INCR's way, in place where there is one.
     #[inline]
-    pub fn set_int(&mut self, key: &Key<'_>, number: i64) {
-        self.set_inline(key, &number.to_le_bytes(), Encoding::Int, Expiry::Keep);
+    pub fn change_int<E>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(Option<EntryRef<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        let found = self.locate(key);
+        let number = change(found.map(|found| self.view(found)))?;
+        let bytes = number.to_le_bytes();
+        match found.filter(|found| self.view(*found).encoding() == Encoding::Int) {
+            Some(found) => {
+                self.before_change(key.bytes, Some(found));
+                let access = self.access_now();
+                let table = &mut self.db.segments[found.segment].table;
+                table.change_in_place(found.place, |record| {
+                    record.inline_mut().copy_from_slice(&bytes);
+                    entry::set_access(record, access);
+                });
+            }
+            None => self.set_inline(key, &bytes, Encoding::Int, Expiry::Keep),
+        }
+        Ok(number)
+    }
+
+    /// Lets `change` edit a string, which is first made at least `len` bytes long with zeros.
+    ///
+    /// A missing key is an empty string first; the result is raw, as Redis makes it.
+    pub fn edit_padded<T>(
+        &mut self,
+        key: &Key<'_>,
+        len: usize,
+        change: impl FnOnce(&mut [u8]) -> T,
+    ) -> T {
+        let found = self.locate(key).filter(|found| {
+            let entry = self.view(*found);
+            entry.encoding() == Encoding::Raw
+                && entry.record.boxed().is_none()
+                && entry.record.inline().len() >= len
+        });
+        let Some(found) = found else {
+            return self.edit(key, len, |bytes| change(bytes));
+        };
+        self.before_change(key.bytes, Some(found));
+        self.refresh(found);
+        let table = &mut self.db.segments[found.segment].table;
+        table.change_in_place(found.place, |record| change(record.inline_mut()))
     }
 
     /// Lets `change` edit the bytes of a string; the result is raw, as Redis makes it.
@@ -368,30 +411,40 @@ impl<'a> Door<'a> {
     /// A missing key is an empty string first. `change` must leave the value valid; an empty
     /// result is kept (commands that would leave nothing behind do not call this).
     pub fn edit_string<T>(&mut self, key: &Key<'_>, change: impl FnOnce(&mut BytesMut) -> T) -> T {
+        self.edit(key, 0, change)
+    }
+
+    fn edit<T>(&mut self, key: &Key<'_>, len: usize, change: impl FnOnce(&mut BytesMut) -> T) -> T {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
         if let Some(found) = found.filter(|found| self.view(*found).record.boxed().is_some()) {
+            self.refresh(found);
             let table = &mut self.db.segments[found.segment].table;
             let edited = table.change_in_place(found.place, |record| {
-                record
-                    .boxed_mut()
-                    .expect("just seen to be boxed")
-                    .change_string(change)
+                let object = record.boxed_mut().expect("just seen to be boxed");
+                object.change_string(|bytes| {
+                    if bytes.len() < len {
+                        bytes.resize(len, 0);
+                    }
+                    change(bytes)
+                })
             });
             return edited.expect("only called for strings");
         }
-        let mut bytes = BytesMut::new();
         let old = found.and_then(|found| self.view(found).string());
-        if let Some(old) = old {
-            old.with_bytes(|old| bytes.extend_from_slice(old));
-        }
+        let mut bytes = old.map_or_else(|| BytesMut::zeroed(len), |old| padded(old, len));
         let result = change(&mut bytes);
         let expires_at_ms = self.resolve(found, Expiry::Keep);
-        let value = match bytes.len() {
-            SHARED_STRING_MIN.. => NewValue::from(bytes.freeze()),
-            _ => NewValue::raw(bytes.to_vec()),
-        };
         let access = self.access_now();
+        if bytes.len() < SHARED_STRING_MIN {
+            if let Some(found) = found {
+                drop(self.detach(found));
+            }
+            let record = entry::inline_record(*key, &bytes, Encoding::Raw, access, expires_at_ms);
+            self.attach(key, record);
+            return result;
+        }
+        let value = NewValue::from(bytes.freeze());
         self.replace(
             key,
             found,
@@ -444,6 +497,15 @@ impl<'a> Door<'a> {
             }
         }
     }
+}
+
+/// A string's bytes with zeros behind them up to a length.
+fn padded(old: StringRef<'_>, len: usize) -> BytesMut {
+    old.with_bytes(|old| {
+        let mut bytes = BytesMut::zeroed(len.max(old.len()));
+        bytes[..old.len()].copy_from_slice(old);
+        bytes
+    })
 }
 
 /// The key holds another type than the command works on.

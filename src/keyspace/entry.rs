@@ -143,6 +143,14 @@ impl StringRef<'_> {
         self.len() == 0
     }
 
+    /// The bytes, to be kept while other entries are looked at: a copy unless they are many.
+    pub fn to_bytes(self) -> Bytes {
+        match self {
+            StringRef::Shared(bytes) => bytes.clone(),
+            value => value.with_bytes(Bytes::copy_from_slice),
+        }
+    }
+
     /// Lets `read` see the bytes, whatever the encoding.
     pub fn with_bytes<T>(self, read: impl FnOnce(&[u8]) -> T) -> T {
         match self {

@@ -35,6 +35,9 @@ pub struct Common {
     pub now_ms: i64,
     pub random: Prng,
     pub stats: SpaceStats,
+    /// The longest string a command may make, in bytes (proto-max-bulk-len); whoever replays
+    /// effects lifts it, as they were allowed where they happened.
+    pub string_bytes_max: u64,
     pub observer: Option<Box<dyn Observer + Send>>,
     /// DEBUG SET-ACTIVE-EXPIRE 0 turns the sweeping off.
     pub active_expire: bool,
@@ -61,6 +64,7 @@ impl Keyspace {
             now_ms: 0,
             random,
             stats: SpaceStats::default(),
+            string_bytes_max: u64::MAX,
             observer: None,
             active_expire: true,
             touches: true,

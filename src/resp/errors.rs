@@ -38,6 +38,7 @@ pub const OUT_OF_RANGE: &str = "ERR value is out of range";
 pub const INDEX_OUT_OF_RANGE: &str = "ERR index out of range";
 pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 pub const OFFSET_OUT_OF_RANGE: &str = "ERR offset is out of range";
+pub const BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
 pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 pub const NAN_OR_INFINITY: &str = "ERR increment would produce NaN or Infinity";
 pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";

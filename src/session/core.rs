@@ -81,6 +81,7 @@ impl Core {
         self.now_ms = self.node.clock.millis().0;
         self.shard.set_now(self.now_ms);
         self.config.refresh();
+        self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
     }
 
     /// Notes that a session has something to send.

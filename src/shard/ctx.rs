@@ -6,7 +6,7 @@
 use super::effects::Effects;
 use crate::command::{Args, Spec};
 use crate::keyspace::{DbIndex, Door, Key, Keyspace, Slot, StringRef};
-use crate::resp::{ErrorReply, Writer, Written};
+use crate::resp::{ErrorReply, Writer, Written, errors};
 
 /// What a handler returns: proof that it replied, or the error to reply with.
 pub type Outcome = Result<Written, ErrorReply>;
@@ -46,6 +46,15 @@ impl<'a> ShardCtx<'a> {
     /// The time of the command, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.space.common.now_ms
+    }
+
+    /// Refuses what would make a string longer than clients may make it.
+    pub fn check_string_len(&self, len: usize, more: usize) -> Result<(), ErrorReply> {
+        let total = (len as u64).checked_add(more as u64);
+        match total {
+            Some(total) if total <= self.space.common.string_bytes_max => Ok(()),
+            _ => Err(errors::STRING_TOO_LONG.into()),
+        }
     }
 
     /// Notes a change of a key, by the event that keyspace notifications name it.

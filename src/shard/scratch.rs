@@ -64,7 +64,9 @@ pub fn run_gathered(
 ) -> (Changed, Result<(), ErrorReply>) {
     let common = &mut shard.space.common;
     let (now_ms, random) = (common.now_ms, common.random.fork());
+    let string_bytes_max = common.string_bytes_max;
     let mut space = scratch(shard.space.databases(), now_ms, random, fetched);
+    space.common.string_bytes_max = string_bytes_max;
     let (sender, receiver) = channel();
     space.common.observer = Some(Box::new(Collector(sender)));
     let result = run(&mut space, &mut shard.effects, call, out);

@@ -1,4 +1,4 @@
-//! MGET and MSET: many strings at once.
+//! MGET, MSET and MSETNX: many strings at once.
 //!
 //! On several shards each runs the command on its own keys; nothing here knows of that.
 
@@ -29,7 +29,26 @@ pub fn mset(ctx: &mut ShardCtx<'_>) -> Outcome {
     Ok(ctx.reply.ok())
 }
 
-pub(super) fn store_pairs(ctx: &mut ShardCtx<'_>) {
+/// MSETNX: store strings, unless one of the keys exists.
+pub fn msetnx(ctx: &mut ShardCtx<'_>) -> Outcome {
+    if ctx.args.len().is_multiple_of(2) {
+        return Err(errors::wrong_arity(ctx.spec.name));
+    }
+    for at in (1..ctx.args.len()).step_by(2) {
+        let key = ctx.key(at);
+        if ctx.door().contains(&key) {
+            return Ok(ctx.reply.flag(false));
+        }
+    }
+    store_pairs(ctx);
+    for at in (1..ctx.args.len()).step_by(2) {
+        let (key, value) = (ctx.args.get(at), ctx.args.get(at + 1));
+        ctx.effects.instead(ctx.db, [&b"SET"[..], key, value]);
+    }
+    Ok(ctx.reply.flag(true))
+}
+
+fn store_pairs(ctx: &mut ShardCtx<'_>) {
     for at in (1..ctx.args.len()).step_by(2) {
         let key = ctx.key(at);
         store_argument(ctx, &key, at + 1, Expiry::Clear);
