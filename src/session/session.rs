@@ -1,6 +1,7 @@
 //! What is remembered of one client.
 
 use super::late::Late;
+use crate::command::Spec;
 use crate::keyspace::DbIndex;
 use crate::resp::{Assembly, Output, Protocol};
 
@@ -41,6 +42,21 @@ pub enum Closing {
     Now,
 }
 
+/// To how much a client listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subscriptions {
+    pub channels: u32,
+    pub patterns: u32,
+    pub shard_channels: u32,
+}
+
+impl Subscriptions {
+    /// Whether it listens to anything.
+    pub fn is_empty(self) -> bool {
+        self == Subscriptions::default()
+    }
+}
+
 /// One client.
 #[derive(Debug)]
 pub struct Session {
@@ -60,8 +76,9 @@ pub struct Session {
     pub closing: Closing,
     pub created_ms: i64,
     pub active_ms: i64,
-    /// The number of the last command in the table, if any was found.
-    pub last_command: Option<u16>,
+    /// The last command, if any was found.
+    pub last_command: Option<&'static Spec>,
+    pub subscriptions: Subscriptions,
     /// Replies ready to be sent.
     pub output: Output,
     /// Replies still to come.
@@ -105,6 +122,7 @@ impl Session {
             created_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
+            subscriptions: Subscriptions::default(),
             output: Output::default(),
             late: Late::default(),
             is_held: false,
