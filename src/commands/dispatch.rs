@@ -3,6 +3,7 @@
 //! A request either runs now, is on its way to other cores, or has to wait until earlier ones of
 //! its connection are answered. Replies go where the order of the connection wants them.
 
+use super::connection;
 use super::gate;
 use super::row::{ControlCtx, ControlFn, Flow, Run};
 use super::table::Command;
@@ -40,6 +41,7 @@ pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) 
     if !session.may_run() {
         return Verdict::NotYet;
     }
+    session.active_ms = core.now_ms;
     if session.reply_mode == ReplyMode::SkipNext {
         session.reply_mode = ReplyMode::Skip;
     }
@@ -63,12 +65,10 @@ pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) 
 /// Leaves CLIENT REPLY SKIP behind after the command it was meant for.
 #[inline]
 fn settle(core: &mut Core, id: SessionId) {
-    let now_ms = core.now_ms;
     let Some(session) = core.sessions.find_mut(id) else {
         return;
     };
     session.total_commands += 1;
-    session.active_ms = now_ms;
     if session.reply_mode == ReplyMode::Skip {
         session.reply_mode = ReplyMode::On;
     }
@@ -93,14 +93,25 @@ fn run(
         core.reply_error(id, &error);
         return Verdict::Done;
     }
-    match command.run {
+    if core.must_pause(session, command.spec.flags) {
+        core.pause_session(id);
+        return Verdict::NotYet;
+    }
+    let verdict = match command.run {
         Run::Data(run) => run_data(core, id, (command, run), args, known),
         Run::Control(run) => run_control(core, id, (command, run), args),
         Run::Container => {
             core.reply_error(id, &errors::wrong_arity(command.spec.name));
             Verdict::Done
         }
+    };
+    if verdict == Verdict::Done {
+        connection::show_monitors(core, id, &command.spec, args);
+        if !core.redacted.is_empty() {
+            core.redacted.clear();
+        }
     }
+    verdict
 }
 
 #[inline]
@@ -121,7 +132,7 @@ fn run_data(
         return Verdict::Done;
     };
     let (db, protocol) = (session.db, session.protocol);
-    session.last_command = Some(row.number);
+    session.last_command = Some(&row.spec);
     let head = |known| Head {
         spec: &row.spec,
         run,
@@ -254,7 +265,7 @@ fn run_control(
     let Some(session) = core.sessions.find_mut(id) else {
         return Verdict::Done;
     };
-    session.last_command = Some(row.number);
+    session.last_command = Some(&row.spec);
     let protocol = session.protocol;
     let mut out = Output::default();
     let begin = clock::cycles();
@@ -304,7 +315,7 @@ fn slow(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
     if spec.flags.has(Flags::SKIP_SLOWLOG) {
         return;
     }
-    let arguments: Vec<&[u8]> = args.from(0).collect();
+    let arguments: Vec<&[u8]> = connection::shown(core, args).collect();
     core.node.slowlog.push(&Finished {
         unix_seconds: (core.now_ms / 1000) as u64,
         duration_us: nanos / 1000,

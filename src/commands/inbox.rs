@@ -57,7 +57,7 @@ impl Turn {
                 obey(core, order);
             }
             let ready = std::mem::take(&mut core.ready);
-            if ready.is_empty() && !core.router.has_deliveries() {
+            if ready.is_empty() && !core.router.has_deliveries() && !core.has_own_orders() {
                 return;
             }
             for id in ready {

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 /// All families, in the order of the README's table.
 pub const FAMILIES: &[Family] = &[
     connection::FAMILY,
+    connection::SERVER_FAMILY,
     string::FAMILY,
     bitmap::FAMILY,
     generic::FAMILY,

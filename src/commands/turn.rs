@@ -204,7 +204,7 @@ fn limits(core: &Core, id: SessionId) -> Limits {
     let is_trusted = core
         .sessions
         .find(id)
-        .is_some_and(|session| session.is_authenticated);
+        .is_some_and(|session| core.is_trusted(session));
     Limits {
         bulk_max: core.config.proto_max_bulk_len as u64,
         is_trusted,
@@ -312,7 +312,7 @@ pub fn check_query_limit(core: &mut Core, id: SessionId) {
     };
     let limit = core.config.client_query_buffer_limit;
     let bytes = session.query_bytes();
-    if bytes > limit || bytes > UNTRUSTED_MAX && !session.is_authenticated {
+    if bytes > limit || bytes > UNTRUSTED_MAX && !core.is_trusted(session) {
         core.counters()
             .client_query_buffer_limit_disconnections
             .add(1);

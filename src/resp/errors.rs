@@ -46,6 +46,9 @@ pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 pub const INVALID_DB_INDEX: &str = "ERR invalid DB index";
 pub const INVALID_CURSOR: &str = "ERR invalid cursor";
 pub const NO_AUTH: &str = "NOAUTH Authentication required.";
+pub const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+pub const BAD_CLIENT_NAME: &str =
+    "ERR Client names cannot contain spaces, newlines or special characters.";
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 

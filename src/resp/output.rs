@@ -42,6 +42,11 @@ impl Output {
         self.bytes.len() + self.shared_bytes
     }
 
+    /// Room for small bytes that is there already.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The small bytes, to write to.
     #[inline]
     pub fn buffer(&mut self) -> &mut Vec<u8> {

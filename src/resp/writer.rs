@@ -37,6 +37,11 @@ impl<'a> Writer<'a> {
         self.protocol
     }
 
+    /// Lets the client speak another version from here on.
+    pub fn speak(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     /// Where replies go, for those that move whole replies.
     pub fn output(&mut self) -> &mut Output {
         self.out

@@ -4,7 +4,7 @@
 //! floors above; this holds the state and the small moves that all of them need.
 
 use super::node::Node;
-use super::order::{Answer, Asked, Finish, Order, Question};
+use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
 use super::session::{Closing, Session};
 use crate::base::prng::Prng;
@@ -41,6 +41,12 @@ pub struct Core {
     pub ready: Vec<SessionId>,
     /// Sessions to be closed.
     pub closing: Vec<SessionId>,
+    /// Positions of arguments of the running command that logs must not show.
+    pub redacted: Vec<usize>,
+    /// Sessions that wait for the end of a pause.
+    pub(super) paused: Vec<SessionId>,
+    /// Where looking after clients goes on.
+    pub(super) looked_after: u32,
     orders: Vec<Vec<Order>>,
     asked: HashMap<u64, Asked>,
     next_question: u64,
@@ -63,6 +69,9 @@ impl Core {
             dirty: Vec::new(),
             ready: Vec::new(),
             closing: Vec::new(),
+            redacted: Vec::new(),
+            paused: Vec::new(),
+            looked_after: 0,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
             asked: HashMap::new(),
             next_question: 0,
@@ -82,6 +91,9 @@ impl Core {
         self.shard.set_now(self.now_ms);
         self.config.refresh();
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
+        if !self.paused.is_empty() {
+            self.wake_paused(self.now_ms);
+        }
     }
 
     /// Notes that a session has something to send.
@@ -169,7 +181,12 @@ impl Core {
     }
 
     /// Asks every core; the client's next commands wait for the reply.
-    pub fn ask_all(&mut self, id: SessionId, question: &Question, finish: Finish) {
+    pub fn ask_all(
+        &mut self,
+        id: SessionId,
+        question: &Question,
+        finish: impl FnOnce(Vec<Answer>, &mut Writer<'_>) + Send + 'static,
+    ) {
         let Some(to) = self.await_reply(id) else {
             return;
         };
@@ -184,7 +201,7 @@ impl Core {
             seq: to.seq,
             missing,
             answers: Vec::new(),
-            finish,
+            finish: Box::new(finish),
         };
         self.asked.insert(number, asked);
         for orders in &mut self.orders {
@@ -234,8 +251,16 @@ impl Core {
             session: asked.session.to_bits(),
             seq: asked.seq,
         };
+        if let Some(error) = output.plain().and_then(|text| text.strip_prefix(b"-")) {
+            self.count_error(error.strip_suffix(b"\r\n").unwrap_or(error));
+        }
         let end = output.mark();
         self.arrived(to, (&output, Output::start(), end));
+    }
+
+    /// Whether this core has orders for itself.
+    pub fn has_own_orders(&self) -> bool {
+        !self.orders[self.id.0 as usize].is_empty()
     }
 
     /// The orders this core has for itself.
@@ -270,6 +295,12 @@ impl Core {
         }
     }
 
+    /// Whether a client may run commands: it has authenticated, or nobody has to.
+    #[inline]
+    pub fn is_trusted(&self, session: &Session) -> bool {
+        session.is_authenticated || self.config.requirepass.is_none()
+    }
+
     /// Asks for the end of a connection.
     pub fn close(&mut self, id: SessionId, how: Closing) {
         let Some(session) = self.sessions.find_mut(id) else {
@@ -292,6 +323,9 @@ impl Core {
     pub fn leave(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.remove(id) {
             self.counters().connected_clients.sub(1);
+            if session.is_paused {
+                self.counters().blocked_clients.sub(1);
+            }
             if session.is_monitor {
                 self.node
                     .monitors

@@ -6,17 +6,23 @@
 
 #![forbid(unsafe_code)]
 
+mod class;
 mod core;
+mod describe;
 mod late;
+mod limits;
 mod node;
 mod order;
+mod pause;
 mod registry;
 #[allow(clippy::module_inception)]
 mod session;
 
+pub use self::class::{Class, Filter};
 pub use self::core::{Core, Parcel};
 pub use late::Late;
-pub use node::{Node, Stop};
+pub use node::{Node, REDIS_VERSION, Stop};
 pub use order::{Answer, Asked, Finish, Order, Question};
+pub use pause::Pause;
 pub use registry::{SessionId, Sessions};
-pub use session::{Closing, Origin, ReplyMode, Session};
+pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};

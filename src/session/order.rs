@@ -3,6 +3,7 @@
 //! A question goes to every core, its own included; the answers come together where the client
 //! that caused it lives, and become one reply.
 
+use super::class::{Class, Filter};
 use super::registry::SessionId;
 use crate::keyspace::ShardId;
 use crate::resp::Writer;
@@ -13,6 +14,16 @@ use std::sync::Arc;
 pub enum Question {
     /// A line for every MONITOR of this core.
     Monitor(Arc<[u8]>),
+    /// The lines of CLIENT LIST, of all clients or of one class.
+    List(Option<Class>),
+    /// The same of clients with these numbers, by their positions.
+    ListNumbers(Arc<[i64]>),
+    /// Close these clients; how many were there?
+    Kill(Arc<Filter>),
+    /// Begin no command that is paused now.
+    Pause,
+    /// Let paused clients try again.
+    Unpause,
 }
 
 /// What a core answers.
@@ -20,10 +31,12 @@ pub enum Question {
 pub enum Answer {
     Text(Vec<u8>),
     Count(u64),
+    /// Lines, and by what to sort them.
+    Lines(Vec<(u64, Vec<u8>)>),
 }
 
 /// Makes one reply of the answers of all cores.
-pub type Finish = fn(Vec<Answer>, &mut Writer<'_>);
+pub type Finish = Box<dyn FnOnce(Vec<Answer>, &mut Writer<'_>) + Send>;
 
 /// A message of the control plane.
 #[derive(Clone, Debug)]
@@ -41,7 +54,6 @@ pub enum Order {
 }
 
 /// A question whose answers are coming in.
-#[derive(Debug)]
 pub struct Asked {
     pub session: SessionId,
     pub seq: u32,

@@ -116,6 +116,22 @@ impl Sessions {
         })
     }
 
+    /// The clients of a share of all places, from a place on and round again; moves it on.
+    pub fn some(&self, place: &mut u32, shares: usize) -> Vec<SessionId> {
+        let places = self.places.len();
+        let count = places.div_ceil(shares);
+        let first = *place as usize;
+        *place = ((first + count) % places.max(1)) as u32;
+        (0..count)
+            .map(|step| (first + step) % places)
+            .filter(|index| self.places[*index].session.is_some())
+            .map(|index| SessionId {
+                index: index as u32,
+                generation: self.places[index].generation,
+            })
+            .collect()
+    }
+
     /// All clients, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (SessionId, &mut Session)> {
         self.places

@@ -4,6 +4,7 @@
 //! no socket.
 
 use super::late::Late;
+use crate::command::Spec;
 use crate::keyspace::DbIndex;
 use crate::resp::{Assembly, Output, Protocol};
 
@@ -44,6 +45,21 @@ pub enum Closing {
     Now,
 }
 
+/// To how much a client listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Subscriptions {
+    pub channels: u32,
+    pub patterns: u32,
+    pub shard_channels: u32,
+}
+
+impl Subscriptions {
+    /// Whether it listens to anything.
+    pub fn is_empty(self) -> bool {
+        self == Subscriptions::default()
+    }
+}
+
 /// One client.
 #[derive(Debug)]
 pub struct Session {
@@ -63,8 +79,9 @@ pub struct Session {
     pub closing: Closing,
     pub created_ms: i64,
     pub active_ms: i64,
-    /// The number of the last command in the table, if any was found.
-    pub last_command: Option<u16>,
+    /// The last command, if any was found.
+    pub last_command: Option<&'static Spec>,
+    pub subscriptions: Subscriptions,
     /// Replies ready to be sent.
     pub output: Output,
     /// Replies still to come.
@@ -108,6 +125,7 @@ impl Session {
             created_ms: now_ms,
             active_ms: now_ms,
             last_command: None,
+            subscriptions: Subscriptions::default(),
             output: Output::default(),
             late: Late::default(),
             is_held: false,

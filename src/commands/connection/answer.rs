@@ -1,26 +1,62 @@
 //! What one core answers to another about its clients.
 //!
-//! A question of the control plane reaches every core; here each core's part is done, on its own
-//! clients and nothing else.
+//! The only place where a question of another core touches sessions here.
 
-use crate::session::{Answer, Core, Question};
+use super::monitor;
+use crate::session::{Answer, Closing, Core, Filter, Question, SessionId};
+use hashbrown::HashMap;
 
 /// Answers a question, or obeys it.
 pub fn answer(core: &mut Core, question: &Question) -> Answer {
     match question {
-        Question::Monitor(line) => {
-            let monitors: Vec<_> = core
-                .sessions
-                .iter()
-                .filter(|(_, session)| session.is_monitor)
-                .map(|(id, _)| id)
-                .collect();
-            for id in &monitors {
-                core.reply(*id, |writer| {
-                    writer.output().buffer().extend_from_slice(line);
-                });
-            }
-            Answer::Count(monitors.len() as u64)
+        Question::Monitor(line) => monitor::deliver(core, line),
+        Question::List(class) => {
+            let now_ms = core.now_ms;
+            let sessions = core.sessions.iter().map(|(_, session)| session);
+            let listed = sessions.filter(|session| class.is_none_or(|it| it == session.class()));
+            Answer::Lines(
+                listed
+                    .map(|session| (session.id, session.describe(now_ms)))
+                    .collect(),
+            )
+        }
+        Question::ListNumbers(numbers) => list_numbers(core, numbers),
+        Question::Kill(filter) => kill(core, filter),
+        Question::Pause => Answer::Count(0),
+        Question::Unpause => {
+            core.retry_paused();
+            Answer::Count(0)
         }
     }
+}
+
+fn list_numbers(core: &Core, numbers: &[i64]) -> Answer {
+    let sessions: HashMap<u64, SessionId> = core
+        .sessions
+        .iter()
+        .map(|(id, session)| (session.id, id))
+        .collect();
+    let lines = numbers.iter().enumerate().filter_map(|(position, number)| {
+        let id = sessions.get(&u64::try_from(*number).ok()?)?;
+        let session = core.sessions.find(*id)?;
+        Some((position as u64, session.describe(core.now_ms)))
+    });
+    Answer::Lines(lines.collect())
+}
+
+fn kill(core: &mut Core, filter: &Filter) -> Answer {
+    let doomed: Vec<(SessionId, Closing)> = core
+        .sessions
+        .iter()
+        .filter(|(_, session)| session.closing != Closing::Now)
+        .filter(|(_, session)| filter.matches(session, core.now_ms))
+        .map(|(id, session)| match session.id == filter.asker {
+            true => (id, Closing::AfterReplies),
+            false => (id, Closing::Now),
+        })
+        .collect();
+    for (id, how) in &doomed {
+        core.close(*id, *how);
+    }
+    Answer::Count(doomed.len() as u64)
 }

@@ -1,4 +1,7 @@
 //! GET and SET, and what SET was called before it had options: whole strings in and out.
+//!
+//! Nothing is changed before all options are understood; what replays is the value with its
+//! absolute expiry.
 
 use super::multi::store_argument;
 use super::options::{Condition, SetOptions, TimeUnit};

@@ -1,0 +1,90 @@
+//! When a client has to go: it does not read its replies, or it has not said anything for long.
+//!
+//! Looked at when replies are sent and, since both rules have time in them, for some clients on
+//! every tick, so that each has its turn about once a second. Queries that grow too long are the
+//! parser's business, too many clients the listener's.
+
+use super::core::Core;
+use super::registry::SessionId;
+use super::session::{Closing, Session};
+use crate::config::Config;
+
+/// How often in a second clients are looked after: a tick lasts a tenth of a second.
+const TICKS: usize = 10;
+
+impl Session {
+    /// Whether more replies are waiting than its class may have, now or for too long. Remembers
+    /// since when the soft limit is exceeded.
+    pub fn exceeds_output_limit(&mut self, config: &Config, now_ms: i64) -> bool {
+        let limit = config.client_output_buffer_limit[self.class().limit()];
+        let bytes = self.output_bytes() as u64;
+        if limit.soft == 0 || bytes < limit.soft {
+            self.over_soft_limit_since_ms = None;
+        }
+        if bytes == 0 {
+            return false;
+        }
+        if limit.hard != 0 && bytes >= limit.hard {
+            return true;
+        }
+        if limit.soft == 0 || bytes < limit.soft {
+            return false;
+        }
+        let since_ms = *self.over_soft_limit_since_ms.get_or_insert(now_ms);
+        // Redis: whole seconds, and more of them than the limit.
+        (now_ms.div_euclid(1000) - since_ms.div_euclid(1000)) > i64::from(limit.soft_seconds)
+    }
+
+    /// Whether it has been silent for longer than `timeout` allows.
+    pub fn is_too_idle(&self, config: &Config, now_ms: i64) -> bool {
+        let is_exempt = self.is_monitor
+            || self.is_paused
+            || !self.late.is_empty()
+            || !self.subscriptions.is_empty();
+        config.timeout != 0 && !is_exempt && self.idle_s(now_ms) as u64 > config.timeout
+    }
+}
+
+impl Core {
+    /// Closes a client that has too many replies waiting; returns whether it did. To be called
+    /// before replies are handed to the socket.
+    pub fn limit_output(&mut self, id: SessionId) -> bool {
+        let now_ms = self.now_ms;
+        let Some(session) = self.sessions.find_mut(id) else {
+            return false;
+        };
+        if session.closing == Closing::Now || !session.exceeds_output_limit(&self.config, now_ms) {
+            return false;
+        }
+        let line = session.describe(now_ms);
+        let line = String::from_utf8_lossy(&line);
+        tracing::warn!(
+            "Client {line} scheduled to be closed ASAP for overcoming of output buffer limits."
+        );
+        self.counters()
+            .client_output_buffer_limit_disconnections
+            .add(1);
+        self.close(id, Closing::Now);
+        true
+    }
+
+    /// Looks after some clients: closes idle ones and those that do not read. To be called on
+    /// every tick.
+    pub fn look_after_clients(&mut self) {
+        for id in self.sessions.some(&mut self.looked_after, TICKS) {
+            if !self.limit_output(id) {
+                self.close_if_idle(id);
+            }
+        }
+    }
+
+    fn close_if_idle(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.find(id) else {
+            return;
+        };
+        if session.closing == Closing::No && session.is_too_idle(&self.config, self.now_ms) {
+            tracing::debug!("Closing idle client");
+            self.close(id, Closing::Now);
+        }
+    }
+}
