@@ -11,6 +11,7 @@ mod category;
 mod flags;
 mod keys;
 mod spec;
+pub mod syntax;
 
 pub use args::{ArgStore, Args};
 pub use category::Categories;
