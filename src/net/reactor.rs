@@ -54,8 +54,6 @@ pub struct Reactor {
     round: u64,
     rounds: Vec<u64>,
     spare: Vec<Vec<u8>>,
-    /// Sends that are on their way.
-    sending: usize,
     /// Guests for other cores.
     outgoing: Vec<Vec<OwnedFd>>,
     cron: Cron,
@@ -87,7 +85,6 @@ impl Reactor {
             round: 0,
             rounds: Vec::new(),
             spare: Vec::new(),
-            sending: 0,
             outgoing,
             cron: Cron::default(),
             turn: Turn::default(),
@@ -137,12 +134,6 @@ impl Reactor {
             i64::MAX => Sleep::Forever,
             due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),
         }
-    }
-
-    /// Whether clients have to be looked after although nothing happens: idle ones are to be
-    /// closed, or some do not read their replies.
-    fn must_tick(&self) -> bool {
-        self.sending > 0 || self.core.config.timeout > 0 && !self.core.sessions.is_empty()
     }
 
     fn take_freight(&mut self) {
@@ -332,7 +323,6 @@ impl Reactor {
     }
 
     fn sent(&mut self, id: SessionId, is_ok: bool, buffer: Option<Vec<u8>>) {
-        self.sending -= 1;
         if let Some(buffer) = buffer
             && buffer.capacity() <= SPARE_BYTES_MAX
             && self.spare.len() < SPARE_BUFFERS_MAX
@@ -433,7 +423,6 @@ impl Reactor {
 
     fn tick(&mut self) {
         self.hear_again();
-        self.core.look_after_clients();
         self.cron.expect(&self.core);
         self.core
             .node
@@ -444,9 +433,6 @@ impl Reactor {
 
     /// Sends what a session has to send, unless something is on its way already.
     fn flush(&mut self, id: SessionId) {
-        if self.core.limit_output(id) {
-            return;
-        }
         let Some(session) = self.core.sessions.find_mut(id) else {
             return;
         };
@@ -462,7 +448,6 @@ impl Reactor {
             session.sending_bytes = bytes;
             session.total_output_bytes += bytes as u64;
             connection.send(&mut self.ring, id, output);
-            self.sending += 1;
             let counters = self.core.counters();
             counters.net_output_bytes.add(bytes as u64);
             counters.writes_processed.add(1);
