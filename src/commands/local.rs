@@ -11,7 +11,7 @@ use crate::base::prng::Prng;
 use crate::config::{Config, Startup};
 use crate::keyspace::ShardId;
 use crate::observe::log::Log;
-use crate::session::{Core, Node, Origin, Parcel, Session, SessionId};
+use crate::session::{Closing, Core, Node, Origin, Parcel, Session, SessionId};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -79,11 +79,13 @@ impl LocalNode {
 
     /// Connects a client to a core.
     pub fn connect(&mut self, core: usize) -> LocalClient {
+        let id = self.node.next_client_id();
         let origin = Origin {
+            address: format!("127.0.0.1:{}", 40_000 + id),
+            local_address: String::from("127.0.0.1:6379"),
             is_local: true,
             ..Origin::default()
         };
-        let id = self.node.next_client_id();
         let is_open = self.cores[core].config.requirepass.is_none();
         let session = Session::new(id, origin, is_open, self.cores[core].now_ms);
         LocalClient {
@@ -108,8 +110,43 @@ impl LocalNode {
 
     fn end_turn(&mut self, number: usize) {
         self.turn.settle(&mut self.cores[number]);
+        self.close(number);
         let wires = &mut self.wires[number];
         self.cores[number].take_parcels(|to, parcel| wires[to.0 as usize].push_back(parcel));
+    }
+
+    /// Lets those clients go that have nothing more to get.
+    fn close(&mut self, number: usize) {
+        let core = &mut self.cores[number];
+        for id in std::mem::take(&mut core.closing) {
+            let is_due = core.sessions.find(id).is_some_and(|session| {
+                let is_drained = session.late.is_empty() && session.output.is_empty();
+                session.closing == Closing::Now || is_drained
+            });
+            if is_due {
+                core.leave(id);
+            }
+        }
+    }
+
+    /// Whether a client is still connected.
+    pub fn is_open(&self, client: LocalClient) -> bool {
+        self.cores[client.core].sessions.find(client.id).is_some()
+    }
+
+    /// A client's session.
+    pub fn session(&mut self, client: LocalClient) -> Option<&mut Session> {
+        self.cores[client.core].sessions.find_mut(client.id)
+    }
+
+    /// Lets each core look at the clock once, and everything happen that follows.
+    pub fn tick(&mut self) {
+        for number in 0..self.cores.len() {
+            self.cores[number].begin_turn();
+            self.cores[number].look_after_clients();
+            self.end_turn(number);
+        }
+        self.run();
     }
 
     /// Delivers one parcel, drawn at random; false when none is on its way.
@@ -142,7 +179,12 @@ impl LocalNode {
             return Vec::new();
         };
         session.is_dirty = false;
-        std::mem::take(&mut session.output).to_bytes()
+        let replies = std::mem::take(&mut session.output).to_bytes();
+        if session.closing != Closing::No {
+            self.cores[client.core].closing.push(client.id);
+            self.close(client.core);
+        }
+        replies
     }
 
     /// Sends a client's bytes, lets everything happen, and returns the replies.

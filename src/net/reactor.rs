@@ -123,6 +123,7 @@ impl Reactor {
         if !self.core.ready.is_empty() {
             return Sleep::Poll;
         }
+        let unpause_ms = self.core.next_unpause_ms().unwrap_or(i64::MAX);
         let due_ms = match self.deaf.is_empty() {
             true => self.cron.due_ms(),
             false => self
@@ -130,7 +131,7 @@ impl Reactor {
                 .due_ms()
                 .min(self.core.now_ms + super::cron::TICK_MS),
         };
-        match due_ms {
+        match due_ms.min(unpause_ms) {
             i64::MAX => Sleep::Forever,
             due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),
         }
@@ -411,9 +412,14 @@ impl Reactor {
         if self.cron.is_tick(self.core.now_ms) {
             self.tick();
         }
+        if self.core.needs_ticks() {
+            self.cron.wake();
+        }
         self.cron.sweep(&mut self.core);
         for id in std::mem::take(&mut self.core.dirty) {
-            self.flush(id);
+            if !self.core.limit_output(id) {
+                self.flush(id);
+            }
         }
         for id in std::mem::take(&mut self.core.closing) {
             self.close_if_due(id);
@@ -423,6 +429,7 @@ impl Reactor {
 
     fn tick(&mut self) {
         self.hear_again();
+        self.core.look_after_clients();
         self.cron.expect(&self.core);
         self.core
             .node

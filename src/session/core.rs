@@ -47,6 +47,8 @@ pub struct Core {
     pub(super) paused: Vec<SessionId>,
     /// Where looking after clients goes on.
     pub(super) looked_after: u32,
+    /// Until when clients have to be looked after however quiet it is, Unix milliseconds.
+    pub(super) look_until_ms: i64,
     orders: Vec<Vec<Order>>,
     asked: HashMap<u64, Asked>,
     next_question: u64,
@@ -72,6 +74,7 @@ impl Core {
             redacted: Vec::new(),
             paused: Vec::new(),
             looked_after: 0,
+            look_until_ms: 0,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
             asked: HashMap::new(),
             next_question: 0,

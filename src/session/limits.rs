@@ -11,6 +11,9 @@ use crate::config::Config;
 
 /// How often in a second clients are looked after: a tick lasts a tenth of a second.
 const TICKS: usize = 10;
+/// Longer than it takes until each client has had its turn: who is above its soft limit then
+/// keeps the ticks going.
+const LOOK_AGAIN_MS: i64 = 3000;
 
 impl Session {
     /// Whether more replies are waiting than its class may have, now or for too long. Remembers
@@ -53,7 +56,13 @@ impl Core {
         let Some(session) = self.sessions.find_mut(id) else {
             return false;
         };
-        if session.closing == Closing::Now || !session.exceeds_output_limit(&self.config, now_ms) {
+        if session.closing == Closing::Now {
+            return false;
+        }
+        if !session.exceeds_output_limit(&self.config, now_ms) {
+            if session.over_soft_limit_since_ms.is_some() {
+                self.look_until_ms = now_ms + LOOK_AGAIN_MS;
+            }
             return false;
         }
         let line = session.describe(now_ms);
@@ -66,6 +75,12 @@ impl Core {
             .add(1);
         self.close(id, Closing::Now);
         true
+    }
+
+    /// Whether ticks have to go on though nothing happens, for the rules that have time in them.
+    pub fn needs_ticks(&self) -> bool {
+        let may_time_out = self.config.timeout != 0 && !self.sessions.is_empty();
+        may_time_out || self.now_ms < self.look_until_ms
     }
 
     /// Looks after some clients: closes idle ones and those that do not read. To be called on
