@@ -151,6 +151,15 @@ impl KeySpec {
         range.step_by(step)
     }
 
+    /// Whether the last key has all that belongs to it, as MSET's values do.
+    pub fn ends_whole(&self, args: Args<'_>) -> bool {
+        let Begin::Index(begin) = self.begin else {
+            return true;
+        };
+        let range = self.range(begin as usize, args);
+        range.is_none_or(|(range, step)| range.len().is_multiple_of(step))
+    }
+
     fn range(&self, begin: usize, args: Args<'_>) -> Option<(std::ops::Range<usize>, usize)> {
         match self.find {
             Find::Range { last, step, limit } => {

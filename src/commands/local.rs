@@ -227,6 +227,10 @@ mod tests {
                         "MSET a",
                         "-ERR wrong number of arguments for 'mset' command\r\n",
                     ),
+                    (
+                        "MSET a 1 b 2 c 3 d 4 e",
+                        "-ERR wrong number of arguments for 'mset' command\r\n",
+                    ),
                     ("SET a b NX", "$-1\r\n"),
                     ("SET a b XX GET", "$1\r\n1\r\n"),
                     (

@@ -57,6 +57,10 @@ fn by_keys(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
         let key = Key::new(args.get(at));
         return Route::One(map.shard(key.slot), Some((at, key.slot, key.hash)));
     }
+    if matches!(spec.plan, Plan::Split(_)) && !spec.keys.iter().all(|keys| keys.ends_whole(args)) {
+        // Nothing that could be split: the handler refuses it on any shard.
+        return Route::Any;
+    }
     let mut keys = positions(spec.keys, args).map(|(at, _)| at);
     let Some(first) = keys.next() else {
         return Route::Any;

@@ -1,0 +1,236 @@
+//! Effects replay: what a command says it changed, applied elsewhere, gives the same keys.
+//!
+//! Random commands run on a node of several shards, in one thread and on a clock that is turned by
+//! hand. Their effects run on a keyspace that has no clock at all (its time stands at zero), as a
+//! log or a replica would run them; after every command both hold the same values with the same
+//! expiries. `EFFECTS_SEED=` repeats a run.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "differential/generate.rs"]
+mod generate;
+mod support;
+
+use generate::{Command, Generator};
+use ringshard::base::prng::Prng;
+use ringshard::command::{Args, Flags, Group};
+use ringshard::commands::local::{LocalClient, LocalNode};
+use ringshard::commands::row::Run;
+use ringshard::commands::table;
+use ringshard::keyspace::{DbIndex, EntryRef, Key, Keyspace, ShardId, SlotMap};
+use ringshard::resp::{Output, Protocol};
+use ringshard::shard::{Call, Shard};
+use std::collections::{BTreeMap, BTreeSet};
+use support::prng::seed_from;
+
+const SHARDS: [usize; 3] = [1, 2, 7];
+const COMMANDS: usize = 4_000;
+const GROUPS: [Group; 2] = [Group::String, Group::Bitmap];
+
+/// What the generator has not: expiries so near that they pass during the run.
+const NEAR: &[&str] = &[
+    "SET K V PX T",
+    "SET K V NX PX T",
+    "SET K V GET EX 1",
+    "SETEX K 1 V",
+    "PSETEX K T V",
+    "GETEX K PX T",
+    "GETEX K EX 1",
+    "GETEX K PERSIST",
+];
+
+/// Values by key, with their expiries.
+type Content = BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>;
+
+fn content_of(space: &Keyspace, now_ms: i64, content: &mut Content) {
+    space.each(DbIndex(0), |entry: EntryRef<'_>| {
+        let value = entry.string().unwrap().with_bytes(<[u8]>::to_vec);
+        if entry.expires_at_ms().is_none_or(|at| at > now_ms) {
+            content.insert(entry.key().to_vec(), (value, entry.expires_at_ms()));
+        }
+    });
+}
+
+/// Whoever applies effects.
+struct Follower(Shard);
+
+impl Follower {
+    fn new() -> Follower {
+        let random = Prng::from_seed(0);
+        Follower(Shard::new(ShardId(0), SlotMap::new(1), 16, random))
+    }
+
+    fn apply(&mut self, args: Args<'_>) {
+        let key = Key::new(args.get(1));
+        let mut door = self.0.space.door(DbIndex(0));
+        match args.get(0) {
+            b"DEL" => drop(door.remove(&key)),
+            b"PERSIST" => drop(door.set_expiry(&key, None)),
+            b"PEXPIREAT" => drop(door.set_expiry(&key, Some(args.integer(2).unwrap()))),
+            name => self.run(name, args),
+        }
+    }
+
+    fn run(&mut self, name: &[u8], args: Args<'_>) {
+        let command = table().find(name).expect("effects are commands");
+        let Run::Data(run) = command.run else {
+            panic!("effects are data commands");
+        };
+        let call = Call {
+            spec: &command.spec,
+            run,
+            db: DbIndex(0),
+            protocol: Protocol::Resp2,
+            args,
+            known: None,
+        };
+        let mut reply = Output::default();
+        self.0.run(&call, &mut reply).expect("effects do not fail");
+    }
+}
+
+struct Rehearsal {
+    node: LocalNode,
+    client: LocalClient,
+    follower: Follower,
+    /// Commands that had an effect.
+    effective: BTreeSet<String>,
+}
+
+impl Rehearsal {
+    fn new(shards: usize, seed: u64) -> Rehearsal {
+        let mut node = LocalNode::new(shards, seed);
+        for core in &mut node.cores {
+            core.shard.effects.record(true);
+            core.shard.space.common.reports_expired = true;
+        }
+        let client = node.connect(shards - 1);
+        Rehearsal {
+            node,
+            client,
+            follower: Follower::new(),
+            effective: BTreeSet::new(),
+        }
+    }
+
+    fn run(&mut self, command: &Command) {
+        let mut bytes = Vec::new();
+        support::client::encode(command, &mut bytes);
+        self.node.talk(self.client, &bytes);
+        for core in &mut self.node.cores {
+            for (_, key) in core.shard.space.common.expired_keys.drain(..) {
+                let mut door = self.follower.0.space.door(DbIndex(0));
+                door.remove(&Key::new(&key));
+            }
+        }
+        for core in &mut self.node.cores {
+            let (effects, events) = core.shard.effects.take();
+            assert!(events.is_empty() || !effects.is_empty(), "an untold change");
+            for effect in effects {
+                self.follower.apply(effect.command.args());
+                let name = String::from_utf8_lossy(&command[0]);
+                self.effective.insert(name.to_lowercase());
+            }
+        }
+    }
+
+    /// What the node holds and the follower does not hold alike.
+    fn differences(&self) -> Vec<Vec<u8>> {
+        let now_ms = self.node.clock.clock().millis().0;
+        let (mut ours, mut theirs) = (Content::new(), Content::new());
+        for core in &self.node.cores {
+            content_of(&core.shard.space, now_ms, &mut ours);
+        }
+        content_of(&self.follower.0.space, now_ms, &mut theirs);
+        let keys: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+        keys.into_iter()
+            .filter(|key| ours.get(*key) != theirs.get(*key))
+            .cloned()
+            .collect()
+    }
+}
+
+fn is_concerned(command: &Command) -> bool {
+    table()
+        .find(&command[0])
+        .is_some_and(|found| GROUPS.contains(&found.spec.group))
+}
+
+fn near(generator: &mut Generator) -> Command {
+    let template = *generator.prng.pick(NEAR);
+    let words = template.split(' ').map(|word| match word {
+        "K" => format!("n{}", 1 + generator.prng.below(3)),
+        "V" => generator.prng.below(1000).to_string(),
+        "T" => (1 + generator.prng.below(300)).to_string(),
+        word => word.to_string(),
+    });
+    words.map(String::into_bytes).collect()
+}
+
+fn next_command(generator: &mut Generator) -> Command {
+    if generator.prng.percent(15) {
+        return near(generator);
+    }
+    loop {
+        let command = generator.command();
+        if is_concerned(&command) {
+            return command;
+        }
+    }
+}
+
+#[test]
+fn effects_replay_to_the_same_keys() {
+    let seed = seed_from("EFFECTS_SEED");
+    let mut effective = BTreeSet::new();
+    for shards in SHARDS {
+        println!("EFFECTS_SEED={seed}, {shards} shards");
+        let mut generator = Generator::new(seed);
+        let mut rehearsal = Rehearsal::new(shards, seed);
+        for number in 0..COMMANDS {
+            let command = next_command(&mut generator);
+            let passed = generator.prng.below(20) as i64;
+            rehearsal.node.clock.advance_millis(passed);
+            rehearsal.run(&command);
+            let differences = rehearsal.differences();
+            assert!(
+                differences.is_empty(),
+                "command {number}, {:?}: {:?}",
+                String::from_utf8_lossy(&command.join(&b" "[..])),
+                differences
+            );
+        }
+        effective.append(&mut rehearsal.effective);
+    }
+    for command in table().commands() {
+        let spec = &command.spec;
+        if GROUPS.contains(&spec.group) && spec.flags.has(Flags::WRITE) {
+            assert!(effective.contains(spec.name), "{} was not met", spec.name);
+        }
+    }
+}
+
+/// The test itself: a follower that runs the commands as they came, at its own time, drifts away.
+#[test]
+fn commands_as_they_came_do_not_replay() {
+    let as_they_came = ["SET a 1 EX 100", "GETEX a EX 50", "SETEX a 10 x"];
+    for line in as_they_came {
+        let mut rehearsal = Rehearsal::new(1, 1);
+        rehearsal.run(&words("SET a 0"));
+        assert!(rehearsal.differences().is_empty());
+        let line = words(line);
+        rehearsal.run(&line);
+        assert!(rehearsal.differences().is_empty());
+        let store = ringshard::command::ArgStore::from_words(line.iter().map(Vec::as_slice));
+        let now_ms = rehearsal.node.clock.clock().millis().0;
+        rehearsal.follower.0.set_now(now_ms + 1);
+        rehearsal.follower.run(&line[0], store.args());
+        assert_eq!(rehearsal.differences(), vec![b"a".to_vec()]);
+    }
+}
+
+fn words(line: &str) -> Command {
+    line.split(' ')
+        .map(|word| word.as_bytes().to_vec())
+        .collect()
+}
