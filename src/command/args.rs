@@ -73,6 +73,16 @@ impl<'a> Args<'a> {
         (first.min(self.len())..self.len()).map(move |at| self.get(at))
     }
 
+    /// The arguments from this position on, as a command of their own.
+    pub fn behind(self, first: usize) -> Args<'a> {
+        let first = first.min(self.len());
+        Args {
+            spans: &self.spans[first..],
+            base: self.base + first,
+            ..self
+        }
+    }
+
     /// Whether the argument is this word, in any case.
     pub fn is(self, at: usize, word: &str) -> bool {
         self.get(at).eq_ignore_ascii_case(word.as_bytes())

@@ -64,6 +64,13 @@ impl Categories {
         &NAMES
     }
 
+    /// The category of this name, in any case.
+    pub fn by_name(name: &[u8]) -> Option<Categories> {
+        let is_named = |own: &&str| own.as_bytes().eq_ignore_ascii_case(name);
+        let at = NAMES.iter().position(|own| is_named(own))?;
+        Some(Categories(1 << at))
+    }
+
     /// The names in the set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         NAMES

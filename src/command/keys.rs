@@ -96,6 +96,8 @@ pub struct KeySpec {
     pub flags: KeyFlags,
     pub begin: Begin,
     pub find: Find,
+    /// What COMMAND INFO notes beside it.
+    pub note: &'static str,
 }
 
 /// The last argument, in [`keys`].
@@ -121,6 +123,7 @@ pub const fn keys(index: u16, last: i16, step: u16, flags: KeyFlags) -> KeySpec 
             step,
             limit: 0,
         },
+        note: "",
     }
 }
 
@@ -135,10 +138,17 @@ pub const fn keys_from(count: u16, flags: KeyFlags) -> KeySpec {
         flags,
         begin: Begin::Index(count),
         find,
+        note: "",
     }
 }
 
 impl KeySpec {
+    /// With a note for readers of COMMAND INFO.
+    pub const fn note(mut self, note: &'static str) -> KeySpec {
+        self.note = note;
+        self
+    }
+
     /// The positions of the keys in these arguments; nothing when they do not fit.
     pub fn positions(&self, args: Args<'_>) -> std::iter::StepBy<std::ops::Range<usize>> {
         let begin = match self.begin {

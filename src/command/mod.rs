@@ -19,4 +19,4 @@ pub use flags::Flags;
 pub use keys::{
     Begin, Find, KeyFlags, KeySpec, LAST, keys, keys_from, no_keys, one_key, positions,
 };
-pub use spec::{Doc, Group, Merge, Plan, Spec};
+pub use spec::{Doc, Group, KeyUse, Merge, Plan, Spec};

@@ -3,9 +3,10 @@
 //! Built by const functions in the families' tables; everything derivable is derived from it by
 //! others.
 
+use super::args::Args;
 use super::category::Categories;
 use super::flags::Flags;
-use super::keys::{KeySpec, no_keys};
+use super::keys::{KeyFlags, KeySpec, no_keys};
 
 /// The group a command is documented under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,12 @@ pub struct Doc {
     pub history: &'static [(&'static str, &'static str)],
     /// Version since which it is deprecated, and what replaces it.
     pub deprecated: Option<(&'static str, &'static str)>,
+    /// Meant for the server's own use and for its developers.
+    pub is_internal: bool,
 }
+
+/// Reads off the arguments what a command would do to its keys.
+pub type KeyUse = fn(Args<'_>) -> KeyFlags;
 
 /// A command.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +110,8 @@ pub struct Spec {
     pub arity: i16,
     pub flags: Flags,
     pub keys: &'static [KeySpec],
+    /// What it does to its keys, where that depends on the arguments.
+    pub key_use: Option<KeyUse>,
     pub plan: Plan,
     pub group: Group,
     /// Categories that neither flags nor group imply.
@@ -122,6 +130,7 @@ impl Spec {
             summary: "",
             history: &[],
             deprecated: None,
+            is_internal: false,
         };
         let keys = no_keys();
         let (plan, extra_categories, tips) = (Plan::Here, Categories::NONE, &[]);
@@ -130,6 +139,7 @@ impl Spec {
             arity,
             flags,
             keys,
+            key_use: None,
             plan,
             group,
             extra_categories,

@@ -9,7 +9,7 @@
 //!
 //! `data` rows run on a shard and see nothing but it; `control` rows run where the client is.
 
-use crate::command::{Args, Categories, Doc, Flags, Group, KeySpec, Merge, Plan, Spec};
+use crate::command::{Args, Categories, Doc, Flags, Group, KeySpec, KeyUse, Merge, Plan, Spec};
 use crate::resp::{ErrorReply, Writer, Written};
 use crate::session::{Core, SessionId};
 use crate::shard::DataFn;
@@ -126,6 +126,18 @@ impl Row {
     /// Runs on the shard that the scan cursor at this argument points at.
     pub const fn by_cursor(mut self, at: u16) -> Row {
         self.spec.plan = Plan::Cursor(at);
+        self
+    }
+
+    /// What it does to its keys depends on its arguments.
+    pub const fn key_use(mut self, key_use: KeyUse) -> Row {
+        self.spec.key_use = Some(key_use);
+        self
+    }
+
+    /// For the server's own use and for its developers; COMMAND DOCS says so.
+    pub const fn internal(mut self) -> Row {
+        self.spec.doc.is_internal = true;
         self
     }
 

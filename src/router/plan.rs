@@ -26,6 +26,7 @@ pub fn only_key(spec: &Spec) -> Option<usize> {
                 begin: Begin::Index(at),
                 find: Find::Range { last: 0, .. },
                 flags,
+                ..
             },
         ] if !flags.has(KeyFlags::NOT_KEY) => Some(*at as usize),
         _ => None,

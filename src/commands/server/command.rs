@@ -51,7 +51,11 @@ fn all_facts(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 pub fn docs(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     let commands: Vec<&Command> = match ctx.args.len() {
         2 => tops().collect(),
-        _ => ctx.args.from(2).filter_map(|name| table().find(name)).collect(),
+        _ => ctx
+            .args
+            .from(2)
+            .filter_map(|name| table().find(name))
+            .collect(),
     };
     let mut written = ctx.reply.map(commands.len());
     for command in commands {
@@ -141,10 +145,16 @@ const INNER: usize = 2;
 /// Positions of the keys among our own arguments, with their use.
 fn found_keys(args: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, ErrorReply> {
     let inner = args.behind(INNER);
-    let command = gate::resolve(inner).ok().filter(|command| is_whole(command, inner));
+    let command = gate::resolve(inner)
+        .ok()
+        .filter(|command| is_whole(command, inner));
     let command = command.ok_or("ERR Invalid command specified")?;
     let spec = &command.spec;
-    if spec.keys.iter().all(|keys| keys.flags.has(KeyFlags::NOT_KEY)) {
+    if spec
+        .keys
+        .iter()
+        .all(|keys| keys.flags.has(KeyFlags::NOT_KEY))
+    {
         return Err("ERR The command has no key arguments".into());
     }
     if !spec.takes(inner.len()) {

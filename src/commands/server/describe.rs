@@ -55,14 +55,16 @@ pub fn flags<'w>(reply: &mut Writer<'_>, words: impl Iterator<Item = &'w str>) -
 /// First key, last key and step, as clients knew them before key specifications: those that one
 /// range without gaps can express.
 fn legacy_range(specs: &[KeySpec]) -> [i64; 3] {
-    let mut ranges = specs.iter().filter_map(|spec| match (spec.begin, spec.find) {
-        (Begin::Index(index), Find::Range { last, step, .. }) => {
-            let (first, last) = (i64::from(index), i64::from(last));
-            let last = if last >= 0 { first + last } else { last };
-            Some((first, last, i64::from(step)))
-        }
-        _ => None,
-    });
+    let mut ranges = specs
+        .iter()
+        .filter_map(|spec| match (spec.begin, spec.find) {
+            (Begin::Index(index), Find::Range { last, step, .. }) => {
+                let (first, last) = (i64::from(index), i64::from(last));
+                let last = if last >= 0 { first + last } else { last };
+                Some((first, last, i64::from(step)))
+            }
+            _ => None,
+        });
     let Some((first, mut last, step)) = ranges.next() else {
         return [0, 0, 0];
     };
@@ -228,7 +230,11 @@ fn argument(reply: &mut Writer<'_>, argument: &Argument<'_>) -> Written {
         (argument.is_multiple, "multiple"),
         (argument.is_multiple_token, "multiple_token"),
     ];
-    let flags: Vec<&str> = flags.iter().filter(|flag| flag.0).map(|flag| flag.1).collect();
+    let flags: Vec<&str> = flags
+        .iter()
+        .filter(|flag| flag.0)
+        .map(|flag| flag.1)
+        .collect();
     let others = [argument.key_spec.is_some(), !flags.is_empty(), is_group];
     let others = others.iter().filter(|is_there| **is_there).count();
     let said = texts.iter().filter(|(_, text)| text.is_some()).count();

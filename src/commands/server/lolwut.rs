@@ -5,7 +5,7 @@
 //! some tools read.
 
 use crate::commands::row::{ControlCtx, ControlOutcome};
-use crate::resp::REDIS_VERSION;
+use crate::session::REDIS_VERSION;
 
 /// LOLWUT: draw something and say the version.
 pub fn lolwut(ctx: &mut ControlCtx<'_>) -> ControlOutcome {

@@ -20,9 +20,16 @@ pub fn shutdown(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 
 /// Reads the options; whether they ask to abort.
 fn is_abort(args: Args<'_>) -> Result<bool, ErrorReply> {
-    let is_given = |word: &str| args.from(1).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let is_given = |word: &str| {
+        args.from(1)
+            .any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    };
     let words = ["nosave", "save", "now", "force", "abort"];
-    let is_known = |arg: &[u8]| words.iter().any(|word| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let is_known = |arg: &[u8]| {
+        words
+            .iter()
+            .any(|word| arg.eq_ignore_ascii_case(word.as_bytes()))
+    };
     let (is_abort, is_all_known) = (is_given("abort"), args.from(1).all(is_known));
     let is_contradiction = is_given("save") && is_given("nosave") || is_abort && args.len() > 2;
     if !is_all_known || is_contradiction {
@@ -46,7 +53,11 @@ mod tests {
         check("shutdown nosave now force", Ok(false));
         check("SHUTDOWN SAVE", Ok(false));
         check("SHUTDOWN abort", Ok(true));
-        for line in ["SHUTDOWN SAVE NOSAVE", "SHUTDOWN ABORT NOW", "SHUTDOWN soon"] {
+        for line in [
+            "SHUTDOWN SAVE NOSAVE",
+            "SHUTDOWN ABORT NOW",
+            "SHUTDOWN soon",
+        ] {
             check(line, Err(errors::SYNTAX.into()));
         }
     }
