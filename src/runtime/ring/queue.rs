@@ -309,14 +309,6 @@ impl Ring {
         );
     }
 
-    pub(super) fn register_event_fd(&self, fd: RawFd) -> io::Result<()> {
-        self.uring.submitter().register_eventfd(fd)
-    }
-
-    pub(super) fn unregister_event_fd(&self) -> io::Result<()> {
-        self.uring.submitter().unregister_eventfd()
-    }
-
     /// Cancel everything and take all completions, so that no memory is in the kernel's hands.
     fn quiesce(&mut self) -> bool {
         let mut dropped = Vec::new();

@@ -2,32 +2,28 @@
 //!
 //! ```text
 //!            traffic                      a tick without traffic
-//!   +--> WARM: blocked in the network ring ----------> COLD: parked in the executor
-//!   |      one enter per turn; a tick every 10 ms        eventfd registered with the ring;
-//!   |      lets the executor's other tasks run           no timer but the caller's own
+//!   +--> WARM: blocked in the network ring ----------> COLD: blocked in the network ring
+//!   |      one enter per turn; a tick every 10 ms        no tick; no timer but the caller's own
+//!   |      lets the executor's other tasks run
 //!   +----------------------- completion ----------------------+
 //! ```
 //!
-//! Nothing on the warm path goes through the executor: its parking costs several system calls,
-//! and a timer per wait is dear in a virtual machine. Cold, the descriptor of the ring itself
-//! would not do: completions of a DEFER_TASKRUN ring exist only once its owner enters, so the
-//! kernel is asked to signal an eventfd when there is work to be done.
-//!
-//! Why no wake-up is lost on the way to COLD: the eventfd is registered first, then one more
-//! enter works off all that came before; what comes later signals the eventfd.
+//! Nothing here goes through the executor: its parking costs several system calls, a timer per wait
+//! is dear in a virtual machine, and parked by an eventfd under load it was once found asleep with
+//! a completion waiting in a ring that its main ring did not watch. As long as the executor has no
+//! other tasks, the network ring is the only place where a shard sleeps, and it costs nothing.
 //!
 //! What it does not do: keep timers. The caller gives its next deadline to `wait`.
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use glommio::io::BufferedFile;
 use io_uring::types::{TimeoutFlags, Timespec};
 use io_uring::{opcode, squeue};
 
 use super::completion::{Completion, Sleep, Token, kind};
-use super::queue::{Ring, event_fd};
+use super::queue::Ring;
 
 /// Under traffic the executor's other tasks run, and a caller's deadline is noticed, this often.
 static TICK: Timespec = Timespec::new().nsec(10_000_000);
@@ -79,9 +75,6 @@ pub(super) struct Pace {
     yield_due: bool,
     pub(super) ticks: u64,
     alarm: Timespec,
-    /// The eventfd, until the first parking makes it the executor's.
-    event: Option<OwnedFd>,
-    parking: Option<BufferedFile>,
 }
 
 impl Pace {
@@ -92,8 +85,6 @@ impl Pace {
             yield_due: false,
             ticks: 0,
             alarm: Timespec::new(),
-            event: Some(event_fd()?),
-            parking: None,
         })
     }
 }
@@ -111,7 +102,8 @@ impl Ring {
         }
         let may_sleep = sleep != Sleep::Poll && out.len() == before;
         if may_sleep && !self.pace.warm {
-            self.park(sleep, out).await;
+            glommio::executor().yield_if_needed().await;
+            self.doze(sleep, out);
             self.note_traffic(out.len() > before);
             return;
         }
@@ -171,8 +163,8 @@ impl Ring {
         self.push(tick.user_data(TICK_USER_DATA));
     }
 
-    /// Sleep in the executor, without ticks.
-    async fn park(&mut self, sleep: Sleep, out: &mut Vec<Completion>) {
+    /// Sleep in the ring without ticks: nothing but a completion or the deadline ends it.
+    fn doze(&mut self, sleep: Sleep, out: &mut Vec<Completion>) {
         let before = out.len();
         if !self.set_alarm(sleep) {
             self.turn(0, out);
@@ -180,43 +172,12 @@ impl Ring {
         }
         self.drop_tick(out);
         if out.len() == before && !self.ledger.alarm_rang {
-            self.sleep_on_event(out).await;
+            self.turn(1, out);
         }
         if sleep != Sleep::Forever && !self.ledger.alarm_rang {
             self.push(remove_timeout(ALARM_USER_DATA));
-        }
-        self.turn(0, out);
-    }
-
-    async fn sleep_on_event(&mut self, out: &mut Vec<Completion>) {
-        let before = out.len();
-        let event = self.parking_file();
-        let fd = event.as_raw_fd();
-        self.register_event_fd(fd)
-            .expect("an eventfd can be registered with the ring");
-        self.turn(0, out);
-        while out.len() == before && !self.ledger.alarm_rang {
-            // A failed read is only a wake-up without reason.
-            let _ = event.read_at(0, 8).await;
             self.turn(0, out);
         }
-        self.unregister_event_fd()
-            .expect("the eventfd was registered");
-        self.pace.parking = Some(event);
-    }
-
-    /// Taken out while it is awaited on, so that the ring stays free to turn.
-    fn parking_file(&mut self) -> BufferedFile {
-        if let Some(file) = self.pace.parking.take() {
-            return file;
-        }
-        let fd = self.pace.event.take().map(IntoRawFd::into_raw_fd);
-        let fd = fd.unwrap_or_else(|| {
-            let fresh = event_fd().expect("a descriptor for parking");
-            fresh.into_raw_fd()
-        });
-        // SAFETY: an eventfd that nothing else owns.
-        unsafe { BufferedFile::from_raw_fd(fd) }
     }
 
     /// Whether there is time to sleep at all; arms the caller's deadline.
