@@ -1,4 +1,6 @@
 //! SETBIT and GETBIT: one bit.
+//!
+//! Ranges of bits are counted and searched in `count`, fields of several in `bitfield`.
 
 use crate::keyspace::{Lookup, WrongKind};
 use crate::object::{Encoding, bits};

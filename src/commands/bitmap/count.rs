@@ -1,4 +1,6 @@
 //! BITCOUNT and BITPOS: looking through a bitmap.
+//!
+//! Bad arguments are errors also where there is no key, as in Redis since 7.2.
 
 use crate::command::Args;
 use crate::keyspace::{Lookup, StringRef};

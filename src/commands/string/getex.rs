@@ -1,4 +1,6 @@
 //! GETEX and GETDEL: reading a string and changing how long it stays, or that it stays at all.
+//!
+//! Neither replays as it came: what replays is DEL, PERSIST or PEXPIREAT, when there was a change.
 
 use super::options::Wish;
 use crate::keyspace::{Key, Lookup};
