@@ -52,9 +52,12 @@ pub const BAD_CLIENT_NAME: &str =
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
-/// Clips text of a client's as Redis does in its own messages, and makes it printable.
+/// Clips text of a client's as Redis does in its own messages, where it ends at the first zero
+/// byte, and makes it printable.
 pub fn clipped(bytes: &[u8], max: usize) -> String {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max)]);
+    let bytes = &bytes[..bytes.len().min(max)];
+    let end = bytes.iter().position(|byte| *byte == 0);
+    let text = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]);
     text.replace(['\r', '\n'], " ")
 }
 

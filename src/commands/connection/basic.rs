@@ -29,7 +29,11 @@ pub fn quit(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 
 /// SELECT: change the database of this connection.
 pub fn select(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
-    let index = ctx.args.integer(1).map_err(|_| errors::INVALID_DB_INDEX)?;
+    let index = ctx.args.integer(1)?;
+    if i32::try_from(index).is_err() {
+        let range = "value must between -2147483648 and 2147483647";
+        return Err(format!("ERR value is out of range, {range}").into());
+    }
     let databases = i64::from(ctx.core.config.databases);
     if !(0..databases).contains(&index) {
         return Err(errors::DB_OUT_OF_RANGE.into());

@@ -1,4 +1,6 @@
 //! What a client calls itself: CLIENT ID, SETNAME, GETNAME, SETINFO.
+//!
+//! Names are for people who read CLIENT LIST; nothing is decided by them, and two may be equal.
 
 use crate::commands::row::{ControlCtx, ControlOutcome};
 use crate::resp::{ErrorReply, errors};
