@@ -11,35 +11,6 @@ use std::collections::BTreeSet;
 
 /// Promised commands whose rows are still being written. It only shrinks.
 const AWAITED: &[&str] = &[
-    "auth",
-    "hello",
-    "reset",
-    "client",
-    "append",
-    "decr",
-    "decrby",
-    "getdel",
-    "getex",
-    "getrange",
-    "getset",
-    "incr",
-    "incrby",
-    "incrbyfloat",
-    "lcs",
-    "msetnx",
-    "psetex",
-    "setex",
-    "setnx",
-    "setrange",
-    "strlen",
-    "substr",
-    "setbit",
-    "getbit",
-    "bitcount",
-    "bitpos",
-    "bitop",
-    "bitfield",
-    "bitfield_ro",
     "del",
     "unlink",
     "exists",
@@ -68,7 +39,6 @@ const AWAITED: &[&str] = &[
     "swapdb",
     "info",
     "config",
-    "monitor",
     "slowlog",
     "latency",
     "memory",
@@ -81,6 +51,14 @@ const DIFFERENCES: &[&str] = &[
     // 7.2 gave COMMAND GETKEYS and GETKEYSANDFLAGS the arguments they always had.
     "command|getkeys arguments",
     "command|getkeysandflags arguments",
+    // Here the container is in its subcommands' category.
+    "client categories @connection",
+    // 7.2: two choices in place of a string, and a longer name.
+    "bitop arguments.0",
+    "lcs arguments.4 name",
+    // 7.2: names of their own for what is shown as ip:port, a choice for SKIPME, no block for ID.
+    "client|kill arguments",
+    "client|list arguments.1",
 ];
 
 #[test]
@@ -151,12 +129,15 @@ fn compare_facts(ours: &Reply, theirs: &Reply, found: &mut Vec<String>) {
 
 /// A value, or each member of a set.
 fn set_lines(value: &Reply, path: &str, lines: &mut BTreeSet<String>) {
-    match value {
-        Reply::Array(members) => {
-            lines.extend(members.iter().map(|m| format!("{path} {}", text(m))))
-        }
-        single => drop(lines.insert(format!("{path} {}", text(single)))),
-    }
+    let members = match value {
+        Reply::Array(members) => members.as_slice(),
+        single => std::slice::from_ref(single),
+    };
+    lines.extend(
+        members
+            .iter()
+            .map(|member| format!("{path} {}", text(member))),
+    );
 }
 
 fn text(reply: &Reply) -> String {
@@ -173,11 +154,10 @@ fn flatten(reply: &Reply, path: &str, lines: &mut BTreeSet<String>) {
         return;
     };
     for (at, item) in items.iter().enumerate() {
-        match item {
-            Reply::Simple(flag) => {
-                drop(lines.insert(format!("{path} has {}", String::from_utf8_lossy(flag))))
-            }
-            item => flatten(item, &format!("{path}.{at}"), lines),
+        if let Reply::Simple(_) = item {
+            lines.insert(format!("{path} has {}", item.text()));
+        } else {
+            flatten(item, &format!("{path}.{at}"), lines);
         }
     }
 }

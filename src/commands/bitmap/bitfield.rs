@@ -3,7 +3,7 @@
 //! All operations are read before the first one runs, so that an error leaves nothing behind; the
 //! string is made long enough for all writes at once.
 
-use crate::command::Args;
+use crate::command::{Args, KeyFlags};
 use crate::keyspace::{Lookup, StringRef};
 use crate::object::bitfield::{Field, Overflow};
 use crate::object::bits;
@@ -193,4 +193,16 @@ fn run(operation: &Operation, bytes: &mut [u8], reply: &mut Writer<'_>) -> Optio
     let new = new?;
     field.write(bytes, offset, new);
     Some(new != old)
+}
+/// What BITFIELD does to its key: with nothing but GET it only reads.
+pub fn bitfield_use(args: Args<'_>) -> KeyFlags {
+    let mut at = 2;
+    while at < args.len() {
+        at += match () {
+            () if args.is(at, "get") => 3,
+            () if args.is(at, "overflow") => 2,
+            () => return KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE,
+        };
+    }
+    KeyFlags::RO | KeyFlags::ACCESS
 }

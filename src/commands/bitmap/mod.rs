@@ -25,7 +25,7 @@ pub const FAMILY: Family = family(
         data("bitcount", -2, READ, &[one_key(1, LOOK)], count::bitcount)
             .doc(
                 "2.6.0",
-                "key [start end [BYTE|BIT]]",
+                "key range=[start end unit=[BYTE|BIT]@7.0.0]",
                 "O(N)",
                 "Count set bits in a string",
             )
@@ -34,15 +34,16 @@ pub const FAMILY: Family = family(
             "bitfield",
             -2,
             WRITE,
-            &[one_key(1, MODIFY.and(KeyFlags::VARIABLE_FLAGS))],
+            &[one_key(1, MODIFY.and(KeyFlags::VARIABLE_FLAGS))
+                .note("This command allows both access and modification of the key")],
             bitfield::bitfield,
         )
+        .key_use(bitfield::bitfield_use)
         .doc(
             "3.2.0",
-            "key [GET encoding offset|[OVERFLOW WRAP|SAT|FAIL] SET encoding offset \
-                value|INCRBY encoding offset increment [GET encoding offset|[OVERFLOW \
-                WRAP|SAT|FAIL] SET encoding offset value|INCRBY encoding offset \
-                increment ...]]",
+            "key operation=[get-block=<GET encoding offset>|write=<overflow-block=[OVERFLOW \
+                <WRAP|SAT|FAIL>] write-operation=<set-block=<SET encoding offset \
+                value:integer>|incrby-block=<INCRBY encoding offset increment>>> ...]",
             "O(1) for each subcommand specified",
             "Perform arbitrary bitfield integer operations on strings",
         ),
@@ -55,7 +56,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "6.0.0",
-            "key [GET encoding offset [GET encoding offset ...]]",
+            "key get-block=[GET encoding offset [GET encoding offset ...]]",
             "O(1) for each subcommand specified",
             "Perform arbitrary bitfield integer operations on strings. Read-only \
                 variant of BITFIELD",
@@ -69,14 +70,14 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.6.0",
-            "operation destkey key [key ...]",
+            "operation=<AND|OR|XOR|NOT> destkey key [key ...]",
             "O(N)",
             "Perform bitwise operations between strings",
         ),
         data("bitpos", -3, READ, &[one_key(1, LOOK)], count::bitpos)
             .doc(
                 "2.8.7",
-                "key bit [start [end [BYTE|BIT]]]",
+                "key bit range=[start end-unit-block=[end unit=[BYTE|BIT]@7.0.0]]",
                 "O(N)",
                 "Find first bit set or clear in a string",
             )
@@ -96,7 +97,7 @@ pub const FAMILY: Family = family(
         ),
         data("setbit", 4, WRITE, &[one_key(1, MODIFY)], bit::setbit).doc(
             "2.2.0",
-            "key offset value",
+            "key offset value:integer",
             "O(1)",
             "Sets or clears the bit at offset in the string value stored at key",
         ),

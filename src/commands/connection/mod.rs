@@ -46,7 +46,7 @@ const ROWS: &[Row] = &[
     control("auth", -2, GREETING, auth::auth)
         .doc(
             "1.0.0",
-            "[username] password",
+            "[username@6.0.0] password",
             "O(N) where N is the number of passwords defined for the user",
             "Authenticate to the server",
         )
@@ -60,7 +60,7 @@ const ROWS: &[Row] = &[
     control("hello", -1, GREETING, auth::hello)
         .doc(
             "6.0.0",
-            "[protover [AUTH username password] [SETNAME clientname]]",
+            "arguments=[protover auth=[AUTH username password] [SETNAME clientname]]",
             "O(1)",
             "Handshake with Redis",
         )
@@ -88,7 +88,7 @@ const ROWS: &[Row] = &[
     ),
     control("client|caching", 3, OWN, tracking::caching).doc(
         "6.0.0",
-        "YES|NO",
+        "mode=<YES|NO>",
         "O(1)",
         "Instruct the server about tracking or not keys in the next request",
     ),
@@ -127,8 +127,10 @@ const ROWS: &[Row] = &[
     control("client|kill", -3, ADMIN, list::kill)
         .doc(
             "2.4.0",
-            "ip:port|<[ID client-id]|[TYPE NORMAL|MASTER|SLAVE|REPLICA|PUBSUB]|[USER username]|\
-             [ADDR ip:port]|[LADDR ip:port]|[SKIPME yes/no]|[MAXAGE maxage] [...]>",
+            "filter=<old-format=ip:port!2.8.12|new-format=<[ID client-id@2.8.12]|\
+             client-type=[TYPE <NORMAL|MASTER@3.2.0|SLAVE|REPLICA@5.0.0|PUBSUB>]@2.8.12|\
+             [USER username]|[ADDR addr=ip:port]|[LADDR laddr=ip:port@6.2.0]|\
+             skipme=[SKIPME <YES|NO>] ...>>",
             "O(N) where N is the number of client connections",
             "Kill the connection of a client",
         )
@@ -147,7 +149,8 @@ const ROWS: &[Row] = &[
         .tips(&["nondeterministic_output"])
         .doc(
             "2.4.0",
-            "[TYPE NORMAL|MASTER|REPLICA|PUBSUB] [ID client-id [client-id ...]]",
+            "client-type=[TYPE <NORMAL|MASTER|REPLICA|PUBSUB>]@5.0.0 \
+             [ID client-id@6.2.0 [client-id ...]]",
             "O(N) where N is the number of client connections",
             "Get the list of client connections",
         )
@@ -168,20 +171,20 @@ const ROWS: &[Row] = &[
         ]),
     control("client|no-evict", 3, ADMIN, client::no_evict).doc(
         "7.0.0",
-        "ON|OFF",
+        "enabled=<ON|OFF>",
         "O(1)",
         "Set client eviction mode for the current connection",
     ),
     control("client|no-touch", 3, OWN, client::no_touch).doc(
         "7.2.0",
-        "ON|OFF",
+        "enabled=<ON|OFF>",
         "O(1)",
         "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
     ),
     control("client|pause", -3, ADMIN, pause::pause)
         .doc(
             "2.9.50",
-            "timeout [WRITE|ALL]",
+            "timeout mode=[WRITE|ALL]@6.2.0",
             "O(1)",
             "Stop processing commands from clients for some time",
         )
@@ -191,7 +194,7 @@ const ROWS: &[Row] = &[
         )]),
     control("client|reply", 3, OWN, client::reply).doc(
         "3.2.0",
-        "ON|OFF|SKIP",
+        "action=<ON|OFF|SKIP>",
         "O(1)",
         "Instruct the server whether to reply to commands",
     ),
@@ -199,7 +202,7 @@ const ROWS: &[Row] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .doc(
             "7.2.0",
-            "LIB-NAME libname|LIB-VER libver",
+            "attr=<LIB-NAME libname|LIB-VER libver>",
             "O(1)",
             "Sets information specific to the client or connection.",
         ),
@@ -211,7 +214,7 @@ const ROWS: &[Row] = &[
     ),
     control("client|tracking", -3, OWN, tracking::tracking).doc(
         "6.0.0",
-        "ON|OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] \
+        "status=<ON|OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] \
          [OPTOUT] [NOLOOP]",
         "O(1). Some options may introduce additional complexity.",
         "Enable or disable server assisted client side caching support",
@@ -224,7 +227,7 @@ const ROWS: &[Row] = &[
     ),
     control("client|unblock", -3, ADMIN, client::unblock).doc(
         "5.0.0",
-        "client-id [TIMEOUT|ERROR]",
+        "client-id unblock-type=[TIMEOUT|ERROR]",
         "O(log N) where N is the number of client connections",
         "Unblock a client blocked in a blocking command from a different connection",
     ),

@@ -33,7 +33,7 @@ pub fn info(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     for name in ctx.args.from(2) {
         written = match table().find(name) {
             Some(command) => describe::facts(&mut ctx.reply, command),
-            None => ctx.reply.null_array(),
+            None => ctx.reply.null(),
         };
     }
     Ok(written.into())

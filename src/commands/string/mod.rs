@@ -93,12 +93,12 @@ pub const FAMILY: Family = family(
             "getex",
             -2,
             Flags::WRITE.and(FAST),
-            &[one_key(1, MODIFY)],
+            &[one_key(1, MODIFY).note("RW and UPDATE because it changes the TTL")],
             getex::getex,
         )
         .doc(
             "6.2.0",
-            "key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT \
+            "key expiration=[EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT \
                 unix-time-milliseconds|PERSIST]",
             "O(1)",
             "Get the value of a key and optionally set its expiration",
@@ -161,13 +161,13 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.6.0",
-            "key increment",
+            "key increment:double",
             "O(1)",
             "Increment the float value of a key by the given amount",
         ),
         data("lcs", -3, READ, &[keys(1, 1, 1, LOOK)], lcs::lcs).doc(
             "7.0.0",
-            "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
+            "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]",
             "O(N*M) where N and M are the lengths of s1 and s2, respectively",
             "Find longest common substring",
         ),
@@ -200,7 +200,7 @@ pub const FAMILY: Family = family(
         ])
         .doc(
             "1.0.1",
-            "key value [key value ...]",
+            "key value data=[key value ...]",
             "O(N) where N is the number of keys to set.",
             "Set multiple keys to multiple values",
         ),
@@ -214,7 +214,7 @@ pub const FAMILY: Family = family(
         .tips(&["request_policy:multi_shard", "response_policy:agg_min"])
         .doc(
             "1.0.1",
-            "key value [key value ...]",
+            "key value data=[key value ...]",
             "O(N) where N is the number of keys to set.",
             "Set multiple keys to multiple values, only if none of the keys exist",
         ),
@@ -228,13 +228,16 @@ pub const FAMILY: Family = family(
             "set",
             -3,
             WRITE,
-            &[one_key(1, MODIFY.and(KeyFlags::VARIABLE_FLAGS))],
+            &[one_key(1, MODIFY.and(KeyFlags::VARIABLE_FLAGS))
+                .note("RW and ACCESS due to the optional `GET` argument")],
             value::set,
         )
+        .key_use(value::set_use)
         .doc(
             "1.0.0",
-            "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT \
-                unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]",
+            "key value condition=[NX|XX]@2.6.12 [GET@6.2.0] \
+                expiration=[EX seconds@2.6.12|PX milliseconds@2.6.12|\
+                EXAT unix-time-seconds@6.2.0|PXAT unix-time-milliseconds@6.2.0|KEEPTTL@6.0.0]",
             "O(1)",
             "Set the string value of a key",
         )

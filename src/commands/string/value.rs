@@ -5,6 +5,7 @@
 
 use super::multi::store_argument;
 use super::options::{Condition, SetOptions, TimeUnit};
+use crate::command::{Args, KeyFlags};
 use crate::keyspace::{Expiry, Lookup};
 use crate::resp::{ErrorReply, Written};
 use crate::shard::{Event, Outcome, ReplyString, ShardCtx};
@@ -106,4 +107,11 @@ fn state_effect(ctx: &mut ShardCtx<'_>, at: usize, expiry: Expiry) {
             effects.instead(db, [&b"SET"[..], key, value, b"PXAT", at]);
         }
     }
+}
+/// What SET does to its key: it reads it when GET asks for the old value.
+pub fn set_use(args: Args<'_>) -> KeyFlags {
+    if args.from(3).any(|arg| arg.eq_ignore_ascii_case(b"get")) {
+        return KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE;
+    }
+    KeyFlags::OW | KeyFlags::UPDATE
 }
