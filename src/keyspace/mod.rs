@@ -26,3 +26,6 @@ pub use entry::{Entry, EntryRef, NewValue, StringRef};
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
 pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};
+
+#[cfg(test)]
+mod tests;
