@@ -14,9 +14,6 @@ mod presence;
 mod relocate;
 mod walk;
 
-#[cfg(test)]
-mod tests;
-
 const NO_KEYS: &[KeySpec] = no_keys();
 const LOOK: KeyFlags = KeyFlags::RO;
 const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);

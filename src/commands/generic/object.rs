@@ -1,4 +1,6 @@
 //! OBJECT: what is known of a value besides its content.
+//!
+//! Looking leaves no trace: neither the idle time nor the counter changes by being asked for.
 
 use crate::keyspace::{AccessRule, EntryRef, Lookup, StringRef};
 use crate::resp::{ErrorReply, Writer, Written};

@@ -1,4 +1,6 @@
 //! DEL, UNLINK, EXISTS, TOUCH, TYPE: whether keys are there, and that they go.
+//!
+//! With keys on several shards each shard counts its own, and the counts are added up.
 
 use crate::keyspace::Lookup;
 use crate::shard::{Event, Outcome, ShardCtx};

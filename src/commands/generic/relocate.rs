@@ -1,4 +1,6 @@
 //! RENAME, RENAMENX, COPY, MOVE: values that go to another key or another database.
+//!
+//! Source and target may live on different shards; nothing here knows of that.
 
 use crate::command::Args;
 use crate::keyspace::{DbIndex, Key, Lookup};

@@ -1,6 +1,9 @@
-//! What dialogues cannot say: whole iterations, draws and digests over several shards.
+//! Generic commands over several shards, in what dialogues cannot say: iterations to their end,
+//! draws, values that move to another shard with their expiry. A whole node in one thread, so
+//! that the clock can be turned.
+#![allow(clippy::unwrap_used)]
 
-use crate::commands::local::{LocalClient, LocalNode};
+use ringshard::commands::local::{LocalClient, LocalNode};
 use std::collections::BTreeSet;
 
 fn say(node: &mut LocalNode, client: LocalClient, line: &str) -> String {
