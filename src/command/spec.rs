@@ -62,8 +62,19 @@ pub enum Merge {
     Concat,
     /// Each shard replies `[weight, reply]`: one of the replies, drawn by weight.
     Draw,
-    /// The exclusive or of digests in hexadecimal.
+    /// Each shard replies with the digests of its databases, joined by exclusive or: the digest of
+    /// the dataset.
     Xor,
+    /// Each shard replies `[cursor, elements]`: the last cursor, and all elements.
+    Pages,
+}
+
+impl Merge {
+    /// Whether what a shard replies is not yet a reply for a client, so that even a single shard's
+    /// has to be merged.
+    pub const fn unwraps(self) -> bool {
+        matches!(self, Merge::Draw | Merge::Xor)
+    }
 }
 
 /// Where a data command runs.
@@ -76,7 +87,8 @@ pub enum Plan {
     Split(Merge),
     /// On every shard, as one operation.
     Everywhere(Merge),
-    /// On the shard that a scan cursor at this argument points at.
+    /// On the shard that a scan cursor at this argument points at; when that one has nothing left,
+    /// on the next ones.
     Cursor(u16),
     /// On any shard: it touches no keys.
     Here,

@@ -17,6 +17,7 @@ pub const FAMILIES: &[Family] = &[
     bitmap::FAMILY,
     generic::FAMILY,
     server::FAMILY,
+    server::KEYSPACE,
 ];
 
 /// A command of the table.

@@ -150,6 +150,7 @@ impl Db {
             let upper = self.segments[number]
                 .split()
                 .expect("no seeded hash sends a full table of keys to one position");
+            self.sweep.relaid(number);
             self.add(upper);
         }
     }

@@ -10,7 +10,7 @@ use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
 use crate::base::record::Record;
-use crate::base::table::Place;
+use crate::base::table::{Place, TABLE_RECORDS_MAX};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
 use crate::resp::{ErrorReply, errors};
 use bytes::{Bytes, BytesMut};
@@ -131,6 +131,7 @@ impl<'a> Door<'a> {
             self.common.expired_keys.push((self.index, key));
         }
         self.common.stats.expired += 1;
+        self.tell_observer(found);
         drop(self.detach(found));
     }
 
@@ -144,24 +145,37 @@ impl<'a> Door<'a> {
         expired
     }
 
-    /// Notes the access in the entry, at most once a second, so that reading stays reading.
+    /// Notes the access in the entry, only if that says something new, so that reading stays
+    /// reading.
     #[inline]
     fn refresh(&mut self, found: Found) {
-        let access = self.access_now();
-        let table = &mut self.db.segments[found.segment].table;
-        if (EntryRef {
-            record: table.at(found.place),
-        })
-        .access()
-            != access
-        {
+        let old = self.view(found).access();
+        let access = self.access_now(Some(found));
+        if access != old {
+            let table = &mut self.db.segments[found.segment].table;
             table.change_in_place(found.place, |record| entry::set_access(record, access));
         }
     }
 
-    /// The access word of an entry that is used now: seconds, in 24 bits, as Redis's LRU clock.
-    fn access_now(&self) -> u32 {
-        (self.common.now_ms / 1000) as u32 & 0x00ff_ffff
+    /// The access word of an entry that is used now, or of a new one.
+    #[inline]
+    fn access_now(&mut self, found: Option<Found>) -> u32 {
+        let old = found.map(|found| self.view(found).access());
+        let Common {
+            access,
+            now_ms,
+            random,
+            ..
+        } = &mut *self.common;
+        old.map_or_else(
+            || access.fresh(*now_ms),
+            |old| access.used(old, *now_ms, random),
+        )
+    }
+
+    /// The access word of an entry that is made now.
+    pub fn fresh_access(&self) -> u32 {
+        self.common.access.fresh(self.common.now_ms)
     }
 
     /// Tells the observer and counts; every change of an entry begins here.
@@ -171,6 +185,15 @@ impl<'a> Door<'a> {
         if let Some(mut observer) = self.common.observer.take() {
             let old = found.map(|found| self.view(found));
             observer.before_change(self.index, key, old);
+            self.common.observer = Some(observer);
+        }
+    }
+
+    /// Tells the observer of an entry that goes because its time has come.
+    fn tell_observer(&mut self, found: Found) {
+        if let Some(mut observer) = self.common.observer.take() {
+            let old = self.view(found);
+            observer.before_change(self.index, old.key(), Some(old));
             self.common.observer = Some(observer);
         }
     }
@@ -200,7 +223,7 @@ impl<'a> Door<'a> {
                 let found = self.locate(key);
                 self.before_change(key.bytes, found);
                 let expires_at_ms = self.resolve(found, expiry);
-                let access = self.access_now();
+                let access = self.access_now(found);
                 self.replace(
                     key,
                     found,
@@ -227,7 +250,7 @@ impl<'a> Door<'a> {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
         let expires_at_ms = self.resolve(found, expiry);
-        let access = self.access_now();
+        let access = self.access_now(found);
         if let Some(found) = found {
             if self.overwrite(found, bytes, encoding, expires_at_ms) {
                 return;
@@ -247,7 +270,7 @@ impl<'a> Door<'a> {
         encoding: Encoding,
         expires_at_ms: Option<i64>,
     ) -> bool {
-        let access = self.access_now();
+        let access = self.access_now(Some(found));
         let segment = &mut self.db.segments[found.segment];
         let record = segment.table.at(found.place);
         let fits = record.boxed().is_none() && record.inline().len() == bytes.len();
@@ -275,21 +298,24 @@ impl<'a> Door<'a> {
         if let Some(at) = record.as_ref().extra() {
             segment.note_expiry(at);
         }
+        let lines = segment.table.lines();
         segment.table.insert(Segment::tag(key), record);
+        if segment.table.lines() != lines {
+            self.db.sweep.relaid(number);
+        }
         self.db.len += 1;
     }
 
     fn detach(&mut self, found: Found) -> Record<Object> {
         let segment = &mut self.db.segments[found.segment];
-        let record = segment.table.remove(found.place);
-        segment.volatile -= u32::from(record.as_ref().extra().is_some());
+        let record = segment.remove(found.place);
         self.db.len -= 1;
-        if self.db.segments[found.segment]
-            .table
-            .len()
-            .is_multiple_of(256)
-        {
-            self.db.segments[found.segment].table.shrink();
+        if segment.table.len().is_multiple_of(256) {
+            let lines = segment.table.lines();
+            segment.table.shrink();
+            if segment.table.lines() != lines {
+                self.db.sweep.relaid(found.segment);
+            }
         }
         record
     }
@@ -370,7 +396,7 @@ impl<'a> Door<'a> {
         match found.filter(|found| self.view(*found).encoding() == Encoding::Int) {
             Some(found) => {
                 self.before_change(key.bytes, Some(found));
-                let access = self.access_now();
+                let access = self.access_now(Some(found));
                 let table = &mut self.db.segments[found.segment].table;
                 table.change_in_place(found.place, |record| {
                     record.inline_mut().copy_from_slice(&bytes);
@@ -435,7 +461,7 @@ impl<'a> Door<'a> {
         let mut bytes = old.map_or_else(|| BytesMut::zeroed(len), |old| padded(old, len));
         let result = change(&mut bytes);
         let expires_at_ms = self.resolve(found, Expiry::Keep);
-        let access = self.access_now();
+        let access = self.access_now(found);
         if bytes.len() < SHARED_STRING_MIN {
             if let Some(found) = found {
                 drop(self.detach(found));
@@ -466,14 +492,12 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// A random live key; `None` when there is none to be found.
+    /// A random live key, each equally likely; `None` when there is none to be found.
     pub fn random_key(&mut self) -> Option<Box<[u8]>> {
-        const TRIES: usize = 100;
+        // Every try but the last removes an entry.
+        const TRIES: usize = 1000;
         for _ in 0..TRIES {
-            if self.db.len == 0 {
-                return None;
-            }
-            let found = self.random_place();
+            let found = self.random_place()?;
             if !self.is_expired(found) {
                 return Some(self.view(found).key().into());
             }
@@ -482,20 +506,31 @@ impl<'a> Door<'a> {
         None
     }
 
-    fn random_place(&mut self) -> Found {
-        loop {
-            let segment = self.common.random.below(self.db.segments.len() as u64) as usize;
-            let lines = self.db.segments[segment].table.lines();
-            if lines == 0 {
-                continue;
-            }
-            let line = self.common.random.below(lines as u64) as usize;
-            let word = self.common.random.below(8) as usize;
-            let at = self.db.segments[segment].table.line(line).nth(word);
-            if let Some((place, _)) = at {
-                return Found { segment, place };
+    fn random_place(&mut self) -> Option<Found> {
+        // A segment of average size is drawn at once; emptied ones make draws miss.
+        const DRAWS: usize = 16;
+        let random = &mut self.common.random;
+        let segments = &self.db.segments;
+        if self.db.len == 0 {
+            return None;
+        }
+        for _ in 0..DRAWS {
+            let segment = random.below(segments.len() as u64) as usize;
+            let rank = random.below(TABLE_RECORDS_MAX as u64) as usize;
+            if rank < segments[segment].table.len() {
+                let place = segments[segment].table.random(random);
+                return Some(Found { segment, place });
             }
         }
+        let mut rank = random.below(self.db.len as u64) as usize;
+        let segment = segments.iter().position(|segment| {
+            let is_here = rank < segment.table.len();
+            rank -= if is_here { 0 } else { segment.table.len() };
+            is_here
+        });
+        let segment = segment.expect("a database has as many entries as its segments");
+        let place = segments[segment].table.random(random);
+        Some(Found { segment, place })
     }
 }
 

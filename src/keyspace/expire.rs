@@ -8,6 +8,7 @@
 //! every key.)
 
 use super::space::{DbIndex, Keyspace};
+use crate::base::table::LINE_WORDS;
 
 /// Table lines a step looks at: some 50 to 100 entries, a few tens of microseconds.
 const LINES_A_STEP: usize = 16;
@@ -17,6 +18,8 @@ const LINES_A_STEP: usize = 16;
 pub struct Swept {
     pub volatile: usize,
     pub expired: usize,
+    /// Nothing is due any more in this database.
+    pub is_over: bool,
 }
 
 impl Swept {
@@ -31,11 +34,17 @@ impl Swept {
 pub(super) struct Walk {
     segment: usize,
     line: usize,
-    /// Lines the table had when the walk through it began: when it grows or shrinks meanwhile, the
-    /// walk begins again.
-    lines: usize,
     /// The earliest expiry met so far.
     earliest_ms: i64,
+}
+
+impl Walk {
+    /// The table of a segment was laid out anew: a walk through it begins again.
+    pub fn relaid(&mut self, segment: usize) {
+        if self.segment == segment {
+            self.line = 0;
+        }
+    }
 }
 
 impl Keyspace {
@@ -52,6 +61,7 @@ impl Keyspace {
     pub fn sweep(&mut self, index: DbIndex) -> Swept {
         let mut swept = Swept::default();
         if !self.common.active_expire {
+            swept.is_over = true;
             return swept;
         }
         let mut door = self.door(index);
@@ -60,6 +70,7 @@ impl Keyspace {
             while !door.sweep_line(&mut swept) {
                 segments -= 1;
                 if segments == 0 {
+                    swept.is_over = door.db.earliest_ms() > door.common.now_ms;
                     return swept;
                 }
             }
@@ -73,18 +84,22 @@ impl super::Door<'_> {
     /// the next segment instead and returns false.
     fn sweep_line(&mut self, swept: &mut Swept) -> bool {
         let now_ms = self.common.now_ms;
-        let number = self.db.sweep.segment % self.db.segments.len();
+        self.db.sweep.segment %= self.db.segments.len();
+        let number = self.db.sweep.segment;
         let (segment, walk) = (&mut self.db.segments[number], &mut self.db.sweep);
         let lines = segment.table.lines();
-        if walk.line == 0 || walk.lines != lines {
-            (walk.line, walk.lines, walk.earliest_ms) = (0, lines, i64::MAX);
+        if walk.line == 0 {
+            walk.earliest_ms = i64::MAX;
             segment.noted_ms = i64::MAX;
         }
         let is_done = walk.line >= lines;
         if is_done {
             segment.earliest_ms = walk.earliest_ms.min(segment.noted_ms);
         }
-        if is_done || segment.volatile == 0 || segment.earliest_ms > now_ms {
+        if segment.volatile == 0 {
+            segment.earliest_ms = i64::MAX;
+        }
+        if is_done || segment.earliest_ms > now_ms {
             (walk.segment, walk.line) = (number + 1, 0);
             return false;
         }
@@ -95,18 +110,26 @@ impl super::Door<'_> {
     }
 
     fn expire_line(&mut self, number: usize, line: usize, swept: &mut Swept) {
-        let records = self.db.segments[number].table.line(line);
-        let volatile: Vec<_> = records
-            .filter_map(|(place, record)| Some((place, record.extra()?)))
-            .collect();
-        swept.volatile += volatile.len();
-        // From the last word on: removing one moves the last of the line into its place.
-        for (place, expires_at_ms) in volatile.into_iter().rev() {
+        let lines = self.db.segments[number].table.lines();
+        // From the last word on: removing one moves the last of the line into its place. A removal
+        // may also pull words from line to line, so each is looked up anew.
+        for word in (0..LINE_WORDS).rev() {
+            let table = &self.db.segments[number].table;
+            if table.lines() != lines {
+                return;
+            }
+            let record = table.line(line).nth(word);
+            let Some((place, at)) =
+                record.and_then(|(place, record)| Some((place, record.extra()?)))
+            else {
+                continue;
+            };
+            swept.volatile += 1;
             if self.expire_at(number, place) {
                 swept.expired += 1;
             } else {
                 let earliest_ms = &mut self.db.sweep.earliest_ms;
-                *earliest_ms = expires_at_ms.min(*earliest_ms);
+                *earliest_ms = at.min(*earliest_ms);
             }
         }
     }

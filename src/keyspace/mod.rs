@@ -6,18 +6,26 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod db;
+mod digest;
 mod door;
 mod entry;
 mod expire;
+mod graveyard;
 mod scan;
 mod segment;
 mod slot;
 mod space;
 
+pub use access::AccessRule;
 pub use db::Db;
+pub use digest::{DIGEST_BYTES, Digest};
 pub use door::{Door, Expiry, Lookup, WrongKind};
 pub use entry::{Entry, EntryRef, NewValue, StringRef};
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
 pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};
+
+#[cfg(test)]
+mod tests;

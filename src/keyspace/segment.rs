@@ -5,7 +5,8 @@
 //! piece: the longest step moves 3 584 words.
 
 use super::slot::{Key, Slot};
-use crate::base::table::{Table, Tag};
+use crate::base::record::Record;
+use crate::base::table::{Place, Table, Tag};
 use crate::object::Object;
 
 /// Bits of the hash that order keys inside one slot.
@@ -68,6 +69,24 @@ impl Segment {
         self.volatile += 1;
         self.earliest_ms = self.earliest_ms.min(expires_at_ms);
         self.noted_ms = self.noted_ms.min(expires_at_ms);
+    }
+
+    /// Takes a record out; what moves within the table meanwhile is noted for the sweeper.
+    pub fn remove(&mut self, place: Place) -> Record<Object> {
+        let Segment {
+            table,
+            noted_ms,
+            volatile,
+            ..
+        } = self;
+        let has_volatile = *volatile > 0;
+        let record = table.remove_noting(place, |moved| {
+            if let Some(at) = moved.extra().filter(|_| has_volatile) {
+                *noted_ms = at.min(*noted_ms);
+            }
+        });
+        *volatile -= u32::from(record.as_ref().extra().is_some());
+        record
     }
 
     /// Gives its upper half to a new segment.

@@ -4,8 +4,10 @@
 //! borrows one database and these, and nothing is shared between shards.
 
 use super::EntryRef;
+use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
+use super::slot::Slot;
 use crate::base::prng::Prng;
 use std::ops::Range;
 
@@ -43,6 +45,8 @@ pub struct Common {
     pub active_expire: bool,
     /// Whether reading refreshes the access word (CLIENT NO-TOUCH turns it off).
     pub touches: bool,
+    /// What the access word of an entry means.
+    pub access: AccessRule,
     /// Keys removed because they had expired, for whoever tells the outside.
     pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
     /// Whether `expired_keys` is wanted.
@@ -53,6 +57,8 @@ pub struct Common {
 pub struct Keyspace {
     slots: Range<u32>,
     pub(super) dbs: Vec<Db>,
+    /// What was flushed and still takes memory.
+    pub(super) graveyard: Vec<Db>,
     pub common: Common,
 }
 
@@ -68,10 +74,16 @@ impl Keyspace {
             observer: None,
             active_expire: true,
             touches: true,
+            access: AccessRule::default(),
             expired_keys: Vec::new(),
             reports_expired: false,
         };
-        Keyspace { slots, dbs, common }
+        Keyspace {
+            slots,
+            dbs,
+            graveyard: Vec::new(),
+            common,
+        }
     }
 
     /// How many databases there are.
@@ -79,9 +91,14 @@ impl Keyspace {
         self.dbs.len() as u32
     }
 
-    /// The first slot behind this shard's.
-    pub(super) fn slots_end(&self) -> u32 {
-        self.slots.end
+    /// This shard's slots.
+    pub(super) fn slots(&self) -> Range<u32> {
+        self.slots.clone()
+    }
+
+    /// Whether a slot is this shard's.
+    pub fn owns(&self, slot: Slot) -> bool {
+        self.slots.contains(&u32::from(slot.0))
     }
 
     /// A database, to look at.
@@ -95,17 +112,20 @@ impl Keyspace {
         Door::new(&mut self.dbs[index.0 as usize], index, &mut self.common)
     }
 
-    /// Empties a database; the old content is returned to be dropped in its own time.
-    pub fn flush(&mut self, index: DbIndex) -> Db {
+    /// Empties a database; what was in it is freed step by step, see [`Keyspace::bury_step`].
+    pub fn flush(&mut self, index: DbIndex) {
         self.observe_all(index);
         self.common.stats.changes += self.dbs[index.0 as usize].len() as u64;
-        std::mem::replace(&mut self.dbs[index.0 as usize], Db::new(self.slots.clone()))
+        let empty = Db::new(self.slots.clone());
+        let old = std::mem::replace(&mut self.dbs[index.0 as usize], empty);
+        self.inter(old);
     }
 
     /// Exchanges two databases.
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
         self.observe_all(one);
         self.observe_all(other);
+        self.common.stats.changes += 1;
         self.dbs.swap(one.0 as usize, other.0 as usize);
     }
 

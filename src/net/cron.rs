@@ -3,6 +3,7 @@
 //! Nothing here keeps an idle core awake: the next moment at which something is due is all the
 //! loop has to know.
 
+use crate::base::clock;
 use crate::keyspace::DbIndex;
 use crate::session::Core;
 
@@ -13,6 +14,12 @@ const SWEEP_AGAIN_MS: i64 = 10;
 /// How long sweeping may take at a time, in nanoseconds.
 const SWEEP_NANOS: u64 = 1_000_000;
 
+/// How long sweeping may take when few of the keys that it looks at have expired.
+const SWEEP_IN_VAIN_NANOS: u64 = 250_000;
+/// How long freeing what was flushed may take at a time, in nanoseconds, and how often it does.
+const BURY_NANOS: u64 = 200_000;
+const BURY_AGAIN_MS: i64 = 1;
+
 /// What is due when.
 #[derive(Debug, Default)]
 pub(super) struct Cron {
@@ -20,6 +27,8 @@ pub(super) struct Cron {
     ticked_ms: i64,
     /// When keys have to be looked after.
     sweep_ms: i64,
+    /// When more of what was flushed is to be freed; 0 when there is nothing.
+    bury_ms: i64,
     next_db: u32,
     /// Whether anything has happened since the last tick.
     is_active: bool,
@@ -38,7 +47,29 @@ impl Cron {
         } else {
             i64::MAX
         };
-        tick.min(self.sweep_ms)
+        let bury = if self.bury_ms > 0 {
+            self.bury_ms
+        } else {
+            i64::MAX
+        };
+        tick.min(self.sweep_ms).min(bury)
+    }
+
+    /// Frees some of what was flushed.
+    pub fn bury(&mut self, core: &mut Core) {
+        if core.now_ms < self.bury_ms {
+            return;
+        }
+        let begin = clock::cycles();
+        let mut is_more = core.shard.space.bury_step();
+        while is_more && clock::nanos_between(begin, clock::cycles()) < BURY_NANOS {
+            is_more = core.shard.space.bury_step();
+        }
+        self.bury_ms = if is_more {
+            core.now_ms + BURY_AGAIN_MS
+        } else {
+            0
+        };
     }
 
     /// Whether it is time for a tick.
@@ -56,7 +87,7 @@ impl Cron {
         if core.now_ms < self.sweep_ms {
             return;
         }
-        let begin = crate::base::clock::cycles();
+        let begin = clock::cycles();
         let databases = core.shard.space.databases();
         let mut is_more = false;
         for _ in 0..databases {
@@ -67,7 +98,7 @@ impl Cron {
             }
             self.next_db = (self.next_db + 1) % databases;
         }
-        let spent = crate::base::clock::nanos_between(begin, crate::base::clock::cycles());
+        let spent = clock::nanos_between(begin, clock::cycles());
         core.counters().expire_cycle_ns.add(spent);
         self.sweep_ms = match is_more {
             true => core.now_ms + SWEEP_AGAIN_MS,
@@ -86,12 +117,16 @@ impl Cron {
 /// Sweeps one database as long as it is fruitful; true when time ran out.
 fn sweep_db(core: &mut Core, db: DbIndex, begin: u64) -> bool {
     loop {
-        if !core.shard.space.sweep(db).is_fruitful() {
+        let swept = core.shard.space.sweep(db);
+        if swept.is_over {
             return false;
         }
-        let now = crate::base::clock::cycles();
-        if crate::base::clock::nanos_between(begin, now) > SWEEP_NANOS {
+        let spent = clock::nanos_between(begin, clock::cycles());
+        if spent > SWEEP_NANOS {
             return true;
+        }
+        if spent > SWEEP_IN_VAIN_NANOS && !swept.is_fruitful() {
+            return false;
         }
     }
 }

@@ -416,6 +416,7 @@ impl Reactor {
             self.cron.wake();
         }
         self.cron.sweep(&mut self.core);
+        self.cron.bury(&mut self.core);
         for id in std::mem::take(&mut self.core.dirty) {
             if !self.core.limit_output(id) {
                 self.flush(id);

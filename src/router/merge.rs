@@ -5,6 +5,7 @@
 
 use crate::base::prng::Prng;
 use crate::command::Merge;
+use crate::keyspace::{DIGEST_BYTES, Digest};
 use crate::resp::{Output, Protocol, Writer, first_integer, skip_reply};
 
 /// The reply of one shard's part, and which of the command's key groups it was about.
@@ -34,6 +35,7 @@ pub(super) fn merge(
         Merge::Concat => concat(parts, out),
         Merge::Draw => draw(parts, random, out),
         Merge::Xor => xor(parts, protocol, out),
+        Merge::Pages => pages(parts, out),
     }
 }
 
@@ -105,18 +107,41 @@ fn draw(parts: &[PartReply<'_>], random: &mut Prng, out: &mut Output) {
 }
 
 fn xor(parts: &[PartReply<'_>], protocol: Protocol, out: &mut Output) {
-    let mut digest = [0u8; 40];
+    let mut databases: Vec<Digest> = Vec::new();
     for part in parts {
-        let body = part.reply.iter().rev().skip(2).take(40).rev();
-        for (digit, byte) in digest.iter_mut().zip(body.copied().collect::<Vec<_>>()) {
-            *digit ^= char::from(byte).to_digit(16).unwrap_or(0) as u8;
+        let len = first_integer(part.reply).max(0) as usize;
+        let body = &part.reply[part.reply.len() - 2 - len..part.reply.len() - 2];
+        let (digests, _) = body.as_chunks::<DIGEST_BYTES>();
+        databases.resize(databases.len().max(digests.len()), Digest::default());
+        for (database, digest) in databases.iter_mut().zip(digests) {
+            database.join(Digest(*digest));
         }
     }
-    let text: String = digest
+    Writer::new(out, protocol).status(&Digest::of_dataset(&databases).hex());
+}
+
+fn pages(parts: &[PartReply<'_>], out: &mut Output) {
+    let lists: Vec<PartReply<'_>> = parts
         .iter()
-        .map(|digit| char::from_digit(u32::from(*digit), 16).unwrap_or('0'))
+        .map(|part| PartReply {
+            reply: elements(part.reply).nth(1).unwrap_or_default(),
+            groups: &[],
+        })
         .collect();
-    Writer::new(out, protocol).status(&text);
+    let cursor = parts.last().and_then(|part| elements(part.reply).next());
+    out.buffer().extend_from_slice(b"*2\r\n");
+    out.buffer().extend_from_slice(cursor.unwrap_or_default());
+    concat(&lists, out);
+}
+
+/// The cursor that a page ends with; none when the reply is an error.
+pub(super) fn page_cursor(reply: &[u8]) -> Option<&[u8]> {
+    if reply.first() != Some(&b'*') {
+        return None;
+    }
+    let bulk = elements(reply).next()?;
+    let start = bulk.iter().position(|byte| *byte == b'\n')? + 1;
+    bulk.get(start..bulk.len() - 2)
 }
 
 #[cfg(test)]
@@ -173,5 +198,15 @@ mod tests {
             ("*2\r\n:3\r\n$1\r\nk\r\n", &[]),
         ];
         assert_eq!(merged(Merge::Draw, &parts), "$1\r\nk\r\n");
+        let parts: [(&str, &[u32]); 2] = [
+            ("*2\r\n$2\r\n17\r\n*1\r\n$1\r\na\r\n", &[]),
+            ("*2\r\n$1\r\n0\r\n*2\r\n$1\r\nb\r\n$1\r\nc\r\n", &[]),
+        ];
+        assert_eq!(
+            merged(Merge::Pages, &parts),
+            "*2\r\n$1\r\n0\r\n*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n"
+        );
+        assert_eq!(page_cursor(parts[0].0.as_bytes()), Some(&b"17"[..]));
+        assert_eq!(page_cursor(b"-ERR x\r\n"), None);
     }
 }

@@ -14,10 +14,10 @@
 //! for copies with the grants, runs here, and sends the changed entries back with the release; its
 //! client need not wait for that, because the locks keep everybody else from looking earlier.
 
-use super::merge::{PartReply, merge};
+use super::merge::{PartReply, merge, page_cursor};
 use super::message::{Ask, Head, Peer, Reply, ReplyTo, Step, Then, Work};
 use super::participant::run_work;
-use super::plan::lock_intents;
+use super::plan::{cursor_shard, lock_intents};
 use super::state::{Delivery, Router};
 use crate::base::clock;
 use crate::command::{ArgStore, Args, Merge, Plan, positions};
@@ -33,6 +33,18 @@ struct Part {
     is_granted: bool,
     fetched: Fetched,
     reply: Option<Vec<u8>>,
+}
+
+impl Part {
+    fn new(shard: ShardId) -> Part {
+        Part {
+            shard,
+            groups: Vec::new(),
+            is_granted: false,
+            fetched: Fetched::default(),
+            reply: None,
+        }
+    }
 }
 
 /// An operation this core coordinates.
@@ -59,7 +71,9 @@ impl Operation {
 
     fn arrived(&mut self, from: ShardId, reply: Reply) {
         self.nanos = self.nanos.saturating_add(reply.nanos);
-        self.part(from).reply = Some(reply.bytes);
+        let part = self.part(from);
+        part.reply = Some(reply.bytes);
+        part.is_granted = true;
     }
 
     fn is_granted(&self) -> bool {
@@ -106,6 +120,7 @@ impl Router {
     pub fn begin(&mut self, to: ReplyTo, head: Head, args: Args<'_>, shard: &mut Shard) {
         let merge = match head.spec.plan {
             Plan::Split(merge) | Plan::Everywhere(merge) => Some(merge),
+            Plan::Cursor(_) => Some(Merge::Pages),
             _ => None,
         };
         let work = Work {
@@ -128,17 +143,15 @@ impl Router {
     }
 
     fn parts(&self, head: Head, args: Args<'_>) -> Vec<Part> {
-        let new = |shard| Part {
-            shard,
-            groups: Vec::new(),
-            is_granted: false,
-            fetched: Fetched::default(),
-            reply: None,
-        };
-        if let Plan::Everywhere(_) = head.spec.plan {
-            return (0..self.map.shards())
-                .map(|shard| new(ShardId(shard as u16)))
-                .collect();
+        match head.spec.plan {
+            Plan::Everywhere(_) => {
+                let shards = (0..self.map.shards()).map(|shard| ShardId(shard as u16));
+                return shards.map(Part::new).collect();
+            }
+            Plan::Cursor(at) => {
+                return vec![Part::new(cursor_shard(self.map, args, at as usize))];
+            }
+            _ => {}
         }
         let mut parts: Vec<Part> = Vec::new();
         for (group, (at, _)) in positions(head.spec.keys, args).enumerate() {
@@ -147,7 +160,7 @@ impl Router {
                 .iter()
                 .position(|part| part.shard == owner)
                 .unwrap_or_else(|| {
-                    parts.push(new(owner));
+                    parts.push(Part::new(owner));
                     parts.len() - 1
                 });
             parts[index].groups.push(group as u32);
@@ -279,6 +292,7 @@ impl Router {
         let runs: Vec<_> = operation
             .parts
             .iter()
+            .filter(|part| part.reply.is_none())
             .map(|part| (part.shard, operation.work_for(part)))
             .collect();
         for (peer, work) in runs {
@@ -342,9 +356,44 @@ impl Router {
             .parts
             .iter()
             .all(|part| part.reply.is_some())
+            && !self.turn_page(ticket)
         {
             self.finish(ticket, shard);
         }
+    }
+
+    /// Lets a scan whose shard had nothing left go on with the next one, so that a page is short
+    /// only where a scan of one shard would be. Says whether it goes on.
+    fn turn_page(&mut self, ticket: Ticket) -> bool {
+        let (map, me) = (self.map, self.me);
+        let Some(operation) = self.operations.get_mut(&ticket) else {
+            return false;
+        };
+        let Plan::Cursor(at) = operation.work.head.spec.plan else {
+            return false;
+        };
+        let last = operation.parts.last().expect("a scan begins somewhere");
+        let cursor = page_cursor(last.reply.as_deref().unwrap_or_default()).unwrap_or_default();
+        let mut args = ArgStore::default();
+        let old = operation.work.args.args();
+        for position in 0..old.len() {
+            match position == at as usize {
+                true => args.push(cursor),
+                false => args.push_from(old, position),
+            }
+        }
+        let next = cursor_shard(map, args.args(), at as usize);
+        if next <= last.shard {
+            return false;
+        }
+        operation.work.args = args;
+        operation.parts.push(Part::new(next));
+        let (work, spec) = (operation.work.clone(), operation.work.head.spec);
+        let intents = lock_intents(map, spec, work.args.args(), me);
+        let then = Then::Try(work);
+        let ask = Ask { intents, then };
+        self.step(next, Step::Ask { ticket, ask });
+        true
     }
 
     fn finish(&mut self, ticket: Ticket, shard: &mut Shard) {

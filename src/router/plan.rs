@@ -38,18 +38,24 @@ pub fn only_key(spec: &Spec) -> Option<usize> {
 pub fn route(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
     match spec.plan {
         Plan::Here => Route::Any,
-        Plan::Everywhere(_) if map.shards() == 1 => Route::Any,
+        Plan::Everywhere(merge) if map.shards() == 1 && !merge.unwraps() => Route::Any,
         Plan::Everywhere(_) => Route::Several,
-        Plan::Cursor(at) => by_cursor(map, args, at as usize),
+        Plan::Cursor(at) => {
+            let shard = cursor_shard(map, args, at as usize);
+            // Only the last shard's page is surely not followed by another one.
+            match shard.0 as usize + 1 == map.shards() {
+                true => Route::One(shard, None),
+                false => Route::Several,
+            }
+        }
         Plan::Gather | Plan::Split(_) => by_keys(map, spec, args),
     }
 }
 
-fn by_cursor(map: SlotMap, args: Args<'_>, at: usize) -> Route {
-    let cursor = args
-        .try_get(at)
-        .and_then(crate::base::number::parse_u64_strict);
-    Route::One(map.shard(Cursor(cursor.unwrap_or(0)).slot()), None)
+/// The shard that the cursor at this argument points at; any for what is no cursor.
+pub(super) fn cursor_shard(map: SlotMap, args: Args<'_>, at: usize) -> ShardId {
+    let cursor = args.try_get(at).and_then(Cursor::parse);
+    map.shard(cursor.unwrap_or(Cursor(0)).slot())
 }
 
 #[inline]

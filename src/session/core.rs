@@ -9,7 +9,8 @@ use super::registry::{SessionId, Sessions};
 use super::session::{Closing, Session};
 use crate::base::prng::Prng;
 use crate::config::Config;
-use crate::keyspace::ShardId;
+use crate::config::choice::MaxmemoryPolicy;
+use crate::keyspace::{AccessRule, ShardId};
 use crate::observe::counters::Counters;
 use crate::resp::{ErrorReply, Mark, Output, Writer};
 use crate::router::{self, Delivery, ReplyTo, Router};
@@ -17,6 +18,17 @@ use crate::runtime::Held;
 use crate::shard::Shard;
 use hashbrown::HashMap;
 use std::sync::Arc;
+
+/// What the eviction policy needs to know of accesses.
+fn access_rule(config: &Config) -> AccessRule {
+    match config.maxmemory_policy {
+        MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu => AccessRule::Frequency {
+            log_factor: config.lfu_log_factor,
+            decay_minutes: config.lfu_decay_time,
+        },
+        _ => AccessRule::Recency,
+    }
+}
 
 /// Everything one core has for another one in a turn.
 #[derive(Debug, Default)]
@@ -97,6 +109,7 @@ impl Core {
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
         }
+        self.shard.space.common.access = access_rule(&self.config);
     }
 
     /// Notes that a session has something to send.

@@ -68,6 +68,11 @@ impl Effects {
         }
     }
 
+    /// Notes a change of whole databases, for which keyspace notifications have no event.
+    pub fn changed_whole(&mut self) {
+        self.has_changed = true;
+    }
+
     /// The effect is this command instead of the one that ran; may be said several times.
     #[inline]
     pub fn instead<'w>(&mut self, db: DbIndex, words: impl IntoIterator<Item = &'w [u8]>) {

@@ -6,7 +6,6 @@
 //! live. So a handler never asks how many shards exist, and no command needs a second version.
 
 use super::run::{Call, Shard, run};
-use crate::base::prng::Prng;
 use crate::keyspace::{DbIndex, Entry, EntryRef, Key, Keyspace, Lookup, Observer, SLOTS};
 use crate::resp::{ErrorReply, Output};
 use std::sync::mpsc::{Sender, channel};
@@ -63,10 +62,15 @@ pub fn run_gathered(
     out: &mut Output,
 ) -> (Changed, Result<(), ErrorReply>) {
     let common = &mut shard.space.common;
-    let (now_ms, random) = (common.now_ms, common.random.fork());
+    let (now_ms, random, access) = (common.now_ms, common.random.fork(), common.access);
     let string_bytes_max = common.string_bytes_max;
-    let mut space = scratch(shard.space.databases(), now_ms, random, fetched);
+    let mut space = Keyspace::new(0..SLOTS, shard.space.databases(), random);
+    space.common.now_ms = now_ms;
+    space.common.access = access;
     space.common.string_bytes_max = string_bytes_max;
+    for (db, key, entry) in fetched {
+        space.door(db).put(&Key::new(&key), entry);
+    }
     let (sender, receiver) = channel();
     space.common.observer = Some(Box::new(Collector(sender)));
     let result = run(&mut space, &mut shard.effects, call, out);
@@ -85,13 +89,4 @@ pub fn run_gathered(
         })
         .collect();
     (changed, result)
-}
-
-fn scratch(databases: u32, now_ms: i64, random: Prng, fetched: Fetched) -> Keyspace {
-    let mut space = Keyspace::new(0..SLOTS, databases, random);
-    space.common.now_ms = now_ms;
-    for (db, key, entry) in fetched {
-        space.door(db).put(&Key::new(&key), entry);
-    }
-    space
 }

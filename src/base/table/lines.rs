@@ -29,6 +29,7 @@
 //! [`TABLE_RECORDS_MAX`] records; its owner splits it before that.
 
 use crate::base::prefetch;
+use crate::base::prng::Prng;
 use crate::base::record::{Record, RecordRef};
 use std::marker::PhantomData;
 
@@ -36,7 +37,8 @@ use std::marker::PhantomData;
 pub const TAG_BITS: u32 = 19;
 const ADDRESS_BITS: u32 = 64 - TAG_BITS;
 const ADDRESS_MASK: u64 = (1 << ADDRESS_BITS) - 1;
-const LINE_WORDS: usize = 8;
+/// Words of a line.
+pub const LINE_WORDS: usize = 8;
 const LINES_MAX: usize = 512;
 /// How many records ahead a pass over all of them asks for: about one memory latency.
 const PREFETCH_DISTANCE: usize = 12;
@@ -289,6 +291,15 @@ impl<P> Table<P> {
 
     /// Takes the record at a place out of the table.
     pub fn remove(&mut self, place: Place) -> Record<P> {
+        self.remove_noting(place, |_| {})
+    }
+
+    /// Takes the record at a place out, and shows the records that move to another line for it.
+    pub fn remove_noting(
+        &mut self,
+        place: Place,
+        moves: impl FnMut(RecordRef<'_, P>),
+    ) -> Record<P> {
         let (at, word) = (place.line as usize, place.word as usize);
         let taken = self.lines[at].0[word];
         assert!(taken != 0, "a place names a record");
@@ -296,7 +307,7 @@ impl<P> Table<P> {
         let was_full = self.lines[at].is_full();
         self.close_gap(at, word);
         if was_full {
-            self.pull_back(at);
+            self.pull_back(at, moves);
         }
         // SAFETY: the word is out of the table, so its record is owned here alone.
         unsafe { Record::from_address(address_of(taken)) }
@@ -309,7 +320,7 @@ impl<P> Table<P> {
     }
 
     /// After `gap`, a full line, lost a word: brings back words that had spilled over it.
-    fn pull_back(&mut self, mut gap: usize) {
+    fn pull_back(&mut self, mut gap: usize, mut moves: impl FnMut(RecordRef<'_, P>)) {
         let lines = self.lines.len();
         let mut at = self.after(gap);
         while at != gap {
@@ -323,6 +334,7 @@ impl<P> Table<P> {
                 self.close_gap(at, word);
                 let len = self.lines[gap].len();
                 self.lines[gap].0[len] = moved;
+                moves(self.view(moved));
                 gap = at;
             }
             if !was_full {
@@ -330,6 +342,24 @@ impl<P> Table<P> {
             }
             at = self.after(at);
         }
+    }
+
+    /// Drops up to so many records and says how many; from then on nothing can be found any more.
+    pub fn drop_some(&mut self, max: usize) -> usize {
+        let target = self.len - max.min(self.len);
+        let before = self.len;
+        for word in self.lines.iter_mut().rev().flat_map(|line| &mut line.0) {
+            if self.len == target {
+                break;
+            }
+            let taken = std::mem::take(word);
+            if taken != 0 {
+                self.len -= 1;
+                // SAFETY: the word was taken out of the table, so its record is owned here alone.
+                drop(unsafe { Record::<P>::from_address(address_of(taken)) });
+            }
+        }
+        before - self.len
     }
 
     /// The records of one line.
@@ -353,6 +383,22 @@ impl<P> Table<P> {
     /// All records.
     pub fn iter(&self) -> impl Iterator<Item = (Place, RecordRef<'_, P>)> {
         (0..self.lines.len()).flat_map(|line| self.line(line))
+    }
+
+    /// A random record of a table that is not empty, each equally likely.
+    pub fn random(&self, random: &mut Prng) -> Place {
+        const DRAWS: usize = 64;
+        for _ in 0..DRAWS {
+            let line = random.below(self.lines.len() as u64) as u32;
+            let word = random.below(LINE_WORDS as u64) as u32;
+            if self.lines[line as usize].0[word as usize] != 0 {
+                return Place { line, word };
+            }
+        }
+        // The table is nearly empty.
+        let rank = random.below(self.len as u64) as usize;
+        let place = self.iter().map(|(place, _)| place).nth(rank);
+        place.expect("a table has as many records as it says")
     }
 
     /// Visits every record whose home is the line of `from`, and says from which tag to go on;

@@ -6,4 +6,4 @@ mod lines;
 #[cfg(test)]
 mod tests;
 
-pub use lines::{Place, TABLE_RECORDS_MAX, TAG_BITS, Table, Tag};
+pub use lines::{LINE_WORDS, Place, TABLE_RECORDS_MAX, TAG_BITS, Table, Tag};

@@ -1,9 +1,399 @@
-//! The generic family.
+//! The generic family: keys whatever their type.
 //!
-//! Rows and handlers; see the table for how they are found.
+//! Rows; the handlers are in the files beside. What a row says of categories, tips and key access
+//! is what COMMAND INFO of Redis says.
 
-use super::row::{Family, family};
-use crate::command::Group;
+use super::row::{Family, container, data, family};
+use crate::command::{
+    Categories, Flags, Group, KeyFlags, KeySpec, LAST, Merge, keys, no_keys, one_key,
+};
+
+mod expire;
+mod object;
+mod presence;
+mod relocate;
+mod walk;
+
+const NO_KEYS: &[KeySpec] = no_keys();
+const LOOK: KeyFlags = KeyFlags::RO;
+const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
+const CHANGED: KeyFlags = KeyFlags::RW.and(KeyFlags::UPDATE);
+const CHANGED_AND_READ: KeyFlags = CHANGED.and(KeyFlags::ACCESS);
+const MOVED: KeyFlags = KeyFlags::RW.and(KeyFlags::ACCESS).and(KeyFlags::DELETE);
+const OVERWRITTEN: KeyFlags = KeyFlags::OW.and(KeyFlags::UPDATE);
+const ADDED: KeyFlags = KeyFlags::OW.and(KeyFlags::INSERT);
+const REMOVED: &[KeySpec] = &[keys(1, LAST, 1, KeyFlags::RM.and(KeyFlags::DELETE))];
+const SEEN: &[KeySpec] = &[keys(1, LAST, 1, LOOK)];
 
 /// The rows of this family.
-pub const FAMILY: Family = family(Group::Generic, &[]);
+pub const FAMILY: Family = family(
+    Group::Generic,
+    &[
+        data("del", -2, Flags::WRITE, REMOVED, presence::remove)
+            .split(Merge::Sum)
+            .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+            .doc(
+                "1.0.0",
+                "key [key ...]",
+                "O(N) where N is the number of keys that will be removed. When a key to \
+                remove holds a value other than a string, the individual complexity \
+                for this key is O(M) where M is the number of elements in the list, \
+                set, sorted set or hash. Removing a single key that holds a string \
+                value is O(1).",
+                "Deletes one or more keys.",
+            ),
+        data(
+            "unlink",
+            -2,
+            Flags::WRITE.and(Flags::FAST),
+            REMOVED,
+            presence::remove,
+        )
+        .split(Merge::Sum)
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .doc(
+            "4.0.0",
+            "key [key ...]",
+            "O(1) for each key removed regardless of its size. Then the command \
+                does O(N) work in a different thread in order to reclaim memory, where \
+                N is the number of allocations the deleted objects where composed of.",
+            "Asynchronously deletes one or more keys.",
+        ),
+        data(
+            "exists",
+            -2,
+            Flags::READONLY.and(Flags::FAST),
+            SEEN,
+            presence::exists,
+        )
+        .split(Merge::Sum)
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .doc(
+            "1.0.0",
+            "key [key ...]",
+            "O(N) where N is the number of keys to check.",
+            "Determines whether one or more keys exist.",
+        )
+        .history(&[("3.0.3", "Accepts multiple `key` arguments.")]),
+        data(
+            "touch",
+            -2,
+            Flags::READONLY.and(Flags::FAST),
+            SEEN,
+            presence::touch,
+        )
+        .split(Merge::Sum)
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
+        .doc(
+            "3.2.1",
+            "key [key ...]",
+            "O(N) where N is the number of keys that will be touched.",
+            "Returns the number of existing keys out of those specified after \
+                 updating the time they were last accessed.",
+        ),
+        data(
+            "type",
+            2,
+            Flags::READONLY.and(Flags::FAST),
+            &[one_key(1, LOOK)],
+            presence::type_name,
+        )
+        .doc(
+            "1.0.0",
+            "key",
+            "O(1)",
+            "Determines the type of value stored at a key.",
+        ),
+        data("keys", 2, Flags::READONLY, NO_KEYS, walk::keys)
+            .everywhere(Merge::Concat)
+            .category(Categories::DANGEROUS)
+            .tips(&["request_policy:all_shards", "nondeterministic_output_order"])
+            .doc(
+                "1.0.0",
+                "pattern",
+                "O(N) with N being the number of keys in the database, under the \
+                assumption that the key names in the database and the given pattern \
+                have limited length.",
+                "Returns all key names that match a pattern.",
+            ),
+        data("scan", -2, Flags::READONLY, NO_KEYS, walk::scan)
+            .by_cursor(1)
+            .tips(&["nondeterministic_output", "request_policy:special"])
+            .doc(
+                "2.8.0",
+                "cursor [MATCH pattern] [COUNT count] [TYPE type@6.0.0]",
+                "O(1) for every call. O(N) for a complete iteration, including enough \
+                command calls for the cursor to return back to 0. N is the number of \
+                elements inside the collection.",
+                "Iterates over the key names in the database.",
+            )
+            .history(&[("6.0.0", "Added the `TYPE` subcommand.")]),
+        data("randomkey", 1, Flags::READONLY, NO_KEYS, walk::random)
+            .everywhere(Merge::Draw)
+            .tips(&["request_policy:all_shards", "nondeterministic_output"])
+            .doc(
+                "1.0.0",
+                "",
+                "O(1)",
+                "Returns a random key name from the database.",
+            ),
+        data(
+            "rename",
+            3,
+            Flags::WRITE,
+            &[one_key(1, MOVED), one_key(2, OVERWRITTEN)],
+            relocate::rename,
+        )
+        .doc(
+            "1.0.0",
+            "key newkey",
+            "O(1)",
+            "Renames a key and overwrites the destination.",
+        ),
+        data(
+            "renamenx",
+            3,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, MOVED), one_key(2, ADDED)],
+            relocate::renamenx,
+        )
+        .doc(
+            "1.0.0",
+            "key newkey",
+            "O(1)",
+            "Renames a key only when the target key name doesn't exist.",
+        )
+        .history(&[(
+            "3.2.0",
+            "The command no longer returns an error when source and destination \
+                names are the same.",
+        )]),
+        data(
+            "copy",
+            -3,
+            Flags::WRITE.and(Flags::DENYOOM),
+            &[one_key(1, READ), one_key(2, OVERWRITTEN)],
+            relocate::copy,
+        )
+        .doc(
+            "6.2.0",
+            "source destination [DB destination-db] [REPLACE]",
+            "O(N) worst case for collections, where N is the number of nested \
+                items. O(1) for string values.",
+            "Copies the value of a key to a new key.",
+        ),
+        data(
+            "move",
+            3,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, CHANGED_AND_READ)],
+            relocate::move_key,
+        )
+        .doc(
+            "1.0.0",
+            "key db",
+            "O(1)",
+            "Moves a key to another database.",
+        ),
+        data(
+            "expire",
+            -3,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, CHANGED)],
+            expire::expire,
+        )
+        .doc(
+            "1.0.0",
+            "key seconds condition=[NX | XX | GT | LT]@7.0.0",
+            "O(1)",
+            "Sets the expiration time of a key in seconds.",
+        )
+        .history(&[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")]),
+        data(
+            "pexpire",
+            -3,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, CHANGED)],
+            expire::pexpire,
+        )
+        .doc(
+            "2.6.0",
+            "key milliseconds condition=[NX | XX | GT | LT]@7.0.0",
+            "O(1)",
+            "Sets the expiration time of a key in milliseconds.",
+        )
+        .history(&[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")]),
+        data(
+            "expireat",
+            -3,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, CHANGED)],
+            expire::expireat,
+        )
+        .doc(
+            "1.2.0",
+            "key unix-time-seconds condition=[NX | XX | GT | LT]@7.0.0",
+            "O(1)",
+            "Sets the expiration time of a key to a Unix timestamp.",
+        )
+        .history(&[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")]),
+        data(
+            "pexpireat",
+            -3,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, CHANGED)],
+            expire::pexpireat,
+        )
+        .doc(
+            "2.6.0",
+            "key unix-time-milliseconds condition=[NX | XX | GT | LT]@7.0.0",
+            "O(1)",
+            "Sets the expiration time of a key to a Unix milliseconds timestamp.",
+        )
+        .history(&[("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`.")]),
+        data(
+            "ttl",
+            2,
+            Flags::READONLY.and(Flags::FAST),
+            &[one_key(1, READ)],
+            expire::ttl,
+        )
+        .tips(&["nondeterministic_output"])
+        .doc(
+            "1.0.0",
+            "key",
+            "O(1)",
+            "Returns the expiration time in seconds of a key.",
+        )
+        .history(&[("2.8.0", "Added the -2 reply.")]),
+        data(
+            "pttl",
+            2,
+            Flags::READONLY.and(Flags::FAST),
+            &[one_key(1, READ)],
+            expire::pttl,
+        )
+        .tips(&["nondeterministic_output"])
+        .doc(
+            "2.6.0",
+            "key",
+            "O(1)",
+            "Returns the expiration time in milliseconds of a key.",
+        )
+        .history(&[("2.8.0", "Added the -2 reply.")]),
+        data(
+            "expiretime",
+            2,
+            Flags::READONLY.and(Flags::FAST),
+            &[one_key(1, READ)],
+            expire::expiretime,
+        )
+        .doc(
+            "7.0.0",
+            "key",
+            "O(1)",
+            "Returns the expiration time of a key as a Unix timestamp.",
+        ),
+        data(
+            "pexpiretime",
+            2,
+            Flags::READONLY.and(Flags::FAST),
+            &[one_key(1, READ)],
+            expire::pexpiretime,
+        )
+        .doc(
+            "7.0.0",
+            "key",
+            "O(1)",
+            "Returns the expiration time of a key as a Unix milliseconds timestamp.",
+        ),
+        data(
+            "persist",
+            2,
+            Flags::WRITE.and(Flags::FAST),
+            &[one_key(1, CHANGED)],
+            expire::persist,
+        )
+        .doc(
+            "2.2.0",
+            "key",
+            "O(1)",
+            "Removes the expiration time of a key.",
+        ),
+        container("object", -2, Flags::NONE).doc(
+            "2.2.3",
+            "",
+            "Depends on subcommand.",
+            "A container for object introspection commands.",
+        ),
+        data(
+            "object|encoding",
+            3,
+            Flags::READONLY,
+            &[one_key(2, LOOK)],
+            object::encoding,
+        )
+        .tips(&["nondeterministic_output"])
+        .doc(
+            "2.2.3",
+            "key",
+            "O(1)",
+            "Returns the internal encoding of a Redis object.",
+        ),
+        data(
+            "object|freq",
+            3,
+            Flags::READONLY,
+            &[one_key(2, LOOK)],
+            object::freq,
+        )
+        .tips(&["nondeterministic_output"])
+        .doc(
+            "4.0.0",
+            "key",
+            "O(1)",
+            "Returns the logarithmic access frequency counter of a Redis object.",
+        ),
+        data(
+            "object|help",
+            2,
+            Flags::LOADING.and(Flags::STALE),
+            NO_KEYS,
+            object::help,
+        )
+        .doc(
+            "6.2.0",
+            "",
+            "O(1)",
+            "Returns helpful text about the different subcommands.",
+        ),
+        data(
+            "object|idletime",
+            3,
+            Flags::READONLY,
+            &[one_key(2, LOOK)],
+            object::idletime,
+        )
+        .tips(&["nondeterministic_output"])
+        .doc(
+            "2.2.3",
+            "key",
+            "O(1)",
+            "Returns the time since the last access to a Redis object.",
+        ),
+        data(
+            "object|refcount",
+            3,
+            Flags::READONLY,
+            &[one_key(2, LOOK)],
+            object::refcount,
+        )
+        .tips(&["nondeterministic_output"])
+        .doc(
+            "2.2.3",
+            "key",
+            "O(1)",
+            "Returns the reference count of a value of a key.",
+        ),
+    ],
+);

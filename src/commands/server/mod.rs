@@ -7,10 +7,15 @@ use super::row::{Family, control, family};
 use crate::command::{Categories, Flags, Group};
 
 mod command;
+mod debug_data;
 mod describe;
+mod keyspace;
 mod lolwut;
 mod shutdown;
 mod time;
+
+pub use debug_data::{DIGEST, DIGEST_VALUE, OBJECT, POPULATE};
+pub use keyspace::KEYSPACE;
 
 const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];

@@ -1,0 +1,98 @@
+//! Digests of keys and datasets, the same that DEBUG DIGEST of Redis prints for the same data.
+//!
+//! A key's digest mixes its name, its type and its value; the digests of a database's keys are
+//! joined by exclusive or, so that neither order nor shards matter; databases are mixed in one
+//! after the other. *Mixing* replaces a digest by SHA1(digest xor SHA1(data)).
+//!
+//! Source: the behaviour of DEBUG DIGEST in redis-server 7.0.15, with which tests compare.
+
+use super::space::{DbIndex, Keyspace};
+use super::{EntryRef, StringRef};
+use crate::object::Kind;
+use sha1::{Digest as _, Sha1};
+
+/// Bytes of a digest.
+pub const DIGEST_BYTES: usize = 20;
+
+/// The digest of a key, a database or everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest(pub [u8; DIGEST_BYTES]);
+
+impl Digest {
+    /// Joins another digest to this one; the order does not matter.
+    pub fn join(&mut self, other: Digest) {
+        for (own, other) in self.0.iter_mut().zip(other.0) {
+            *own ^= other;
+        }
+    }
+
+    /// Mixes data in; the order matters.
+    fn mix(&mut self, data: &[u8]) {
+        self.join(sha1(data));
+        *self = sha1(&self.0);
+    }
+
+    /// 40 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        self.0
+            .iter()
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+            .collect()
+    }
+
+    /// The digest of a value and its expiry, without its key (DEBUG DIGEST-VALUE).
+    pub fn of_value(entry: EntryRef<'_>) -> Digest {
+        let mut digest = Digest::default();
+        digest.mix_value(entry);
+        digest
+    }
+
+    fn of_key(entry: EntryRef<'_>) -> Digest {
+        let mut digest = Digest::default();
+        digest.mix(entry.key());
+        digest.mix_value(entry);
+        digest
+    }
+
+    fn mix_value(&mut self, entry: EntryRef<'_>) {
+        self.mix(&type_number(entry.kind()).to_be_bytes());
+        if let Some(string) = entry.string() {
+            StringRef::with_bytes(string, |bytes| self.mix(bytes));
+        }
+        if entry.expires_at_ms().is_some() {
+            self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    /// The digest of a dataset from the joined digests of its databases, zero for an empty one.
+    pub fn of_dataset(databases: &[Digest]) -> Digest {
+        let mut whole = Digest::default();
+        for (index, digest) in (0u32..).zip(databases) {
+            if *digest != Digest::default() {
+                whole.mix(&index.to_be_bytes());
+                whole.join(*digest);
+            }
+        }
+        whole
+    }
+}
+
+fn sha1(data: &[u8]) -> Digest {
+    Digest(Sha1::digest(data).into())
+}
+
+fn type_number(kind: Kind) -> u32 {
+    match kind {
+        Kind::String => 0,
+    }
+}
+
+impl Keyspace {
+    /// The joined digests of a database's live keys; zero when there is none.
+    pub fn digest(&self, index: DbIndex) -> Digest {
+        let mut joined = Digest::default();
+        self.each(index, |entry| joined.join(sha1(&Digest::of_key(entry).0)));
+        joined
+    }
+}
