@@ -280,6 +280,7 @@ fn run_control(
     let outcome = run(&mut ctx);
     let nanos = clock::nanos_between(begin, clock::cycles());
     record(core, id, row.number, nanos, args);
+    core.redacted.clear();
     match outcome {
         Ok(Flow::Done) => core.reply(id, |writer| writer.output().append(&mut out)),
         Ok(Flow::Later) => {}
