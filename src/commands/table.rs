@@ -17,6 +17,12 @@ pub const FAMILIES: &[Family] = &[
     bitmap::FAMILY,
     generic::FAMILY,
     server::FAMILY,
+    server::info::FAMILY,
+    server::config::FAMILY,
+    server::slowlog::FAMILY,
+    server::latency::FAMILY,
+    server::memory::FAMILY,
+    server::debug::FAMILY,
 ];
 
 /// A command of the table.

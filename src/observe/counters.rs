@@ -503,7 +503,8 @@ mod tests {
             DbTotals {
                 keys: 15,
                 volatile_keys: 4,
-                avg_ttl_ms: 7000
+                avg_ttl_ms: 7000,
+                table_bytes: 0,
             }
         );
         assert_eq!(totals.dbs[0], DbTotals::default());

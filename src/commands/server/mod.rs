@@ -7,12 +7,25 @@ use super::row::{Family, control, family};
 use crate::command::{Categories, Flags, Group};
 
 mod command;
+pub mod config;
+pub mod debug;
 mod describe;
+mod doctor;
+pub mod info;
+pub mod latency;
 mod lolwut;
+pub mod memory;
+mod protocol;
 mod shutdown;
+pub mod slowlog;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
+const ADMIN: Flags = ANYTIME.and(Flags::ADMIN);
+const OPERATOR: Flags = ADMIN.and(Flags::NOSCRIPT);
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];
 
 /// The rows of this family.
