@@ -193,7 +193,8 @@ fn segfault(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 }
 
 fn out_of_memory(_: &mut ControlCtx<'_>) -> ControlOutcome {
-    std::alloc::handle_alloc_error(std::alloc::Layout::new::<[u8; isize::MAX as usize / 2]>())
+    let layout = std::alloc::Layout::from_size_align(isize::MAX as usize / 2, 1);
+    std::alloc::handle_alloc_error(layout.expect("half of all addresses is a layout"))
 }
 
 fn help(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
