@@ -35,6 +35,8 @@ pub struct Command {
     pub only_key: Option<usize>,
     /// Numbers of its subcommands.
     pub subcommands: Vec<u16>,
+    /// Those of them that COMMAND shows.
+    pub listed: Vec<u16>,
 }
 
 /// The table.
@@ -94,6 +96,7 @@ impl Table {
             run,
             only_key,
             subcommands,
+            listed: Vec::new(),
         });
     }
 
@@ -109,6 +112,9 @@ impl Table {
                 .position(|command| command.spec.name == parent);
             let parent = parent.expect("a subcommand's container has a row");
             self.commands[parent].subcommands.push(number as u16);
+            if !self.commands[number].spec.is_hidden {
+                self.commands[parent].listed.push(number as u16);
+            }
         }
     }
 
