@@ -1,7 +1,8 @@
 //! The server: what it tells about itself and what it can be told to do.
 //!
-//! Control rows, one file per command; each subcommand is a row of its own. Whole-keyspace
-//! commands (DBSIZE, FLUSHALL) are data rows that run on every shard.
+//! Control rows, one file per command; each subcommand is a row of its own, and those of larger
+//! containers stand beside their handlers. Whole-keyspace commands (DBSIZE, FLUSHALL) and forms
+//! that look at keys (MEMORY USAGE) are data rows.
 
 use super::row::{Family, control, family};
 use crate::command::{Categories, Flags, Group};
