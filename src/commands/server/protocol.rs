@@ -8,6 +8,10 @@ use crate::resp::{ErrorReply, Protocol, Writer, Written};
 const UNKNOWN: &str = "ERR Wrong protocol type name. Please use one of the following: \
     string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
 
+/// Redis: this many digits of pi, not the nearest double to it.
+#[expect(clippy::approx_constant, reason = "the sample is 3.141")]
+const DOUBLE: f64 = 3.141;
+
 const BIG_NUMBER: &str = "1234567999999999999999999999999999999";
 
 /// Replies with a value of a type.
@@ -15,7 +19,7 @@ pub(super) fn sample(reply: &mut Writer<'_>, kind: &[u8]) -> Result<Written, Err
     match kind.to_ascii_lowercase().as_slice() {
         b"string" => Ok(reply.bulk(b"Hello World")),
         b"integer" => Ok(reply.integer(12345)),
-        b"double" => Ok(reply.double(3.141)),
+        b"double" => Ok(reply.double(DOUBLE)),
         b"bignum" => Ok(big_number(reply)),
         b"null" => Ok(reply.null()),
         b"array" => {

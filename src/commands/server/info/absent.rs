@@ -87,7 +87,7 @@ impl Source for Replication<'_> {
             .field("role", "master")
             .field("connected_slaves", 0)
             .field("master_failover_state", "no-failover")
-            .field("master_replid", &self.node.replication_id.value())
+            .field("master_replid", self.node.replication_id.value())
             .field("master_replid2", "0".repeat(40))
             .field("master_repl_offset", 0)
             .field("second_repl_offset", -1)

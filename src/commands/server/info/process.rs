@@ -60,7 +60,7 @@ impl Server<'_> {
         let now = node.clock.micros();
         let now_ms = now.millis().0;
         let uptime = (now_ms - node.started_ms).max(0) / MILLIS_PER_SECOND;
-        let path = |path: Option<&Path>| path.map_or(String::new(), |path| shown(path));
+        let path = |path: Option<&Path>| path.map_or(String::new(), shown);
         section
             .field("process_id", std::process::id())
             .field("process_supervised", supervisor(config.supervised))
