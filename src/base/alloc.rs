@@ -238,6 +238,29 @@ pub fn purge() {
     debug_assert_eq!(error, 0, "purging has no reason to fail");
 }
 
+/// All that jemalloc can tell of itself, as text (MEMORY MALLOC-STATS).
+pub fn report() -> String {
+    unsafe extern "C" fn take(text: *mut c_void, part: *const c_char) {
+        // SAFETY: `text` is the string below, which nobody else uses while jemalloc prints, and
+        // `part` ends with zero.
+        let (text, part) = unsafe { (&mut *text.cast::<String>(), CStr::from_ptr(part)) };
+        text.push_str(&part.to_string_lossy());
+    }
+    let mut text = String::new();
+    // SAFETY: jemalloc hands the second argument to the first and keeps neither.
+    unsafe { sys::malloc_stats_print(Some(take), (&raw mut text).cast(), std::ptr::null()) };
+    text
+}
+
+/// The version of jemalloc, as INFO's `mem_allocator` says it.
+pub fn version() -> String {
+    // SAFETY: this control is a string that is never freed.
+    let version = unsafe { CStr::from_ptr(read_control::<*const c_char>(c"version")) };
+    let version = version.to_string_lossy();
+    let number = version.split('-').next().unwrap_or_default();
+    format!("jemalloc-{number}")
+}
+
 /// Let jemalloc purge from a thread of its own (`jemalloc-bg-thread`); false if it cannot.
 pub fn run_background_thread(on: bool) -> bool {
     // SAFETY: this control is a bool.

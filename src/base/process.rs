@@ -10,7 +10,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Which side of `fork` the caller is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +120,36 @@ pub struct LocalTime {
     pub hour: i32,
     pub minute: i32,
     pub second: i32,
+}
+
+/// System, release and machine, as `uname -srm` prints them.
+pub fn system() -> String {
+    let mut name = MaybeUninit::<libc::utsname>::zeroed();
+    // SAFETY: the pointer is valid for the call, and an all-zero `utsname` is a valid one.
+    let name = unsafe {
+        libc::uname(name.as_mut_ptr());
+        name.assume_init()
+    };
+    let text = |field: &[libc::c_char]| {
+        let bytes = field.iter().map(|byte| byte.cast_unsigned());
+        let bytes: Vec<u8> = bytes.take_while(|byte| *byte != 0).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    let parts = [&name.sysname[..], &name.release, &name.machine];
+    parts.map(text).join(" ")
+}
+
+/// The file this process was started from.
+pub fn executable() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// The process meets this signal, as if it had been sent from outside.
+pub fn raise(signal: i32) {
+    // SAFETY: raise takes a number; what the signal does is for its disposition to say.
+    unsafe {
+        libc::raise(signal);
+    }
 }
 
 /// Seconds since 1970 in the local time zone.

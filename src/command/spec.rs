@@ -129,6 +129,8 @@ pub struct Spec {
     /// Categories that neither flags nor group imply.
     pub extra_categories: Categories,
     pub tips: &'static [&'static str],
+    /// A form of its container that Redis does not list: COMMAND does not show it.
+    pub is_hidden: bool,
     pub doc: Doc,
 }
 
@@ -156,6 +158,7 @@ impl Spec {
             group,
             extra_categories,
             tips,
+            is_hidden: false,
             doc,
         }
     }

@@ -299,40 +299,9 @@ fn record(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) 
     let commands = core.node.commands.core(core.id.0 as usize);
     commands.ran(command as usize, nanos);
     core.counters().commands_processed.add(1);
-    if nanos >= 1000 && core.node.slowlog.is_slow(nanos / 1000) {
-        slow(core, id, command, nanos, args);
-    }
-}
-
-#[cold]
-fn slow(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
-    use crate::command::Flags;
-    use crate::observe::slowlog::Finished;
-    let spec = &super::table::table().command(command).spec;
-    let Some(session) = core.sessions.find(id) else {
-        return;
-    };
-    if spec.flags.has(Flags::SKIP_SLOWLOG) {
-        return;
-    }
-    let arguments: Vec<&[u8]> = connection::shown(core, args).collect();
-    core.node.slowlog.push(&Finished {
-        unix_seconds: (core.now_ms / 1000) as u64,
-        duration_us: nanos / 1000,
-        arguments: &arguments,
-        client_address: &session.origin.address,
-        client_name: &session.name,
-    });
-    let millis = nanos / 1_000_000;
-    if core.node.latency.is_slow(millis) {
-        let event = if spec.flags.has(Flags::FAST) {
-            "fast-command"
-        } else {
-            "command"
-        };
-        core.node
-            .latency
-            .add(event, millis, (core.now_ms / 1000) as u64);
+    core.counters().eventloop_commands_ns.add(nanos);
+    if super::slow::is_slow(core, nanos) {
+        super::slow::note(core, id, (command, nanos), args);
     }
 }
 

@@ -79,6 +79,8 @@ impl LocalNode {
 
     /// Connects a client to a core.
     pub fn connect(&mut self, core: usize) -> LocalClient {
+        // A client arrives in a turn, which sees the configuration of now.
+        self.cores[core].begin_turn();
         let id = self.node.next_client_id();
         let origin = Origin {
             address: format!("127.0.0.1:{}", 40_000 + id),

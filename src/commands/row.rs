@@ -147,6 +147,12 @@ impl Row {
         self
     }
 
+    /// A form of its container that Redis does not list: COMMAND does not show it.
+    pub const fn hidden(mut self) -> Row {
+        self.spec.is_hidden = true;
+        self
+    }
+
     /// Tips for clients and proxies, as COMMAND INFO shows them.
     pub const fn tips(mut self, tips: &'static [&'static str]) -> Row {
         self.spec.tips = tips;

@@ -18,6 +18,12 @@ pub const FAMILIES: &[Family] = &[
     generic::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
+    server::info::FAMILY,
+    server::config::FAMILY,
+    server::slowlog::FAMILY,
+    server::latency::FAMILY,
+    server::memory::FAMILY,
+    server::debug::FAMILY,
 ];
 
 /// A command of the table.
@@ -30,6 +36,8 @@ pub struct Command {
     pub only_key: Option<usize>,
     /// Numbers of its subcommands.
     pub subcommands: Vec<u16>,
+    /// Those of them that COMMAND shows.
+    pub listed: Vec<u16>,
 }
 
 /// The table.
@@ -89,6 +97,7 @@ impl Table {
             run,
             only_key,
             subcommands,
+            listed: Vec::new(),
         });
     }
 
@@ -104,6 +113,9 @@ impl Table {
                 .position(|command| command.spec.name == parent);
             let parent = parent.expect("a subcommand's container has a row");
             self.commands[parent].subcommands.push(number as u16);
+            if !self.commands[number].spec.is_hidden {
+                self.commands[parent].listed.push(number as u16);
+            }
         }
     }
 

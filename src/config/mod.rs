@@ -43,3 +43,4 @@ pub use cli::{Startup, version};
 pub use error::ConfigError;
 pub use live::{Config, Live};
 pub use load::{Deferred, DeferredKind, Loaded};
+pub use number::bytes as byte_count;

@@ -13,6 +13,9 @@ use crate::base::table::LINE_WORDS;
 /// Table lines a step looks at: some 50 to 100 entries, a few tens of microseconds.
 const LINES_A_STEP: usize = 16;
 
+/// Table lines that are looked at for the mean time to live: some 6000 entries.
+const SAMPLED_LINES_MAX: usize = 1024;
+
 /// What a step found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -55,6 +58,28 @@ impl Keyspace {
             .map(super::Db::earliest_ms)
             .min()
             .unwrap_or(i64::MAX)
+    }
+
+    /// The mean time to live of the keys that have one, in milliseconds: of all when they are few,
+    /// of a sample from a random place on otherwise.
+    pub fn average_ttl_ms(&mut self, index: DbIndex) -> u64 {
+        let now_ms = self.common.now_ms;
+        let segments = &self.dbs[index.0 as usize].segments;
+        let first = self.common.random.below(segments.len() as u64) as usize;
+        let around = segments[first..].iter().chain(&segments[..first]);
+        let lines = around
+            .filter(|segment| segment.volatile > 0)
+            .flat_map(|segment| (0..segment.table.lines()).map(|line| segment.table.line(line)));
+        let expiries = lines
+            .take(SAMPLED_LINES_MAX)
+            .flatten()
+            .filter_map(|(_, record)| record.extra());
+        let (mut sum, mut count) = (0i128, 0);
+        for expires_at_ms in expiries.filter(|at| *at > now_ms) {
+            sum += i128::from(expires_at_ms) - i128::from(now_ms);
+            count += 1;
+        }
+        u64::try_from(sum.checked_div(count).unwrap_or(0)).unwrap_or(u64::MAX)
     }
 
     /// One bounded step through one database.

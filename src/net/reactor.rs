@@ -115,7 +115,10 @@ impl Reactor {
             self.run();
             self.finish_turn();
             let busy = clock::nanos_between(begin, clock::cycles());
-            self.core.counters().busy_ns.add(busy);
+            let counters = self.core.counters();
+            counters.busy_ns.add(busy);
+            counters.eventloop_cycles.add(1);
+            counters.eventloop_ns.add(busy);
         }
     }
 
@@ -437,6 +440,7 @@ impl Reactor {
             .board
             .core(self.core.id.0 as usize)
             .tick(self.core.now_ms as u64);
+        self.core.publish();
     }
 
     /// Sends what a session has to send, unless something is on its way already.

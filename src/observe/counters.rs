@@ -219,6 +219,12 @@ counters! {
     sync_partial_ok: Count,
     sync_partial_err: Count,
 
+    /// Bytes this core's thread has allocated and freed so far. A thread may free what another
+    /// one allocated, so only the difference of the sums over all cores means anything.
+    allocated_bytes: Gauge,
+    freed_bytes: Gauge,
+    /// Bytes allocated before the first key.
+    startup_bytes: Gauge,
     /// Bytes of the entries this core holds.
     dataset_bytes: Gauge,
     /// Bytes of tables and indexes around them.
@@ -256,6 +262,8 @@ pub struct DbCounters {
     pub volatile_keys: Gauge,
     /// Mean time to live in milliseconds of the keys that have one.
     pub avg_ttl_ms: Gauge,
+    /// Bytes of tables and directories, entries apart.
+    pub table_bytes: Gauge,
 }
 
 /// One database over all cores.
@@ -264,11 +272,13 @@ pub struct DbTotals {
     pub keys: u64,
     pub volatile_keys: u64,
     pub avg_ttl_ms: u64,
+    pub table_bytes: u64,
 }
 
 impl DbTotals {
     fn merge(&mut self, core: &DbCounters) {
         self.keys += core.keys.value();
+        self.table_bytes += core.table_bytes.value();
         let (mine, theirs) = (self.volatile_keys, core.volatile_keys.value());
         let weighed = u128::from(self.avg_ttl_ms) * u128::from(mine)
             + u128::from(core.avg_ttl_ms.value()) * u128::from(theirs);
@@ -343,6 +353,15 @@ impl Board {
         let mut totals = self.totals_since_start();
         totals.rebase_fields(&self.base().totals);
         totals
+    }
+
+    /// Bytes that the threads of all cores hold, as they last published.
+    pub fn live_bytes(&self) -> u64 {
+        let sum = |bytes: fn(&Counters) -> &Gauge| {
+            let values = self.cores.iter().map(|core| bytes(core).value());
+            values.fold(0, u64::wrapping_add)
+        };
+        sum(|core| &core.allocated_bytes).saturating_sub(sum(|core| &core.freed_bytes))
     }
 
     /// CONFIG RESETSTAT.
@@ -484,7 +503,8 @@ mod tests {
             DbTotals {
                 keys: 15,
                 volatile_keys: 4,
-                avg_ttl_ms: 7000
+                avg_ttl_ms: 7000,
+                table_bytes: 0,
             }
         );
         assert_eq!(totals.dbs[0], DbTotals::default());

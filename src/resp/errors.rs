@@ -92,3 +92,13 @@ pub fn unknown_subcommand(name: &str, subcommand: &[u8]) -> ErrorReply {
     let command = name.to_ascii_uppercase();
     format!("ERR unknown subcommand '{given}'. Try {command} HELP.").into()
 }
+
+/// The answer to a form of a command that nobody knows, or that takes other arguments.
+pub fn unknown_form(name: &str, subcommand: &[u8]) -> ErrorReply {
+    let given = clipped(subcommand, 128);
+    let command = name.to_ascii_uppercase();
+    format!(
+        "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {command} HELP."
+    )
+    .into()
+}

@@ -9,5 +9,7 @@ pub mod preflight;
 pub mod ring;
 mod shelf;
 pub mod signal;
+mod stall;
 
 pub use shelf::{Held, Shelf};
+pub use stall::stall;

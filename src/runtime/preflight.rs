@@ -213,6 +213,11 @@ fn check_memlock(shards: u64) -> Finding {
     finding(severity, text)
 }
 
+/// Raises the limit of descriptors for so many clients, and tells for how many it is enough now.
+pub fn raise_clients(clients_max: u64) -> u64 {
+    raise_descriptors(clients_max + DESCRIPTORS_RESERVED).clients_max()
+}
+
 /// Raise the soft limit of descriptors to `wanted`, or as near as it gets.
 fn raise_descriptors(wanted: u64) -> Descriptors {
     let limit = raise_limit(libc::RLIMIT_NOFILE, wanted);

@@ -14,6 +14,7 @@ mod limits;
 mod node;
 mod order;
 mod pause;
+mod publish;
 mod registry;
 #[allow(clippy::module_inception)]
 mod session;

@@ -3,6 +3,7 @@
 //! Everything here is read by all and written either by one core for itself (counters) or rarely
 //! (configuration, slow log). No keys, no clients.
 
+use crate::base::alloc;
 use crate::base::clock::Clock;
 use crate::base::prng::Prng;
 use crate::config::Config;
@@ -39,6 +40,12 @@ pub struct Node {
     pub started_ms: i64,
     /// 40 hexadecimal digits, new in each start.
     pub run_id: String,
+    /// The name of this data set's history for replicas.
+    pub replication_id: Arc<Shelf<String>>,
+    /// Bytes that the starting thread had allocated when the node was complete.
+    boot_bytes: u64,
+    /// The most memory that was ever in use, in bytes.
+    memory_peak: AtomicU64,
     pub board: Board,
     pub commands: CommandBoard,
     pub errors: ErrorStats,
@@ -72,7 +79,7 @@ impl Node {
             ),
             LatencyMonitor::new(config.latency_monitor_threshold),
         );
-        Node {
+        let mut node = Node {
             board: Board::new(shards, config.databases as usize),
             config: Shelf::new(config),
             config_file,
@@ -80,6 +87,9 @@ impl Node {
             started_ms: clock.millis().0,
             clock,
             run_id: hex_id(&mut Prng::from_os()),
+            replication_id: Shelf::new(hex_id(&mut Prng::from_os())),
+            boot_bytes: 0,
+            memory_peak: AtomicU64::new(0),
             commands: CommandBoard::new(shards, rows),
             errors: ErrorStats::new(shards),
             slowlog,
@@ -90,12 +100,49 @@ impl Node {
             monitors: AtomicU64::new(0),
             paused_until_ms: AtomicI64::new(0),
             stop: Box::new(|_| {}),
-        }
+        };
+        node.boot_bytes = alloc::thread_allocated_bytes().live().max(0) as u64;
+        node
     }
 
     /// How many shards there are.
     pub fn shards(&self) -> usize {
         self.map.shards()
+    }
+
+    /// Bytes of memory in use, as the cores last published.
+    pub fn used_memory_bytes(&self) -> u64 {
+        self.boot_bytes + self.board.live_bytes()
+    }
+
+    /// Bytes that were in use before the first key.
+    pub fn startup_memory_bytes(&self) -> u64 {
+        let cores = self.board.cores().iter();
+        self.boot_bytes + cores.map(|core| core.startup_bytes.value()).sum::<u64>()
+    }
+
+    /// Notes how much memory is in use.
+    pub(super) fn note_memory(&self) {
+        self.memory_peak
+            .fetch_max(self.used_memory_bytes(), Ordering::Relaxed);
+    }
+
+    /// The most memory that was ever in use, in bytes.
+    pub fn memory_peak_bytes(&self) -> u64 {
+        self.memory_peak.load(Ordering::Relaxed)
+    }
+
+    /// CONFIG RESETSTAT. Redis: the peak of memory stays.
+    pub fn reset_statistics(&self) {
+        self.board.reset(self.clock.millis().0 as u64);
+        self.commands.reset();
+        self.errors.reset();
+    }
+
+    /// Begins a new history for replicas.
+    pub fn change_replication_id(&self) {
+        let fresh = |_: &String| Ok::<_, std::convert::Infallible>(hex_id(&mut Prng::from_os()));
+        let Ok(()) = self.replication_id.replace(fresh);
     }
 
     /// The number of the next client.

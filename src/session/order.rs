@@ -24,6 +24,10 @@ pub enum Question {
     Pause,
     /// Let paused clients try again.
     Unpause,
+    /// Bring your figures on the board up to this moment.
+    Publish,
+    /// Do nothing for so many microseconds (DEBUG SLEEP).
+    Sleep(u64),
 }
 
 /// What a core answers.

@@ -27,6 +27,14 @@ pub fn answer(core: &mut Core, question: &Question) -> Answer {
             core.retry_paused();
             Answer::Count(0)
         }
+        Question::Publish => {
+            core.publish_all();
+            Answer::Count(0)
+        }
+        Question::Sleep(micros) => {
+            crate::runtime::stall(std::time::Duration::from_micros(*micros));
+            Answer::Count(0)
+        }
     }
 }
 

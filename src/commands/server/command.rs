@@ -172,7 +172,7 @@ fn found_keys(args: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, ErrorReply> {
 
 /// A container with a word behind it that is none of its subcommands is no command.
 fn is_whole(command: &Command, inner: Args<'_>) -> bool {
-    command.subcommands.is_empty() || inner.len() == 1
+    command.listed.is_empty() || inner.len() == 1
 }
 
 /// COMMAND HELP: what there is to ask.

@@ -1,7 +1,6 @@
 //! What DEBUG needs of the shards: digests, a look at an entry, and keys to fill a keyspace with.
 //!
-//! Rows that are in no family: DEBUG starts them as operations of its own. Their arguments are
-//! DEBUG's, from its name on.
+//! Rows of DEBUG's family that run on the shards; their arguments are DEBUG's, from its name on.
 
 use crate::command::{Args, Flags, KeyFlags, LAST, Merge, keys, one_key};
 use crate::commands::row::{Row, data};
@@ -11,7 +10,8 @@ use crate::keyspace::{
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Outcome, ShardCtx};
 
-const READ: Flags = Flags::READONLY;
+const READ: Flags = Flags::READONLY.and(Flags::PROTECTED);
+const WRITE: Flags = Flags::WRITE.and(Flags::PROTECTED);
 
 /// DEBUG DIGEST: one digest of everything.
 pub const DIGEST: Row = data("debug|digest", 2, READ, &[], digest).everywhere(Merge::Xor);
@@ -36,8 +36,7 @@ pub const OBJECT: Row = data(
 );
 
 /// DEBUG POPULATE count [prefix] [size]: make keys that do not exist yet.
-pub const POPULATE: Row =
-    data("debug|populate", -3, Flags::WRITE, &[], populate).everywhere(Merge::AllOk);
+pub const POPULATE: Row = data("debug|populate", -3, WRITE, &[], populate).everywhere(Merge::AllOk);
 
 /// Replies with one digest for each database, behind each other; the merge makes one of them.
 fn digest(ctx: &mut ShardCtx<'_>) -> Outcome {

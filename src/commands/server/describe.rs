@@ -32,11 +32,11 @@ pub fn facts(reply: &mut Writer<'_>, command: &Command) -> Written {
     for keys in spec.keys {
         key_spec(reply, keys);
     }
-    if command.subcommands.is_empty() {
+    if command.listed.is_empty() {
         return reply.set(0);
     }
-    let mut written = reply.array(command.subcommands.len());
-    for number in &command.subcommands {
+    let mut written = reply.array(command.listed.len());
+    for number in &command.listed {
         written = facts(reply, table().command(*number));
     }
     written
@@ -147,7 +147,7 @@ pub fn docs(reply: &mut Writer<'_>, command: &Command) -> Written {
         !doc_flags.is_empty(),
         !doc.history.is_empty(),
         !arguments.is_empty(),
-        !command.subcommands.is_empty(),
+        !command.listed.is_empty(),
     ];
     let lists = lists.iter().filter(|is_there| **is_there).count();
     let deprecated = 2 * usize::from(doc.deprecated.is_some());
@@ -170,7 +170,7 @@ pub fn docs(reply: &mut Writer<'_>, command: &Command) -> Written {
         reply.bulk(b"arguments");
         written = tree(reply, &arguments);
     }
-    if !command.subcommands.is_empty() {
+    if !command.listed.is_empty() {
         written = subcommands(reply, command);
     }
     written
@@ -196,8 +196,8 @@ fn history(reply: &mut Writer<'_>, doc: &Doc) -> Written {
 
 fn subcommands(reply: &mut Writer<'_>, command: &Command) -> Written {
     reply.bulk(b"subcommands");
-    let mut written = reply.map(command.subcommands.len());
-    for number in &command.subcommands {
+    let mut written = reply.map(command.listed.len());
+    for number in &command.listed {
         let command = table().command(*number);
         reply.bulk(command.spec.name.as_bytes());
         written = docs(reply, command);

@@ -1,23 +1,35 @@
 //! The server: what it tells about itself and what it can be told to do.
 //!
-//! Control rows, one file per command; each subcommand is a row of its own. Whole-keyspace
-//! commands (DBSIZE, FLUSHALL) are data rows that run on every shard.
+//! Control rows, one file per command; each subcommand is a row of its own, and those of larger
+//! containers stand beside their handlers. Whole-keyspace commands (DBSIZE, FLUSHALL) and forms
+//! that look at keys (MEMORY USAGE) are data rows.
 
 use super::row::{Family, control, family};
 use crate::command::{Categories, Flags, Group};
 
 mod command;
+pub mod config;
+pub mod debug;
 mod debug_data;
 mod describe;
+mod doctor;
+pub mod info;
 mod keyspace;
+pub mod latency;
 mod lolwut;
+pub mod memory;
+mod protocol;
 mod shutdown;
+pub mod slowlog;
 mod time;
 
-pub use debug_data::{DIGEST, DIGEST_VALUE, OBJECT, POPULATE};
 pub use keyspace::KEYSPACE;
+#[cfg(test)]
+mod tests;
 
 const ANYTIME: Flags = Flags::LOADING.and(Flags::STALE);
+const ADMIN: Flags = ANYTIME.and(Flags::ADMIN);
+const OPERATOR: Flags = ADMIN.and(Flags::NOSCRIPT);
 const UNORDERED: &[&str] = &["nondeterministic_output_order"];
 
 /// The rows of this family.

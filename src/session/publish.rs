@@ -1,0 +1,87 @@
+//! What a core tells the process about itself: its figures, from where only it can look, onto the
+//! board that everyone reads.
+//!
+//! Counts that change with every command are written to the board at once, by whoever counts. The
+//! rest is copied here: cheap figures on every tick, and those that take a walk (expiries, tables,
+//! clients) only when somebody asks, since nobody reads them otherwise. Whoever wants figures that
+//! are exact at this moment asks all cores with `Question::Publish` and then reads the board.
+
+use super::core::Core;
+use super::session::Session;
+use crate::base::alloc;
+use crate::keyspace::{DbIndex, SpaceStats};
+use crate::observe::counters::Count;
+
+impl Core {
+    /// Publishes what costs nothing to know: memory, and what the keyspace has counted.
+    pub fn publish(&mut self) {
+        let SpaceStats {
+            hits,
+            misses,
+            expired,
+            changes,
+        } = self.shard.space.common.stats;
+        let bytes = alloc::thread_allocated_bytes();
+        let counters = self.counters();
+        raise(&counters.keyspace_hits, hits);
+        raise(&counters.keyspace_misses, misses);
+        raise(&counters.expired_keys, expired);
+        counters.changes_since_save.set(changes);
+        counters.allocated_bytes.set(bytes.allocated);
+        counters.freed_bytes.set(bytes.deallocated);
+        if counters.startup_bytes.value() == 0 {
+            counters.startup_bytes.set(bytes.live().max(0) as u64);
+        }
+        self.node.note_memory();
+    }
+
+    /// Publishes everything, databases and clients included, as it is now.
+    pub fn publish_all(&mut self) {
+        self.publish();
+        self.publish_databases();
+        self.publish_clients();
+    }
+
+    fn publish_databases(&mut self) {
+        let mut table_bytes = 0;
+        for index in (0..self.shard.space.databases()).map(DbIndex) {
+            let avg_ttl_ms = self.shard.space.average_ttl_ms(index);
+            let db = self.shard.space.db(index);
+            let counters = &self.counters().dbs[index.0 as usize];
+            counters.keys.set(db.len() as u64);
+            counters.volatile_keys.set(db.volatile() as u64);
+            counters.avg_ttl_ms.set(avg_ttl_ms);
+            counters.table_bytes.set(db.table_bytes() as u64);
+            table_bytes += db.table_bytes() as u64;
+        }
+        self.counters().table_bytes.set(table_bytes);
+    }
+
+    fn publish_clients(&mut self) {
+        let (mut input, mut output, mut bytes) = (0, 0, 0);
+        for (_, session) in self.sessions.iter() {
+            input = input.max(session.query_bytes());
+            output = output.max(session.output_bytes());
+            bytes += memory_of(session);
+        }
+        let counters = self.counters();
+        counters.client_recent_max_input_buffer.set(input as u64);
+        counters.client_recent_max_output_buffer.set(output as u64);
+        counters.clients_normal_bytes.set(bytes as u64);
+    }
+}
+
+/// Bytes of memory a client takes.
+fn memory_of(session: &Session) -> usize {
+    size_of::<Session>()
+        + session.name.len()
+        + session.origin.address.len()
+        + session.origin.local_address.len()
+        + session.query_bytes()
+        + session.output_bytes()
+}
+
+/// Brings a count that this core alone writes up to what it has counted elsewhere.
+fn raise(count: &Count, to: u64) {
+    count.add(to.saturating_sub(count.value()));
+}
