@@ -4,14 +4,13 @@
 //!            traffic                      a tick without traffic
 //!   +--> WARM: blocked in the network ring ----------> COLD: blocked in the network ring
 //!   |      one enter per turn; a tick every 10 ms        no tick; no timer but the caller's own
-//!   |      lets the executor's other tasks run
 //!   +----------------------- completion ----------------------+
 //! ```
 //!
-//! Nothing here goes through the executor: its parking costs several system calls, a timer per wait
-//! is dear in a virtual machine, and parked by an eventfd under load it was once found asleep with
-//! a completion waiting in a ring that its main ring did not watch. As long as the executor has no
-//! other tasks, the network ring is the only place where a shard sleeps, and it costs nothing.
+//! Nothing here goes through the executor. Its parking costs several system calls, and a timer per
+//! wait is dear in a virtual machine; and both a parked and a merely yielding root task were found
+//! asleep for ever in its main ring under load, with work waiting in this one. As long as the
+//! executor has no other tasks, the network ring is the only place where a shard sleeps.
 //!
 //! What it does not do: keep timers. The caller gives its next deadline to `wait`.
 use std::io;
@@ -25,7 +24,7 @@ use io_uring::{opcode, squeue};
 use super::completion::{Completion, Sleep, Token, kind};
 use super::queue::Ring;
 
-/// Under traffic the executor's other tasks run, and a caller's deadline is noticed, this often.
+/// Under traffic a caller's deadline is noticed this often.
 static TICK: Timespec = Timespec::new().nsec(10_000_000);
 const TICK_USER_DATA: u64 = Token::new(0, 0).tagged(kind::TICK);
 const ALARM_USER_DATA: u64 = Token::new(0, 0).tagged(kind::ALARM);
@@ -71,8 +70,6 @@ pub(super) struct Pace {
     warm: bool,
     /// Something happened since the last tick.
     traffic: bool,
-    /// A tick came together with completions: the executor gets its turn after they are served.
-    yield_due: bool,
     pub(super) ticks: u64,
     alarm: Timespec,
 }
@@ -82,7 +79,6 @@ impl Pace {
         Ok(Pace {
             warm: false,
             traffic: false,
-            yield_due: false,
             ticks: 0,
             alarm: Timespec::new(),
         })
@@ -95,14 +91,8 @@ impl Ring {
     pub async fn wait(&mut self, sleep: Sleep, out: &mut Vec<Completion>) {
         let before = out.len();
         self.prepare(out);
-        if self.pace.yield_due {
-            self.pace.yield_due = false;
-            self.turn(0, out);
-            glommio::executor().yield_if_needed().await;
-        }
         let may_sleep = sleep != Sleep::Poll && out.len() == before;
         if may_sleep && !self.pace.warm {
-            glommio::executor().yield_if_needed().await;
             self.doze(sleep, out);
             self.note_traffic(out.len() > before);
             return;
@@ -115,7 +105,7 @@ impl Ring {
         self.note_traffic(busy);
         if self.ledger.tick_rang {
             self.ledger.tick_rang = false;
-            self.ticked(busy || sleep == Sleep::Poll).await;
+            self.ticked(busy || sleep == Sleep::Poll);
         }
     }
 
@@ -140,15 +130,10 @@ impl Ring {
         }
     }
 
-    async fn ticked(&mut self, busy: bool) {
+    /// A tick without traffic since the one before lets the ring go cold.
+    fn ticked(&mut self, busy: bool) {
         self.pace.ticks += 1;
-        if busy {
-            self.pace.yield_due = true;
-        } else if self.pace.traffic {
-            glommio::executor().yield_if_needed().await;
-        } else {
-            self.pace.warm = false;
-        }
+        self.pace.warm = busy || self.pace.traffic;
         self.pace.traffic = false;
     }
 
