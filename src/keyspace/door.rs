@@ -250,11 +250,13 @@ impl<'a> Door<'a> {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
         let expires_at_ms = self.resolve(found, expiry);
+        if let Some(found) = found
+            && self.overwrite(found, bytes, encoding, expires_at_ms)
+        {
+            return;
+        }
         let access = self.access_now(found);
         if let Some(found) = found {
-            if self.overwrite(found, bytes, encoding, expires_at_ms) {
-                return;
-            }
             drop(self.detach(found));
         }
         let record = entry::inline_record(*key, bytes, encoding, access, expires_at_ms);

@@ -54,6 +54,8 @@ pub struct Reactor {
     round: u64,
     rounds: Vec<u64>,
     spare: Vec<Vec<u8>>,
+    /// Sessions whose output is being sent; kept for its memory.
+    flushing: Vec<SessionId>,
     /// Guests for other cores.
     outgoing: Vec<Vec<OwnedFd>>,
     cron: Cron,
@@ -85,6 +87,7 @@ impl Reactor {
             round: 0,
             rounds: Vec::new(),
             spare: Vec::new(),
+            flushing: Vec::new(),
             outgoing,
             cron: Cron::default(),
             turn: Turn::default(),
@@ -420,11 +423,14 @@ impl Reactor {
         }
         self.cron.sweep(&mut self.core);
         self.cron.bury(&mut self.core);
-        for id in std::mem::take(&mut self.core.dirty) {
+        std::mem::swap(&mut self.flushing, &mut self.core.dirty);
+        for at in 0..self.flushing.len() {
+            let id = self.flushing[at];
             if !self.core.limit_output(id) {
                 self.flush(id);
             }
         }
+        self.flushing.clear();
         for id in std::mem::take(&mut self.core.closing) {
             self.close_if_due(id);
         }
