@@ -44,12 +44,22 @@ pub struct Command {
 pub struct Table {
     commands: Vec<Command>,
     /// Numbers of commands by their names' hash, open addressing; `EMPTY` where there is none.
-    cells: Vec<u16>,
+    cells: Vec<Cell>,
+}
+
+/// The number of a command, and the beginning of its name.
+#[derive(Clone, Copy)]
+struct Cell {
+    head: u64,
+    number: u16,
 }
 
 const EMPTY: u16 = u16::MAX;
+const EMPTY_CELL: Cell = Cell {
+    head: 0,
+    number: EMPTY,
+};
 const CELL_BITS: u32 = 11;
-const NAME_MAX: usize = 32;
 
 /// The table of this build.
 pub fn table() -> &'static Table {
@@ -57,11 +67,23 @@ pub fn table() -> &'static Table {
     TABLE.get_or_init(|| Table::new(FAMILIES))
 }
 
-fn hash(lower: &[u8]) -> usize {
-    let mut head = [0; 8];
-    let len = lower.len().min(8);
-    head[..len].copy_from_slice(&lower[..len]);
-    let mixed = u64::from_le_bytes(head).wrapping_add((lower.len() as u64) << 40);
+/// The first eight bytes of a name as one number. Setting one bit makes letters small; what it
+/// makes equal beyond that, the comparison of names tells apart.
+#[inline]
+fn head(name: &[u8]) -> u64 {
+    let bytes = match name.first_chunk::<8>() {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => name
+            .iter()
+            .rev()
+            .fold(0, |head, byte| (head << 8) | u64::from(*byte)),
+    };
+    bytes | 0x2020_2020_2020_2020
+}
+
+#[inline]
+fn first_cell(head: u64, len: usize) -> usize {
+    let mixed = head.wrapping_add((len as u64) << 40);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - CELL_BITS)) as usize
 }
 
@@ -69,7 +91,7 @@ impl Table {
     fn new(families: &[Family]) -> Table {
         let mut table = Table {
             commands: Vec::new(),
-            cells: vec![EMPTY; 1 << CELL_BITS],
+            cells: vec![EMPTY_CELL; 1 << CELL_BITS],
         };
         for family in families {
             for row in family.rows {
@@ -83,12 +105,12 @@ impl Table {
     fn add(&mut self, group: Group, row: &Row) {
         let number = self.commands.len() as u16;
         let spec = Spec { group, ..row.spec };
-        assert!(spec.name.len() <= NAME_MAX, "names fit the lookup buffer");
-        let mut cell = hash(spec.name.as_bytes());
-        while self.cells[cell] != EMPTY {
+        let head = head(spec.name.as_bytes());
+        let mut cell = first_cell(head, spec.name.len());
+        while self.cells[cell].number != EMPTY {
             cell = (cell + 1) % self.cells.len();
         }
-        self.cells[cell] = number;
+        self.cells[cell] = Cell { head, number };
         let only_key = crate::router::only_key(&spec);
         let (run, subcommands) = (row.run, Vec::new());
         self.commands.push(Command {
@@ -138,20 +160,19 @@ impl Table {
     /// Finds a command, or a subcommand as `container|name`, in any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&Command> {
-        let mut buffer = [0; NAME_MAX];
-        let lower = buffer.get_mut(..name.len())?;
-        for (to, from) in lower.iter_mut().zip(name) {
-            *to = from.to_ascii_lowercase();
-        }
-        let mut cell = hash(lower);
-        while self.cells[cell] != EMPTY {
-            let command = &self.commands[self.cells[cell] as usize];
-            if command.spec.name.as_bytes() == lower {
+        let head = head(name);
+        let mut at = first_cell(head, name.len());
+        loop {
+            let cell = self.cells[at];
+            if cell.number == EMPTY {
+                return None;
+            }
+            let command = &self.commands[cell.number as usize];
+            if cell.head == head && command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
                 return Some(command);
             }
-            cell = (cell + 1) % self.cells.len();
+            at = (at + 1) % self.cells.len();
         }
-        None
     }
 
     /// Finds a subcommand of a container.
