@@ -45,7 +45,7 @@ fn resolve_subcommand(
 type Gate = fn(&Core, &Session, &'static Command, Args<'_>) -> Result<(), ErrorReply>;
 
 /// All gates, in the order in which Redis checks.
-const GATES: &[Gate] = &[arity, debug_allowed, authenticated];
+const GATES: &[Gate] = &[arity, debug_allowed, authenticated, in_memory];
 
 /// Lets a command pass, or says why not.
 #[inline]
@@ -105,4 +105,21 @@ fn debug_allowed(
                 .into(),
         ),
     }
+}
+
+/// At the memory limit nothing runs that may need more.
+#[inline]
+fn in_memory(
+    core: &Core,
+    _: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if core.config.maxmemory == 0
+        || !command.spec.flags.has(Flags::DENYOOM)
+        || core.used_memory_bytes() <= core.config.maxmemory
+    {
+        return Ok(());
+    }
+    Err(errors::OUT_OF_MEMORY.into())
 }

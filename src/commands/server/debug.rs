@@ -65,7 +65,6 @@ const FORMS: &[(&str, isize, Form)] = &[
     ("set-disable-deny-scripts", 3, accept),
     ("dict-resizing", 3, accept),
     ("replybuffer", 4, accept),
-    ("jmap", -2, accept),
     ("reload", -2, no_persistence),
     ("loadaof", 2, no_persistence),
     ("restart", -2, no_restart),
