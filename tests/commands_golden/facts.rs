@@ -15,8 +15,10 @@ const DIFFERENCES: &[&str] = &[
     // 7.2 gave COMMAND GETKEYS and GETKEYSANDFLAGS the arguments they always had.
     "command|getkeys arguments",
     "command|getkeysandflags arguments",
-    // Here the container is in its subcommands' category.
-    "client categories @connection",
+    // 7.2 gave them the tips that CONFIG SET has, and CONFIG GET an argument without a block.
+    "config|resetstat tips",
+    "config|rewrite tips",
+    "config|get arguments.0",
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",

@@ -37,6 +37,12 @@ pub const FAMILY: Family = family(
             set_active_expire,
         )
         .everywhere(Merge::AllOk)
+        .doc(
+            "2.6.0",
+            "[enabled:integer]",
+            "O(1)",
+            "Turns the removal of expired keys on and off.",
+        )
         .hidden(),
         debug_data::DIGEST.hidden(),
         debug_data::DIGEST_VALUE.hidden(),
