@@ -69,7 +69,13 @@ fn arity(
     if command.spec.takes(args.len()) {
         return Ok(());
     }
-    Err(errors::wrong_arity(command.spec.name))
+    // Redis finds the forms that it does not list together with their number of arguments.
+    Err(match command.spec.name.split_once('|') {
+        Some((container, _)) if command.spec.is_hidden => {
+            errors::unknown_form(container, args.get(1))
+        }
+        _ => errors::wrong_arity(command.spec.name),
+    })
 }
 
 fn authenticated(
