@@ -67,7 +67,7 @@ impl Categories {
     /// The category of this name, in any case.
     pub fn by_name(name: &[u8]) -> Option<Categories> {
         let is_named = |own: &&str| own.as_bytes().eq_ignore_ascii_case(name);
-        let at = NAMES.iter().position(|own| is_named(own))?;
+        let at = NAMES.iter().position(is_named)?;
         Some(Categories(1 << at))
     }
 
@@ -80,8 +80,8 @@ impl Categories {
             .map(|(_, name)| *name)
     }
 
-    /// What flags and group imply.
-    pub fn implied(flags: Flags, group: Group) -> Categories {
+    /// What flags and group imply; a container's group implies nothing.
+    pub fn implied(flags: Flags, group: Option<Group>) -> Categories {
         let rules = [
             (Flags::WRITE, Categories::WRITE),
             (Flags::ADMIN, Categories::ADMIN.and(Categories::DANGEROUS)),
@@ -89,13 +89,13 @@ impl Categories {
             (Flags::FAST, Categories::FAST),
             (Flags::BLOCKING, Categories::BLOCKING),
         ];
-        let mut set = group.category();
+        let mut set = group.map_or(Categories::NONE, Group::category);
         for (flag, category) in rules {
             if flags.has(flag) {
                 set = set.and(category);
             }
         }
-        if flags.has(Flags::READONLY) && group != Group::Scripting {
+        if flags.has(Flags::READONLY) && group != Some(Group::Scripting) {
             set = set.and(Categories::READ);
         }
         if flags.has(Flags::FAST) {

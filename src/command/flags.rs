@@ -30,8 +30,8 @@ impl Flags {
     pub const ALLOW_BUSY: Flags = Flags(1 << 18);
     pub const MOVABLEKEYS: Flags = Flags(1 << 19);
 
-    /// All of them with the names COMMAND INFO prints, in its order.
-    pub const NAMES: [(Flags, &'static str); 20] = [
+    /// Those that COMMAND INFO shows, with the names it prints, in its order.
+    pub const NAMES: [(Flags, &'static str); 19] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
@@ -47,7 +47,6 @@ impl Flags {
         (Flags::NO_AUTH, "no_auth"),
         (Flags::MAY_REPLICATE, "may_replicate"),
         (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
-        (Flags::PROTECTED, "protected"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),
         (Flags::ALLOW_BUSY, "allow_busy"),

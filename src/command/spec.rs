@@ -131,6 +131,8 @@ pub struct Spec {
     pub tips: &'static [&'static str],
     /// A form of its container that Redis does not list: COMMAND does not show it.
     pub is_hidden: bool,
+    /// Has only subcommands.
+    pub is_container: bool,
     pub doc: Doc,
 }
 
@@ -159,6 +161,7 @@ impl Spec {
             extra_categories,
             tips,
             is_hidden: false,
+            is_container: false,
             doc,
         }
     }
@@ -174,6 +177,7 @@ impl Spec {
 
     /// All its ACL categories.
     pub fn categories(&self) -> Categories {
-        Categories::implied(self.flags, self.group).and(self.extra_categories)
+        let group = (!self.is_container).then_some(self.group);
+        Categories::implied(self.flags, group).and(self.extra_categories)
     }
 }

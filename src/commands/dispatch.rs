@@ -307,9 +307,9 @@ fn record(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) 
 
 /// Counts a command that another core ran, or several did.
 #[inline]
-pub(super) fn record_away(core: &Core, command: u16, nanos: u32, is_error: bool) {
+pub(super) fn record_away(core: &Core, command: u16, nanos: u64, is_error: bool) {
     let commands = core.node.commands.core(core.id.0 as usize);
-    commands.ran(command as usize, u64::from(nanos));
+    commands.ran(command as usize, nanos);
     if is_error {
         commands.failed(command as usize);
     }

@@ -45,7 +45,7 @@ fn resolve_subcommand(
 type Gate = fn(&Core, &Session, &'static Command, Args<'_>) -> Result<(), ErrorReply>;
 
 /// All gates, in the order in which Redis checks.
-const GATES: &[Gate] = &[arity, debug_allowed, authenticated];
+const GATES: &[Gate] = &[arity, debug_allowed, authenticated, in_memory];
 
 /// Lets a command pass, or says why not.
 #[inline]
@@ -69,7 +69,13 @@ fn arity(
     if command.spec.takes(args.len()) {
         return Ok(());
     }
-    Err(errors::wrong_arity(command.spec.name))
+    // Redis finds the forms that it does not list together with their number of arguments.
+    Err(match command.spec.name.split_once('|') {
+        Some((container, _)) if command.spec.is_hidden => {
+            errors::unknown_form(container, args.get(1))
+        }
+        _ => errors::wrong_arity(command.spec.name),
+    })
 }
 
 fn authenticated(
@@ -105,4 +111,21 @@ fn debug_allowed(
                 .into(),
         ),
     }
+}
+
+/// At the memory limit nothing runs that may need more.
+#[inline]
+fn in_memory(
+    core: &Core,
+    _: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if core.config.maxmemory == 0
+        || !command.spec.flags.has(Flags::DENYOOM)
+        || core.used_memory_bytes() <= core.config.maxmemory
+    {
+        return Ok(());
+    }
+    Err(errors::OUT_OF_MEMORY.into())
 }

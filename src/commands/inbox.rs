@@ -4,10 +4,13 @@
 //! Nothing here waits; whatever is not there yet comes in a later parcel.
 
 use super::dispatch::record_away;
+use super::slow;
 use super::turn::{Turn, resume};
+use crate::command::ArgStore;
 use crate::keyspace::ShardId;
 use crate::resp::Output;
-use crate::session::{Core, Order, Parcel};
+use crate::router::ReplyTo;
+use crate::session::{Core, Order, Parcel, SessionId};
 
 /// Takes in a parcel of another core.
 pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
@@ -17,6 +20,9 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
     let mut start = Output::start();
     for answer in &data.answers {
         record_away(core, answer.command, answer.nanos, answer.is_error);
+        if let Some(args) = &answer.args {
+            note_slow(core, answer.to, (answer.command, answer.nanos), args);
+        }
         if answer.is_error {
             count_error(core, &data.output, start, answer.end);
         }
@@ -27,6 +33,11 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
     for order in orders {
         obey(core, order);
     }
+}
+
+#[cold]
+fn note_slow(core: &Core, to: ReplyTo, ran: (u16, u64), args: &ArgStore) {
+    slow::note(core, SessionId::from_bits(to.session), ran, args.args());
 }
 
 fn count_error(core: &Core, output: &Output, from: crate::resp::Mark, to: crate::resp::Mark) {
@@ -48,6 +59,9 @@ impl Turn {
             let deliveries = core.router.take_deliveries();
             core.deliver(deliveries, |core, delivery| {
                 record_away(core, delivery.command, delivery.nanos, delivery.is_error);
+                if let Some(args) = &delivery.args {
+                    note_slow(core, delivery.to, (delivery.command, delivery.nanos), args);
+                }
                 if delivery.is_error {
                     let (start, end) = (Output::start(), delivery.output.mark());
                     count_error(core, &delivery.output, start, end);

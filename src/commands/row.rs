@@ -104,8 +104,10 @@ pub const fn control(name: &'static str, arity: i16, flags: Flags, run: ControlF
 
 /// A command that only has subcommands.
 pub const fn container(name: &'static str, arity: i16, flags: Flags) -> Row {
+    let mut spec = Spec::new(name, arity, flags, Group::Generic);
+    spec.is_container = true;
     Row {
-        spec: Spec::new(name, arity, flags, Group::Generic),
+        spec,
         run: Run::Container,
     }
 }

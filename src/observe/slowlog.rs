@@ -67,9 +67,15 @@ impl SlowLog {
         self.entries_max.store(entries_max, Relaxed);
     }
 
+    /// From which duration on commands belong here; none when the log is off.
+    pub fn slower_than_us(&self) -> Option<u64> {
+        u64::try_from(self.slower_than_us.load(Relaxed)).ok()
+    }
+
     /// Whether a command of this duration belongs here.
     pub fn is_slow(&self, duration_us: u64) -> bool {
-        u64::try_from(self.slower_than_us.load(Relaxed)).is_ok_and(|limit| duration_us >= limit)
+        self.slower_than_us()
+            .is_some_and(|limit| duration_us >= limit)
     }
 
     pub fn push(&self, command: &Finished<'_>) {

@@ -59,8 +59,10 @@ pub struct Answer {
     pub to: ReplyTo,
     pub end: crate::resp::Mark,
     pub command: u16,
-    pub nanos: u32,
+    pub nanos: u64,
     pub is_error: bool,
+    /// What it was called with, if it took long enough for somebody to ask.
+    pub args: Option<Box<ArgStore>>,
 }
 
 /// A part of an operation, to be run on one shard.
@@ -92,7 +94,7 @@ pub struct Ask {
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub bytes: Vec<u8>,
-    pub nanos: u32,
+    pub nanos: u64,
 }
 
 /// A step of an operation that spans shards.

@@ -60,7 +60,9 @@ pub(super) struct Operation {
     is_trying: bool,
     /// A lower ticket asked for this core's own grant meanwhile.
     is_wounded: bool,
-    nanos: u32,
+    nanos: u64,
+    /// What the client has sent, where a scan has gone on to other shards since.
+    typed: Option<ArgStore>,
 }
 
 impl Operation {
@@ -70,7 +72,7 @@ impl Operation {
     }
 
     fn arrived(&mut self, from: ShardId, reply: Reply) {
-        self.nanos = self.nanos.saturating_add(reply.nanos);
+        self.nanos += reply.nanos;
         let part = self.part(from);
         part.reply = Some(reply.bytes);
         part.is_granted = true;
@@ -136,6 +138,7 @@ impl Router {
             is_trying: false,
             is_wounded: false,
             nanos: 0,
+            typed: None,
         };
         let ticket = self.draw_ticket();
         self.ask_all(ticket, operation, shard);
@@ -314,7 +317,7 @@ impl Router {
         let mut output = Output::default();
         let start = clock::cycles();
         let (changed, result) = run_gathered(shard, &head.call(args.args()), fetched, &mut output);
-        let nanos = clock::nanos_between(start, clock::cycles()).min(u64::from(u32::MAX)) as u32;
+        let nanos = clock::nanos_between(start, clock::cycles());
         let mut by_part: Vec<Changed> = operation.parts.iter().map(|_| Vec::new()).collect();
         for change in changed {
             let owner = self.map.shard(Key::new(&change.1).slot);
@@ -324,15 +327,8 @@ impl Router {
         for (part, changed) in operation.parts.iter().zip(by_part) {
             self.step(part.shard, Step::Install { ticket, changed });
         }
-        let (to, command) = (operation.to, head.command);
-        let is_error = result.is_err();
-        self.deliveries.push(Delivery {
-            to,
-            output,
-            command,
-            nanos,
-            is_error,
-        });
+        operation.nanos = nanos;
+        self.deliver(operation, output, result.is_err());
     }
 
     pub(super) fn ran(&mut self, from: Peer, ticket: Ticket, reply: Reply, shard: &mut Shard) {
@@ -386,7 +382,8 @@ impl Router {
         if next <= last.shard {
             return false;
         }
-        operation.work.args = args;
+        let old = std::mem::replace(&mut operation.work.args, args);
+        operation.typed.get_or_insert(old);
         operation.parts.push(Part::new(next));
         let (work, spec) = (operation.work.clone(), operation.work.head.spec);
         let intents = lock_intents(map, spec, work.args.args(), me);
@@ -415,13 +412,19 @@ impl Router {
         let how = operation.merge.expect("gathered commands do not merge");
         merge(how, &replies, head.protocol, random, &mut output);
         let is_error = output.starts_with(Output::start(), b'-');
-        let (to, command, nanos) = (operation.to, head.command, operation.nanos);
+        self.deliver(operation, output, is_error);
+    }
+
+    fn deliver(&mut self, operation: Operation, output: Output, is_error: bool) {
+        let Operation { work, nanos, .. } = operation;
+        let args = operation.typed.unwrap_or(work.args);
         self.deliveries.push(Delivery {
-            to,
+            to: operation.to,
             output,
-            command,
+            command: work.head.command,
             nanos,
             is_error,
+            args: (nanos >= self.slow_nanos).then(|| Box::new(args)),
         });
     }
 }

@@ -8,7 +8,7 @@ use super::message::{Answer, Head, Parcel, Peer, ReplyTo, Request, Step};
 use super::operation::Operation;
 use super::participant::Parked;
 use crate::base::clock;
-use crate::command::Args;
+use crate::command::{ArgStore, Args};
 use crate::keyspace::{ShardId, SlotMap};
 use crate::resp::Output;
 use crate::shard::{Shard, Ticket};
@@ -22,8 +22,10 @@ pub struct Delivery {
     pub to: ReplyTo,
     pub output: Output,
     pub command: u16,
-    pub nanos: u32,
+    pub nanos: u64,
     pub is_error: bool,
+    /// What it was called with, if it took long enough for somebody to ask.
+    pub args: Option<Box<ArgStore>>,
 }
 
 /// The router of one core.
@@ -36,6 +38,8 @@ pub struct Router {
     pub(super) parked: HashMap<Ticket, Parked>,
     pub(super) deliveries: Vec<Delivery>,
     spare: Vec<Parcel>,
+    /// From this duration on a command is answered together with its arguments.
+    pub slow_nanos: u64,
 }
 
 /// Emptied parcels kept for reuse.
@@ -53,6 +57,7 @@ impl Router {
             parked: HashMap::new(),
             deliveries: Vec::new(),
             spare: Vec::new(),
+            slow_nanos: u64::MAX,
         }
     }
 
@@ -113,14 +118,14 @@ impl Router {
             for step in std::mem::take(&mut parcel.steps) {
                 self.handle(self.me, step, shard);
             }
-            self.deliver_own(&parcel);
+            self.deliver_own(&mut parcel);
             self.recycle(parcel);
         }
     }
 
-    fn deliver_own(&mut self, parcel: &Parcel) {
+    fn deliver_own(&mut self, parcel: &mut Parcel) {
         let mut from = Output::start();
-        for answer in &parcel.answers {
+        for answer in parcel.answers.drain(..) {
             let mut output = Output::default();
             output.append_part(&parcel.output, from, answer.end);
             from = answer.end;
@@ -130,6 +135,7 @@ impl Router {
                 command: answer.command,
                 nanos: answer.nanos,
                 is_error: answer.is_error,
+                args: answer.args,
             });
         }
     }
@@ -177,7 +183,7 @@ impl Router {
         let parcel = &mut self.outbox[from.0 as usize];
         let start = clock::cycles();
         let is_error = shard.run(&head.call(args), &mut parcel.output).is_err();
-        let nanos = clock::nanos_between(start, clock::cycles()).min(u64::from(u32::MAX)) as u32;
+        let nanos = clock::nanos_between(start, clock::cycles());
         let end = parcel.output.mark();
         parcel.answers.push(Answer {
             to,
@@ -185,6 +191,7 @@ impl Router {
             command: head.command,
             nanos,
             is_error,
+            args: (nanos >= self.slow_nanos).then(|| Box::new(ArgStore::of(args))),
         });
     }
 }

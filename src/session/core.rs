@@ -109,6 +109,7 @@ impl Core {
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
         }
+        self.router.slow_nanos = self.node.slow_nanos();
         self.shard.space.common.access = access_rule(&self.config);
     }
 

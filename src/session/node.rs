@@ -132,6 +132,16 @@ impl Node {
         self.memory_peak.load(Ordering::Relaxed)
     }
 
+    /// From this duration on a command is one for the slow log or the latency monitor.
+    pub fn slow_nanos(&self) -> u64 {
+        let for_log = self.slowlog.slower_than_us();
+        let for_log = for_log.map_or(u64::MAX, |us| us.saturating_mul(1000));
+        match self.latency.threshold_ms() {
+            0 => for_log,
+            millis => for_log.min(millis.saturating_mul(1_000_000)),
+        }
+    }
+
     /// CONFIG RESETSTAT. Redis: the peak of memory stays.
     pub fn reset_statistics(&self) {
         self.board.reset(self.clock.millis().0 as u64);

@@ -35,6 +35,14 @@ impl Core {
         self.node.note_memory();
     }
 
+    /// Bytes of memory in use: this core's as they are now, the others' as they last published.
+    pub fn used_memory_bytes(&self) -> u64 {
+        let (bytes, counters) = (alloc::thread_allocated_bytes(), self.counters());
+        counters.allocated_bytes.set(bytes.allocated);
+        counters.freed_bytes.set(bytes.deallocated);
+        self.node.used_memory_bytes()
+    }
+
     /// Publishes everything, databases and clients included, as it is now.
     pub fn publish_all(&mut self) {
         self.publish();

@@ -49,7 +49,12 @@ pub fn run(script: &Script, setup: &Setup, oracle: bool, reference: Option<&Tran
     let version = oracle.then(|| redis_version(&mut first));
     let mut missing =
         |name: &String| first.call(&format!("COMMAND INFO {name}")).items()[0].is_nil();
-    let needed = script.marks.needs.as_ref().filter(|name| missing(name));
+    let needed = script.marks.needs.iter().find(|name| missing(name));
+    let needed = needed.or_else(|| {
+        let works = script.marks.works.as_ref()?;
+        let reply = server.client().call(works);
+        matches!(reply, Reply::Error(_)).then_some(works)
+    });
     let mut speaker = Speaker {
         port: server.port(),
         script,

@@ -19,7 +19,8 @@
 //! In expected lines `<number>` and `<any>` stand for a part of a line, `...` for any lines.
 //! Directives: `@resp3` (HELLO 3 on every connection), `@config name value` (start option),
 //! `@since 7.2` (older servers are not asked), `@ringshard-only`, `@needs LPUSH` (the file waits
-//! until the server has that command), `@unordered` (elements sorted),
+//! until the server has that command; may be repeated), `@works CLIENT TRACKING ON` (it waits
+//! until the server answers that without an error), `@unordered` (elements sorted),
 //! `@eventually` (repeated until it matches). Those before the first step hold for the file, later
 //! ones for the next step. Replies end at the next blank line, comment, directive or step.
 
@@ -40,7 +41,8 @@ pub struct Marks {
     pub resp3: bool,
     pub config: Vec<(String, String)>,
     pub since: Option<Version>,
-    pub needs: Option<String>,
+    pub needs: Vec<String>,
+    pub works: Option<String>,
     pub ringshard_only: bool,
     pub unordered: bool,
     pub eventually: bool,
@@ -126,7 +128,8 @@ impl Marks {
             "ringshard-only" => self.ringshard_only = true,
             "unordered" => self.unordered = true,
             "eventually" => self.eventually = true,
-            "needs" => self.needs = Some(rest.to_owned()),
+            "needs" => self.needs.push(rest.to_owned()),
+            "works" => self.works = Some(rest.to_owned()),
             "since" => self.since = Some(version(rest)?),
             "config" => {
                 let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));

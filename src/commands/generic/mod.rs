@@ -177,7 +177,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "6.2.0",
-            "source destination [DB destination-db] [REPLACE]",
+            "source destination [DB destination-db:integer] [REPLACE]",
             "O(N) worst case for collections, where N is the number of nested \
                 items. O(1) for string values.",
             "Copies the value of a key to a new key.",

@@ -37,6 +37,12 @@ pub const FAMILY: Family = family(
             set_active_expire,
         )
         .everywhere(Merge::AllOk)
+        .doc(
+            "2.6.0",
+            "[enabled:integer]",
+            "O(1)",
+            "Turns the removal of expired keys on and off.",
+        )
         .hidden(),
         debug_data::DIGEST.hidden(),
         debug_data::DIGEST_VALUE.hidden(),
@@ -65,7 +71,6 @@ const FORMS: &[(&str, isize, Form)] = &[
     ("set-disable-deny-scripts", 3, accept),
     ("dict-resizing", 3, accept),
     ("replybuffer", 4, accept),
-    ("jmap", -2, accept),
     ("reload", -2, no_persistence),
     ("loadaof", 2, no_persistence),
     ("restart", -2, no_restart),

@@ -14,7 +14,9 @@ const READ: Flags = Flags::READONLY.and(Flags::PROTECTED);
 const WRITE: Flags = Flags::WRITE.and(Flags::PROTECTED);
 
 /// DEBUG DIGEST: one digest of everything.
-pub const DIGEST: Row = data("debug|digest", 2, READ, &[], digest).everywhere(Merge::Xor);
+pub const DIGEST: Row = data("debug|digest", 2, READ, &[], digest)
+    .everywhere(Merge::Xor)
+    .doc("1.0.0", "", "O(N)", "Returns a digest of all keys.");
 
 /// DEBUG DIGEST-VALUE key [key ...]: digests of values.
 pub const DIGEST_VALUE: Row = data(
@@ -24,7 +26,13 @@ pub const DIGEST_VALUE: Row = data(
     &[keys(2, LAST, 1, KeyFlags::RO)],
     digest_value,
 )
-.split(Merge::InOrder);
+.split(Merge::InOrder)
+.doc(
+    "5.0.0",
+    "[key [key ...]]",
+    "O(N)",
+    "Returns digests of values.",
+);
 
 /// DEBUG OBJECT key: how an entry is kept.
 pub const OBJECT: Row = data(
@@ -33,10 +41,23 @@ pub const OBJECT: Row = data(
     READ,
     &[one_key(2, KeyFlags::RO)],
     object,
+)
+.doc(
+    "1.0.0",
+    "key [FAST]",
+    "O(1)",
+    "Returns how an entry is kept.",
 );
 
 /// DEBUG POPULATE count [prefix] [size]: make keys that do not exist yet.
-pub const POPULATE: Row = data("debug|populate", -3, WRITE, &[], populate).everywhere(Merge::AllOk);
+pub const POPULATE: Row = data("debug|populate", -3, WRITE, &[], populate)
+    .everywhere(Merge::AllOk)
+    .doc(
+        "1.0.0",
+        "count [prefix] [size:integer]",
+        "O(N)",
+        "Makes keys that do not exist yet.",
+    );
 
 /// Replies with one digest for each database, behind each other; the merge makes one of them.
 fn digest(ctx: &mut ShardCtx<'_>) -> Outcome {
