@@ -27,6 +27,8 @@ pub struct Input<'a> {
 
 /// How many requests are looked ahead together: their lines and entries fit the first cache.
 const WINDOW: usize = 160;
+/// The same for requests that have waited, at first: the next one may have to wait again.
+const RESUMED_WINDOW: usize = 4;
 
 #[derive(Clone, Copy)]
 struct Request {
@@ -48,11 +50,24 @@ pub struct Turn {
     stopped: Vec<Option<u32>>,
     /// Inputs that end in the beginning of a request, and where it begins.
     tails: Vec<(usize, usize)>,
+    /// How many requests are looked ahead together now.
+    window: usize,
 }
 
 impl Turn {
     /// Takes in what has arrived, in order. Each session is named once.
     pub fn run(&mut self, core: &mut Core, inputs: &[Input<'_>]) {
+        self.window = WINDOW;
+        self.work(core, inputs);
+        for (number, input) in inputs.iter().enumerate() {
+            if let Some(from) = self.stopped[number] {
+                keep(core, input.session, &input.data[from as usize..]);
+            }
+        }
+    }
+
+    /// Runs what may run, and leaves in `stopped` where the rest begins.
+    fn work(&mut self, core: &mut Core, inputs: &[Input<'_>]) {
         self.stopped.clear();
         self.stopped.resize(inputs.len(), None);
         self.tails.clear();
@@ -63,11 +78,6 @@ impl Turn {
         for (number, at) in std::mem::take(&mut self.tails) {
             if self.stopped[number].is_none() {
                 begin_assembly(core, inputs[number].session, &inputs[number].data[at..]);
-            }
-        }
-        for (number, input) in inputs.iter().enumerate() {
-            if let Some(from) = self.stopped[number] {
-                keep(core, input.session, &input.data[from as usize..]);
             }
         }
     }
@@ -86,8 +96,9 @@ impl Turn {
                     self.stage(core, number, inputs[number], (first, at));
                     at = next;
                     // Who is not trusted yet may become so by the command before.
-                    if self.requests.len() >= WINDOW || !limits.is_trusted {
+                    if self.requests.len() >= self.window || !limits.is_trusted {
                         self.execute(core, inputs);
+                        self.window = WINDOW.min(2 * self.window);
                         limits = self::limits(core, id);
                     }
                 }
@@ -217,7 +228,7 @@ fn keep(core: &mut Core, id: SessionId, data: &[u8]) {
         return;
     };
     if session.closing == Closing::No {
-        session.pending.extend_from_slice(data);
+        session.pending.push(data);
         check_query_limit(core, id);
     }
 }
@@ -293,14 +304,21 @@ pub(super) fn resume(core: &mut Core, turn: &mut Turn, id: SessionId) {
     else {
         return;
     };
-    let data = std::mem::take(&mut session.pending);
-    turn.run(
-        core,
-        &[Input {
-            session: id,
-            data: &data,
-        }],
-    );
+    let mut pending = std::mem::take(&mut session.pending);
+    let data = pending.bytes();
+    turn.window = RESUMED_WINDOW;
+    turn.work(core, &[Input { session: id, data }]);
+    let Some(from) = turn.stopped[0] else {
+        return;
+    };
+    pending.consume(from as usize);
+    match core.sessions.find_mut(id) {
+        // What is left stays where it is: it may be long, and wait many times.
+        Some(session) if session.pending.is_empty() && session.closing == Closing::No => {
+            session.pending = pending;
+        }
+        _ => keep(core, id, pending.bytes()),
+    }
 }
 
 /// Ends a connection that has sent more than it may without it making a request.

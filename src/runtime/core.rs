@@ -29,8 +29,11 @@ pub struct CpuId(pub usize);
 
 /// Threads of shards are named by this and their number.
 const THREAD_PREFIX: &str = "shard-";
-/// Other tasks of an executor wait at most this long behind a busy one.
-const PREEMPT: Duration = Duration::from_millis(1);
+/// Never. An executor whose preemption timer has fired before it ran anything takes that for having
+/// nothing to run, and parks for good with its task still in the queue: a thread that lost its CPU
+/// for a moment while starting never served. A shard's one task does not yield, so nobody misses
+/// the timer.
+const PREEMPT: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// For direct file I/O, which shards do little of. It is registered with three rings and counts
 /// three times against an ordinary user's limit of locked memory, so it is the least allowed.
 const IO_MEMORY_BYTES: usize = 64 << 10;

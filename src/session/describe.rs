@@ -67,7 +67,7 @@ impl Session {
         let fixed = waiting.min(FIXED_BYTES);
         let arguments = self.query_bytes() - self.pending.len();
         put(line, " qbuf", self.pending.len());
-        let free = self.pending.capacity() - self.pending.len();
+        let free = self.pending.free_bytes();
         put(line, " qbuf-free", free);
         put(line, " argv-mem", arguments);
         put(line, " multi-mem", 0);

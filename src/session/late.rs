@@ -10,7 +10,8 @@
 //! ```
 //!
 //! An answer for the first place goes straight into the output and takes the parked ones behind it
-//! along; any other is parked in its place.
+//! along; any other is parked in its place. What has left is given up when it is the larger part:
+//! a client that never stops asking never lets the places run empty.
 
 use crate::resp::{Mark, Output};
 use std::collections::VecDeque;
@@ -27,7 +28,12 @@ pub struct Late {
     places: VecDeque<Place>,
     first_seq: u32,
     parked: Output,
+    /// Bytes of `parked` that have left.
+    left_bytes: usize,
 }
+
+/// Bytes that have left are not worth moving the others for while there are fewer.
+const LEFT_BYTES_MIN: usize = 16 * 1024;
 
 impl Late {
     /// Whether all replies are out.
@@ -43,7 +49,7 @@ impl Late {
 
     /// Bytes that wait for earlier replies.
     pub fn parked_bytes(&self) -> usize {
-        self.parked.len()
+        self.parked.len() - self.left_bytes
     }
 
     /// Takes a place for a reply that will arrive; a muted one will be dropped.
@@ -94,12 +100,31 @@ impl Late {
 
     fn release(&mut self, output: &mut Output) {
         while let Some(Place::Parked { from, to }) = self.places.front().copied() {
+            let before = output.len();
             output.append_part(&self.parked, from, to);
+            self.left_bytes += output.len() - before;
             self.pop();
         }
         if self.places.is_empty() {
             self.parked.clear();
+            self.left_bytes = 0;
+        } else if self.left_bytes >= LEFT_BYTES_MIN && self.left_bytes > self.parked_bytes() {
+            self.give_up_left();
         }
+    }
+
+    #[cold]
+    fn give_up_left(&mut self) {
+        let mut rest = Output::default();
+        for place in &mut self.places {
+            if let Place::Parked { from, to } = place {
+                let start = rest.mark();
+                rest.append_part(&self.parked, *from, *to);
+                (*from, *to) = (start, rest.mark());
+            }
+        }
+        self.parked = rest;
+        self.left_bytes = 0;
     }
 }
 
@@ -136,5 +161,22 @@ mod tests {
         let again = late.wait(false);
         arrive(&mut late, again, "e", &mut output);
         assert_eq!(output.to_bytes(), b"abcde");
+    }
+
+    #[test]
+    fn what_has_left_takes_no_room_however_long_others_wait() {
+        let (mut late, mut output) = (Late::default(), Output::default());
+        let text = "x".repeat(1000);
+        let mut waiting = late.wait(false);
+        for round in 0..1000 {
+            park(&mut late, &format!("{round}{text}"));
+            let next = late.wait(false);
+            arrive(&mut late, waiting, "+", &mut output);
+            waiting = next;
+            assert_eq!(output.to_bytes(), format!("+{round}{text}").as_bytes());
+            output.clear();
+        }
+        assert_eq!(late.parked_bytes(), 0);
+        assert!(late.parked.len() < 4 * LEFT_BYTES_MIN);
     }
 }

@@ -14,6 +14,7 @@ mod limits;
 mod node;
 mod order;
 mod pause;
+mod pending;
 mod publish;
 mod registry;
 #[allow(clippy::module_inception)]
@@ -25,5 +26,6 @@ pub use late::Late;
 pub use node::{Node, REDIS_VERSION, Stop};
 pub use order::{Answer, Asked, Finish, Order, Question};
 pub use pause::Pause;
+pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};

@@ -4,6 +4,7 @@
 //! no socket.
 
 use super::late::Late;
+use super::pending::Pending;
 use crate::command::Spec;
 use crate::keyspace::DbIndex;
 use crate::resp::{Assembly, Output, Protocol};
@@ -93,7 +94,7 @@ pub struct Session {
     /// The beginning of a request.
     pub assembly: Option<Box<Assembly>>,
     /// Requests that arrived while the session was held.
-    pub pending: Vec<u8>,
+    pub pending: Pending,
     /// Whether it is in its core's list of sessions with output.
     pub is_dirty: bool,
     pub total_input_bytes: u64,
@@ -131,7 +132,7 @@ impl Session {
             is_held: false,
             is_paused: false,
             assembly: None,
-            pending: Vec::new(),
+            pending: Pending::default(),
             is_dirty: false,
             total_input_bytes: 0,
             total_output_bytes: 0,

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Nothing here goes through the executor. Its parking costs several system calls, and a timer per
-//! wait is dear in a virtual machine; and both a parked and a merely yielding root task were found
-//! asleep for ever in its main ring under load, with work waiting in this one. As long as the
-//! executor has no other tasks, the network ring is the only place where a shard sleeps.
+//! wait is dear in a virtual machine; and when its preemption timer fires between two turns it
+//! parks for ever, even with a root task that only yielded. As long as the executor has no other
+//! tasks, the network ring is the only place where a shard sleeps.
 //!
 //! What it does not do: keep timers. The caller gives its next deadline to `wait`.
 use std::io;
