@@ -504,28 +504,6 @@ fn a_stopped_or_closed_connection_is_silent() {
 }
 
 #[test]
-fn the_executor_runs_its_tasks_under_traffic() {
-    on_a_shard(|| async {
-        let (listener, at) = listener();
-        let mut echo = Echo::new(RingConfig::default(), listener);
-        clients(at, 4, 20_000, 50);
-        let timers = std::rc::Rc::new(std::cell::Cell::new(0));
-        let counted = std::rc::Rc::clone(&timers);
-        let task = glommio::spawn_local(async move {
-            loop {
-                glommio::timer::sleep(Duration::from_millis(1)).await;
-                counted.set(counted.get() + 1);
-            }
-        });
-        let start = Instant::now();
-        echo.run_until(|_| start.elapsed().as_millis() > 400 || timers.get() > 10)
-            .await;
-        assert!(timers.get() > 10, "{} timers fired", timers.get());
-        task.cancel().await;
-    });
-}
-
-#[test]
 fn more_requests_than_the_queue_holds_are_taken() {
     on_a_shard(|| async {
         let (listener, at) = listener();
@@ -547,7 +525,6 @@ fn runs_out_of_descriptors_when_asked_to() {
         let (listener, at) = listener();
         let mut echo = Echo::new(small(4), listener);
         let mut done = Vec::new();
-        // The first parking opens what it needs while there are descriptors.
         let soon = Instant::now() + Duration::from_millis(1);
         echo.ring.wait(Sleep::Until(soon), &mut done).await;
         let sockets: Vec<_> = (0..2).map(|_| TcpStream::connect(at)).collect();
