@@ -5,12 +5,16 @@
 //! skipped; `tests/run.sh` installs them. What redis-server, standing in for Ringshard, cannot do
 //! (it ends the daemon's parent before it serves) is left out there.
 
+#[path = "process/bulk.rs"]
+mod bulk;
 #[path = "process/lifecycle.rs"]
 mod lifecycle;
 #[path = "process/limits.rs"]
 mod limits;
 #[path = "process/notify.rs"]
 mod notify;
+#[path = "process/refusals.rs"]
+mod refusals;
 mod support;
 #[path = "process/tools.rs"]
 mod tools;

@@ -213,7 +213,7 @@ fn failed(core: &Core, command: u16, error: &ErrorReply) {
         .commands
         .core(core.id.0 as usize)
         .failed(command as usize);
-    core.count_error(error.0.as_bytes());
+    core.count_error(&error.0);
 }
 
 fn run_away(core: &mut Core, id: SessionId, shard: ShardId, head: Head, args: Args<'_>) -> Verdict {

@@ -5,25 +5,24 @@
 
 use std::borrow::Cow;
 
-/// An error as a reply.
+/// An error as a reply. Bytes, because it may repeat what a client has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorReply(pub Cow<'static, str>);
-
-impl ErrorReply {
-    /// The first word, which names the kind of error.
-    pub fn code(&self) -> &str {
-        self.0.split(' ').next().unwrap_or_default()
-    }
-}
+pub struct ErrorReply(pub Cow<'static, [u8]>);
 
 impl From<&'static str> for ErrorReply {
     fn from(text: &'static str) -> Self {
-        ErrorReply(Cow::Borrowed(text))
+        ErrorReply(Cow::Borrowed(text.as_bytes()))
     }
 }
 
 impl From<String> for ErrorReply {
     fn from(text: String) -> Self {
+        ErrorReply(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for ErrorReply {
+    fn from(text: Vec<u8>) -> Self {
         ErrorReply(Cow::Owned(text))
     }
 }
@@ -55,10 +54,29 @@ pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'max
 /// Clips text of a client's as Redis does in its own messages, where it ends at the first zero
 /// byte, and makes it printable.
 pub fn clipped(bytes: &[u8], max: usize) -> String {
-    let bytes = &bytes[..bytes.len().min(max)];
-    let end = bytes.iter().position(|byte| *byte == 0);
-    let text = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]);
-    text.replace(['\r', '\n'], " ")
+    String::from_utf8_lossy(&clipped_bytes(bytes, max)).into_owned()
+}
+
+/// The same, byte by byte as they came but for line ends.
+fn clipped_bytes(bytes: &[u8], max: usize) -> Vec<u8> {
+    let bytes = bytes[..bytes.len().min(max)].iter();
+    let text = bytes.take_while(|byte| **byte != 0);
+    text.map(|byte| match byte {
+        b'\r' | b'\n' => b' ',
+        other => *other,
+    })
+    .collect()
+}
+
+/// An error that repeats what a client has sent.
+pub fn repeating(before: &str, given: &[u8], after: &str) -> ErrorReply {
+    [
+        before.as_bytes(),
+        &clipped_bytes(given, 128),
+        after.as_bytes(),
+    ]
+    .concat()
+    .into()
 }
 
 /// `ERR wrong number of arguments for 'get' command`.
@@ -74,31 +92,36 @@ pub fn invalid_expire(name: &str) -> ErrorReply {
 /// The answer to a command nobody knows, with the beginning of its arguments.
 pub fn unknown_command<'a>(name: &[u8], args: impl Iterator<Item = &'a [u8]>) -> ErrorReply {
     const SHOWN_MAX: usize = 128;
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for arg in args {
         if shown.len() >= SHOWN_MAX {
             break;
         }
         let room = SHOWN_MAX - shown.len();
-        shown.push_str(&format!("'{}' ", clipped(arg, room)));
+        shown.push(b'\'');
+        shown.extend(clipped_bytes(arg, room));
+        shown.extend(b"' ");
     }
-    let name = clipped(name, SHOWN_MAX);
-    format!("ERR unknown command '{name}', with args beginning with: {shown}").into()
+    let mut error = repeating(
+        "ERR unknown command '",
+        name,
+        "', with args beginning with: ",
+    );
+    error.0.to_mut().extend(shown);
+    error
 }
 
 /// The answer to a subcommand nobody knows.
 pub fn unknown_subcommand(name: &str, subcommand: &[u8]) -> ErrorReply {
-    let given = clipped(subcommand, 128);
     let command = name.to_ascii_uppercase();
-    format!("ERR unknown subcommand '{given}'. Try {command} HELP.").into()
+    let after = format!("'. Try {command} HELP.");
+    repeating("ERR unknown subcommand '", subcommand, &after)
 }
 
 /// The answer to a form of a command that nobody knows, or that takes other arguments.
 pub fn unknown_form(name: &str, subcommand: &[u8]) -> ErrorReply {
-    let given = clipped(subcommand, 128);
     let command = name.to_ascii_uppercase();
-    format!(
-        "ERR unknown subcommand or wrong number of arguments for '{given}'. Try {command} HELP."
-    )
-    .into()
+    let after = format!("'. Try {command} HELP.");
+    let before = "ERR unknown subcommand or wrong number of arguments for '";
+    repeating(before, subcommand, &after)
 }

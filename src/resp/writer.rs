@@ -81,14 +81,16 @@ impl<'a> Writer<'a> {
 
     /// An error; line ends in its text become blanks.
     pub fn error(&mut self, error: &ErrorReply) -> Written {
-        if error.0.contains(['\r', '\n']) {
-            let text = error
-                .0
-                .trim_end_matches(['\r', '\n'])
-                .replace(['\r', '\n'], " ");
-            return self.line(b'-', text.as_bytes());
+        let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        if !error.0.iter().any(is_line_end) {
+            return self.line(b'-', &error.0);
         }
-        self.line(b'-', error.0.as_bytes())
+        let len = error.0.iter().rposition(|byte| !is_line_end(byte));
+        let mut text = error.0[..len.map_or(0, |last| last + 1)].to_vec();
+        for byte in text.iter_mut().filter(|byte| is_line_end(byte)) {
+            *byte = b' ';
+        }
+        self.line(b'-', &text)
     }
 
     #[inline]

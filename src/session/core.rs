@@ -151,7 +151,7 @@ impl Core {
 
     /// An error as the reply, counted.
     pub fn reply_error(&mut self, id: SessionId, error: &ErrorReply) {
-        self.count_error(error.0.as_bytes());
+        self.count_error(&error.0);
         self.reply(id, |writer| {
             writer.error(error);
         });

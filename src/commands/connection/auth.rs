@@ -118,8 +118,8 @@ fn parse_hello<'a>(ctx: &mut ControlCtx<'a>) -> Result<Hello<'a>, ErrorReply> {
             hello.name = Some(name::checked(args.get(at + 1))?);
             at += 2;
         } else {
-            let option = errors::clipped(args.get(at), 128);
-            return Err(format!("ERR Syntax error in HELLO option '{option}'").into());
+            let before = "ERR Syntax error in HELLO option '";
+            return Err(errors::repeating(before, args.get(at), "'"));
         }
     }
     Ok(hello)

@@ -28,10 +28,8 @@ pub fn list(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 }
 
 fn class(args: Args<'_>, at: usize) -> Result<Class, ErrorReply> {
-    Class::from_name(args.get(at)).ok_or_else(|| {
-        let name = errors::clipped(args.get(at), 128);
-        format!("ERR Unknown client type '{name}'").into()
-    })
+    Class::from_name(args.get(at))
+        .ok_or_else(|| errors::repeating("ERR Unknown client type '", args.get(at), "'"))
 }
 
 fn join_lines(answers: Vec<Answer>, reply: &mut Writer<'_>) {
@@ -129,8 +127,7 @@ const CONDITIONS: [(&str, Set); 7] = [
     ("USER", |filter, args, at| {
         let user = args.get(at);
         if user != b"default" {
-            let user = errors::clipped(user, 128);
-            return Err(format!("ERR No such user '{user}'").into());
+            return Err(errors::repeating("ERR No such user '", user, "'"));
         }
         filter.user = Some(user.to_vec());
         Ok(())

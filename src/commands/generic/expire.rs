@@ -86,7 +86,7 @@ impl Condition {
 fn unsupported(option: &[u8]) -> ErrorReply {
     // Redis prints it as a C string.
     let shown = option.split(|byte| *byte == 0).next().unwrap_or_default();
-    format!("ERR Unsupported option {}", String::from_utf8_lossy(shown)).into()
+    [b"ERR Unsupported option ", shown].concat().into()
 }
 
 /// The moment a client means. It may be past, but must be one.
