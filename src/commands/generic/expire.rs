@@ -158,7 +158,8 @@ fn show(ctx: &mut ShardCtx<'_>, unit: Unit) -> Outcome {
     // Seconds are rounded to the nearest, with the wrap that Redis has at the end of time.
     Ok(ctx.reply.integer(match unit.millis {
         1 => millis,
-        _ => millis.wrapping_add(500) / 1000,
+        // Half a second is added without overflow: any moment fits a TTL.
+        _ => millis / 1000 + i64::from(millis % 1000 >= 500),
     }))
 }
 
