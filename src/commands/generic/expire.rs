@@ -155,7 +155,7 @@ fn show(ctx: &mut ShardCtx<'_>, unit: Unit) -> Outcome {
     };
     let base = if unit.is_absolute { 0 } else { now_ms };
     let millis = at.saturating_sub(base).max(0);
-    // Seconds are rounded to the nearest, with the wrap that Redis has at the end of time.
+    // Seconds are rounded to the nearest.
     Ok(ctx.reply.integer(match unit.millis {
         1 => millis,
         // Half a second is added without overflow: any moment fits a TTL.
