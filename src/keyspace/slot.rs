@@ -6,15 +6,12 @@
 //!
 //! Source: the Redis Cluster specification, "Keys distribution model" (CRC16 is the XMODEM one).
 
+use crate::base::crc::crc16;
 use crate::base::hash;
-use crc::{CRC_16_XMODEM, Crc, Table};
 use memchr::memchr;
 
 /// Number of slots.
 pub const SLOTS: u32 = 16_384;
-
-/// Sixteen bytes a step: a short key costs one or two steps.
-static CRC16: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
 
 /// One of the 16 384 slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +20,7 @@ pub struct Slot(pub u16);
 impl Slot {
     /// The slot of a key.
     pub fn of(key: &[u8]) -> Slot {
-        Slot(CRC16.checksum(hash_tag(key)) & (SLOTS as u16 - 1))
+        Slot(crc16(hash_tag(key)) & (SLOTS as u16 - 1))
     }
 }
 
