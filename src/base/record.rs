@@ -376,6 +376,13 @@ impl<'a, P> RecordRef<'a, P> {
         self.boxed_pointer().map(|payload| unsafe { &*payload })
     }
 
+    /// # Safety
+    /// The record is the caller's alone for `'a`.
+    pub(in crate::base) unsafe fn boxed_exclusive(self) -> Option<&'a mut P> {
+        // SAFETY: the pointer came from Box::into_raw; the caller has it alone.
+        self.boxed_pointer().map(|payload| unsafe { &mut *payload })
+    }
+
     fn boxed_pointer(self) -> Option<*mut P> {
         let shape = shape_at(self.at);
         if shape.header & HAS_BOXED == 0 {

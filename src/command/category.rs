@@ -39,8 +39,15 @@ impl Categories {
     pub const KEYSPACE: Categories = Categories(1 << 0);
     pub const READ: Categories = Categories(1 << 1);
     pub const WRITE: Categories = Categories(1 << 2);
+    pub const SET: Categories = Categories(1 << 3);
+    pub const SORTED_SET: Categories = Categories(1 << 4);
+    pub const LIST: Categories = Categories(1 << 5);
+    pub const HASH: Categories = Categories(1 << 6);
     pub const STRING: Categories = Categories(1 << 7);
     pub const BITMAP: Categories = Categories(1 << 8);
+    pub const HYPERLOGLOG: Categories = Categories(1 << 9);
+    pub const GEO: Categories = Categories(1 << 10);
+    pub const STREAM: Categories = Categories(1 << 11);
     pub const PUBSUB: Categories = Categories(1 << 12);
     pub const ADMIN: Categories = Categories(1 << 13);
     pub const FAST: Categories = Categories(1 << 14);
@@ -48,6 +55,7 @@ impl Categories {
     pub const BLOCKING: Categories = Categories(1 << 16);
     pub const DANGEROUS: Categories = Categories(1 << 17);
     pub const CONNECTION: Categories = Categories(1 << 18);
+    pub const TRANSACTION: Categories = Categories(1 << 19);
 
     /// Both sets together.
     pub const fn and(self, other: Categories) -> Categories {

@@ -85,6 +85,11 @@ fn sha1(data: &[u8]) -> Digest {
 fn type_number(kind: Kind) -> u32 {
     match kind {
         Kind::String => 0,
+        Kind::List => 1,
+        Kind::Set => 2,
+        Kind::Zset => 3,
+        Kind::Hash => 4,
+        Kind::Stream => 6,
     }
 }
 

@@ -10,7 +10,7 @@ use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
 use crate::base::record::Record;
-use crate::base::table::{Place, TABLE_RECORDS_MAX};
+use crate::base::table::{Place, TABLE_RECORDS_MAX, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
 use crate::resp::{ErrorReply, errors};
 use bytes::{Bytes, BytesMut};
@@ -38,9 +38,15 @@ pub enum Expiry {
 }
 
 #[derive(Clone, Copy)]
-struct Found {
+pub(super) struct Found {
     segment: usize,
     place: Place,
+}
+
+impl Found {
+    pub(super) fn place(self) -> Place {
+        self.place
+    }
 }
 
 /// One database of a shard, with all that must hear of its changes.
@@ -93,7 +99,7 @@ impl<'a> Door<'a> {
     }
 
     #[inline]
-    fn view(&self, found: Found) -> EntryRef<'_> {
+    pub(super) fn view(&self, found: Found) -> EntryRef<'_> {
         EntryRef {
             record: self.db.segments[found.segment].table.at(found.place),
         }
@@ -101,7 +107,7 @@ impl<'a> Door<'a> {
 
     /// The place of a live entry; removes it first when it has expired.
     #[inline]
-    fn locate(&mut self, key: &Key<'_>) -> Option<Found> {
+    pub(super) fn locate(&mut self, key: &Key<'_>) -> Option<Found> {
         let number = self.db.segment_of(key);
         let segment = &self.db.segments[number];
         let place = segment
@@ -148,7 +154,7 @@ impl<'a> Door<'a> {
     /// Notes the access in the entry, only if that says something new, so that reading stays
     /// reading.
     #[inline]
-    fn refresh(&mut self, found: Found) {
+    pub(super) fn refresh(&mut self, found: Found) {
         let old = self.view(found).access();
         let access = self.access_now(Some(found));
         if access != old {
@@ -159,7 +165,7 @@ impl<'a> Door<'a> {
 
     /// The access word of an entry that is used now, or of a new one.
     #[inline]
-    fn access_now(&mut self, found: Option<Found>) -> u32 {
+    pub(super) fn access_now(&mut self, found: Option<Found>) -> u32 {
         let old = found.map(|found| self.view(found).access());
         let Common {
             access,
@@ -180,13 +186,32 @@ impl<'a> Door<'a> {
 
     /// Tells the observer and counts; every change of an entry begins here.
     #[inline]
-    fn before_change(&mut self, key: &[u8], found: Option<Found>) {
+    pub(super) fn before_change(&mut self, key: &[u8], found: Option<Found>) {
         self.common.stats.changes += 1;
         if let Some(mut observer) = self.common.observer.take() {
             let old = found.map(|found| self.view(found));
             observer.before_change(self.index, key, old);
             self.common.observer = Some(observer);
         }
+    }
+
+    /// Tells the observer and counts, before a change of an entry that was found.
+    #[inline]
+    pub(super) fn before_change_of(&mut self, found: Found) {
+        self.common.stats.changes += 1;
+        if self.common.observer.is_some() {
+            self.tell_observer(found);
+        }
+    }
+
+    #[inline]
+    pub(super) fn table_of(&mut self, found: Found) -> &mut Table<Object> {
+        &mut self.db.segments[found.segment].table
+    }
+
+    /// Takes an entry away of which everybody knows already that it changes.
+    pub(super) fn discard(&mut self, found: Found) {
+        drop(self.detach(found));
     }
 
     /// Tells the observer of an entry that goes because its time has come.
@@ -294,18 +319,22 @@ impl<'a> Door<'a> {
         self.attach(key, entry::record(*key, entry));
     }
 
-    fn attach(&mut self, key: &Key<'_>, record: Record<Object>) {
+    pub(super) fn attach(&mut self, key: &Key<'_>, record: Record<Object>) -> Found {
         let number = self.db.make_room(key);
         let segment = &mut self.db.segments[number];
         if let Some(at) = record.as_ref().extra() {
             segment.note_expiry(at);
         }
         let lines = segment.table.lines();
-        segment.table.insert(Segment::tag(key), record);
+        let place = segment.table.insert(Segment::tag(key), record);
         if segment.table.lines() != lines {
             self.db.sweep.relaid(number);
         }
         self.db.len += 1;
+        Found {
+            segment: number,
+            place,
+        }
     }
 
     fn detach(&mut self, found: Found) -> Record<Object> {

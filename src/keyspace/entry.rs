@@ -3,24 +3,26 @@
 //! ```text
 //!  owner bits   0..14   slot
 //!              14..38   access: LRU clock in seconds, or LFU minutes (16) and counter (8)
-//!              38..40   string encoding: int, embstr, raw; 3 = an object of another type
-//!              40       written in the running snapshot
+//!              38..42   form: int, embstr, raw; 3 = an object; from 4 on a packed collection
+//!              42       written in the running snapshot
 //!  extra        expiry, Unix time in milliseconds
 //! ```
 //!
-//! A string of up to [`SHARED_STRING_MIN`] bytes lies inside the record, an integer as eight bytes;
-//! anything else is an [`Object`].
+//! A string of up to [`SHARED_STRING_MIN`] bytes lies inside the record, an integer as eight bytes,
+//! and a small collection as its packed bytes; anything else is an [`Object`].
 
 use super::slot::{Key, Slot};
 use crate::base::record::{Content, Record, RecordRef};
-use crate::object::{Encoding, Kind, Object, SHARED_STRING_MIN};
+use crate::object::{Collection, Encoding, Form, Kind, Object, Packed, SHARED_STRING_MIN};
 use bytes::Bytes;
 
 const SLOT_BITS: u32 = 14;
 const ACCESS_SHIFT: u32 = 14;
 const ACCESS_BITS: u32 = 24;
 const ENCODING_SHIFT: u32 = 38;
-const OTHER: u64 = 3;
+const ENCODING_BITS: u32 = 4;
+const BOXED: u64 = 3;
+const PACKED_MIN: u64 = 4;
 /// The longest string Redis keeps in one piece with its header.
 const EMBSTR_MAX: usize = 44;
 
@@ -40,6 +42,8 @@ pub enum NewValue {
     Int(i64),
     /// String bytes with the encoding that OBJECT ENCODING reports.
     Text(Vec<u8>, Encoding),
+    /// A small collection.
+    Packed(Packed, Vec<u8>),
     /// A value with its own allocation.
     Object(Object),
 }
@@ -78,33 +82,50 @@ impl<'a> EntryRef<'a> {
     }
 
     pub fn kind(self) -> Kind {
-        self.record.boxed().map_or(Kind::String, Object::kind)
+        self.collection().map_or(Kind::String, Form::kind)
+    }
+
+    /// The value, unless it is a string.
+    #[inline]
+    pub fn collection(self) -> Option<Form<'a>> {
+        match self.record.boxed() {
+            Some(Object::String(_)) => None,
+            Some(object) => Some(Form::Object(object)),
+            None => {
+                let packed = packed_of(self.encoding_bits())?;
+                Some(Form::Packed(packed, self.record.inline()))
+            }
+        }
     }
 
     /// The string value, or `None` for another type.
     #[inline]
     pub fn string(self) -> Option<StringRef<'a>> {
-        if let Some(object) = self.record.boxed() {
-            let Object::String(bytes) = object;
-            return Some(StringRef::Shared(bytes));
+        match self.encoding_bits() {
+            0 => {
+                let bytes = self.record.inline().try_into();
+                let bytes = bytes.expect("an integer takes eight bytes");
+                Some(StringRef::Int(i64::from_le_bytes(bytes)))
+            }
+            1 | 2 => match self.record.boxed() {
+                Some(Object::String(bytes)) => Some(StringRef::Shared(bytes)),
+                _ => Some(StringRef::Text(self.record.inline())),
+            },
+            _ => None,
         }
-        let bytes = self.record.inline();
-        if self.encoding_bits() == Encoding::Int as u64 {
-            let bytes = bytes.try_into().expect("an integer takes eight bytes");
-            return Some(StringRef::Int(i64::from_le_bytes(bytes)));
-        }
-        Some(StringRef::Text(bytes))
     }
 
+    #[inline]
     fn encoding_bits(self) -> u64 {
-        self.record.owner() >> ENCODING_SHIFT & 3
+        self.record.owner() >> ENCODING_SHIFT & ((1 << ENCODING_BITS) - 1)
     }
 
     pub fn encoding(self) -> Encoding {
         match self.encoding_bits() {
             0 => Encoding::Int,
             1 => Encoding::Embstr,
-            _ => Encoding::Raw,
+            2 => Encoding::Raw,
+            _ => self.collection().map_or(Encoding::Raw, Form::encoding),
         }
     }
 
@@ -113,7 +134,12 @@ impl<'a> EntryRef<'a> {
         let value = match (self.record.boxed(), self.string()) {
             (Some(object), _) => NewValue::Object(object.clone()),
             (None, Some(StringRef::Int(number))) => NewValue::Int(number),
-            _ => NewValue::Text(self.record.inline().to_vec(), self.encoding()),
+            (None, Some(_)) => NewValue::Text(self.record.inline().to_vec(), self.encoding()),
+            (None, None) => {
+                let packed = packed_of(self.encoding_bits());
+                let packed = packed.expect("neither string nor object");
+                NewValue::Packed(packed, self.record.inline().to_vec())
+            }
         };
         Entry {
             value,
@@ -189,6 +215,15 @@ impl NewValue {
     }
 }
 
+impl From<Collection> for NewValue {
+    fn from(value: Collection) -> NewValue {
+        match value {
+            Collection::Packed(packed, bytes) => NewValue::Packed(packed, bytes),
+            Collection::Object(object) => NewValue::Object(object),
+        }
+    }
+}
+
 impl From<Bytes> for NewValue {
     /// A large string that already lies where it will live.
     fn from(bytes: Bytes) -> NewValue {
@@ -224,6 +259,62 @@ pub(super) fn inline_record(
     Record::new(owner, expires_at_ms, key.bytes, Content::Inline(bytes))
 }
 
+fn packed_of(encoding_bits: u64) -> Option<Packed> {
+    let number = encoding_bits.checked_sub(PACKED_MIN)?;
+    Packed::ALL.get(number as usize).copied()
+}
+
+/// Makes the record of a small collection.
+pub(super) fn packed_record(
+    key: Key<'_>,
+    value: (Packed, &[u8]),
+    access: u32,
+    expires_at_ms: Option<i64>,
+) -> Record<Object> {
+    let owner = owner_bits(key.slot, access, PACKED_MIN + value.0 as u64);
+    Record::new(owner, expires_at_ms, key.bytes, Content::Inline(value.1))
+}
+
+/// Gives a record another collection to hold.
+pub(super) fn rehouse(record: &Record<Object>, value: Collection) -> Record<Object> {
+    let view = record.as_ref();
+    let entry = EntryRef { record: view };
+    let (slot, access) = (entry.slot(), entry.access());
+    let key = Key {
+        bytes: view.key(),
+        slot,
+        hash: 0,
+    };
+    match value {
+        Collection::Packed(packed, bytes) => {
+            packed_record(key, (packed, &bytes), access, view.extra())
+        }
+        Collection::Object(object) => boxed(key, object, access, view.extra()),
+    }
+}
+
+/// Replaces bytes of a packed collection by others.
+pub(super) fn splice(
+    record: Record<Object>,
+    at: usize,
+    remove: usize,
+    insert: &[u8],
+) -> Record<Object> {
+    let len = record.as_ref().inline().len();
+    let tail = at + remove..len;
+    let new_len = len - remove + insert.len();
+    let mut record = record;
+    if new_len < len {
+        record.inline_mut().copy_within(tail, at + insert.len());
+        record = record.resized(new_len);
+    } else if new_len > len {
+        record = record.resized(new_len);
+        record.inline_mut().copy_within(tail, at + insert.len());
+    }
+    record.inline_mut()[at..at + insert.len()].copy_from_slice(insert);
+    record
+}
+
 /// Makes the record of an entry.
 pub(super) fn record(key: Key<'_>, entry: Entry) -> Record<Object> {
     let (access, expiry) = (entry.access, entry.expires_at_ms);
@@ -235,6 +326,7 @@ pub(super) fn record(key: Key<'_>, entry: Entry) -> Record<Object> {
             inline_record(key, &bytes, encoding, access, expiry)
         }
         NewValue::Text(bytes, _) => boxed(key, Object::String(bytes.into()), access, expiry),
+        NewValue::Packed(packed, bytes) => packed_record(key, (packed, &bytes), access, expiry),
         NewValue::Object(object) => boxed(key, object, access, expiry),
     }
 }
@@ -242,8 +334,7 @@ pub(super) fn record(key: Key<'_>, entry: Entry) -> Record<Object> {
 fn boxed(key: Key<'_>, object: Object, access: u32, expiry: Option<i64>) -> Record<Object> {
     let encoding = match object {
         Object::String(_) => Encoding::Raw as u64,
-        #[allow(unreachable_patterns)]
-        _ => OTHER,
+        _ => BOXED,
     };
     let owner = owner_bits(key.slot, access, encoding);
     Record::new(owner, expiry, key.bytes, Content::Boxed(Box::new(object)))
@@ -260,6 +351,7 @@ pub(super) fn set_access(record: &mut Record<Object>, access: u32) {
 /// Replaces the encoding of a record's inline string.
 #[inline]
 pub(super) fn set_encoding(record: &mut Record<Object>, encoding: Encoding) {
-    let owner = record.as_ref().owner() & !(3 << ENCODING_SHIFT);
+    let mask = ((1 << ENCODING_BITS) - 1) << ENCODING_SHIFT;
+    let owner = record.as_ref().owner() & !mask;
     record.set_owner(owner | (encoding as u64) << ENCODING_SHIFT);
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod collection;
 mod db;
 mod digest;
 mod door;
@@ -19,6 +20,7 @@ mod slot;
 mod space;
 
 pub use access::AccessRule;
+pub use collection::Open;
 pub use db::Db;
 pub use digest::{DIGEST_BYTES, Digest};
 pub use door::{Door, Expiry, Lookup, WrongKind};

@@ -9,6 +9,7 @@ use super::db::Db;
 use super::door::Door;
 use super::slot::Slot;
 use crate::base::prng::Prng;
+use crate::object::Packing;
 use std::ops::Range;
 
 /// The number of a database, as SELECT takes it.
@@ -47,6 +48,8 @@ pub struct Common {
     pub touches: bool,
     /// What the access word of an entry means.
     pub access: AccessRule,
+    /// Up to where collections are packed.
+    pub packing: Packing,
     /// Keys removed because they had expired, for whoever tells the outside.
     pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
     /// Whether `expired_keys` is wanted.
@@ -75,6 +78,7 @@ impl Keyspace {
             active_expire: true,
             touches: true,
             access: AccessRule::default(),
+            packing: Packing::default(),
             expired_keys: Vec::new(),
             reports_expired: false,
         };

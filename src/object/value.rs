@@ -3,6 +3,11 @@
 //! A string moves out of its entry when it is large: then it is shared by reference with the
 //! replies that carry it to clients, and replaced (never changed) while such a reply is on its way.
 
+use super::hash::HashTable;
+use super::list::Quicklist;
+use super::set::SetTable;
+use super::stream::Stream;
+use super::zset::SortedTable;
 use bytes::{Bytes, BytesMut};
 
 /// From this length on a string is kept outside its entry, in bytes.
@@ -15,6 +20,11 @@ pub const SHARED_STRING_MIN: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     String,
+    List,
+    Set,
+    Zset,
+    Hash,
+    Stream,
 }
 
 impl Kind {
@@ -22,6 +32,11 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
+            Kind::List => "list",
+            Kind::Set => "set",
+            Kind::Zset => "zset",
+            Kind::Hash => "hash",
+            Kind::Stream => "stream",
         }
     }
 }
@@ -32,6 +47,14 @@ pub enum Encoding {
     Int,
     Embstr,
     Raw,
+    Listpack,
+    /// A listpack whose fields may expire.
+    ListpackEx,
+    Intset,
+    Quicklist,
+    Hashtable,
+    Skiplist,
+    Stream,
 }
 
 impl Encoding {
@@ -41,6 +64,13 @@ impl Encoding {
             Encoding::Int => "int",
             Encoding::Embstr => "embstr",
             Encoding::Raw => "raw",
+            Encoding::Listpack => "listpack",
+            Encoding::ListpackEx => "listpackex",
+            Encoding::Intset => "intset",
+            Encoding::Quicklist => "quicklist",
+            Encoding::Hashtable => "hashtable",
+            Encoding::Skiplist => "skiplist",
+            Encoding::Stream => "stream",
         }
     }
 }
@@ -50,6 +80,11 @@ impl Encoding {
 pub enum Object {
     /// A large string.
     String(Bytes),
+    List(Quicklist),
+    Set(SetTable),
+    Zset(SortedTable),
+    Hash(HashTable),
+    Stream(Box<Stream>),
 }
 
 impl Object {
@@ -57,21 +92,56 @@ impl Object {
     pub fn kind(&self) -> Kind {
         match self {
             Object::String(_) => Kind::String,
+            Object::List(_) => Kind::List,
+            Object::Set(_) => Kind::Set,
+            Object::Zset(_) => Kind::Zset,
+            Object::Hash(_) => Kind::Hash,
+            Object::Stream(_) => Kind::Stream,
+        }
+    }
+
+    /// The encoding that OBJECT ENCODING reports.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Object::String(_) => Encoding::Raw,
+            Object::List(_) => Encoding::Quicklist,
+            Object::Set(_) | Object::Hash(_) => Encoding::Hashtable,
+            Object::Zset(_) => Encoding::Skiplist,
+            Object::Stream(_) => Encoding::Stream,
+        }
+    }
+
+    /// Whether nothing is left, so that the key goes; a stream may live on empty.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            Object::String(_) | Object::Stream(_) => false,
+            Object::List(list) => list.is_empty(),
+            Object::Set(set) => set.is_empty(),
+            Object::Zset(zset) => zset.is_empty(),
+            Object::Hash(hash) => hash.is_empty(),
         }
     }
 
     /// Bytes it asks of the allocator.
     pub fn bytes(&self) -> usize {
-        match self {
-            Object::String(bytes) => size_of::<Object>() + bytes.len(),
-        }
+        size_of::<Object>()
+            + match self {
+                Object::String(bytes) => bytes.len(),
+                Object::List(list) => list.bytes(),
+                Object::Set(set) => set.bytes(),
+                Object::Zset(zset) => zset.bytes(),
+                Object::Hash(hash) => hash.bytes(),
+                Object::Stream(stream) => stream.bytes(),
+            }
     }
 
     /// Lets `change` work on the string's bytes; copies them first if a reply still holds them.
     ///
     /// Returns `None` when the object is not a string.
     pub fn change_string<T>(&mut self, change: impl FnOnce(&mut BytesMut) -> T) -> Option<T> {
-        let Object::String(bytes) = self;
+        let Object::String(bytes) = self else {
+            return None;
+        };
         let shared = std::mem::take(bytes);
         let mut own = shared
             .try_into_mut()

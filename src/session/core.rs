@@ -11,6 +11,7 @@ use crate::base::prng::Prng;
 use crate::config::Config;
 use crate::config::choice::MaxmemoryPolicy;
 use crate::keyspace::{AccessRule, ShardId};
+use crate::object::Packing;
 use crate::observe::counters::Counters;
 use crate::resp::{ErrorReply, Mark, Output, Writer};
 use crate::router::{self, Delivery, ReplyTo, Router};
@@ -27,6 +28,22 @@ fn access_rule(config: &Config) -> AccessRule {
             decay_minutes: config.lfu_decay_time,
         },
         _ => AccessRule::Recency,
+    }
+}
+
+fn packing(config: &Config) -> Packing {
+    Packing {
+        hash_entries_max: config.hash_max_listpack_entries,
+        hash_value_bytes_max: config.hash_max_listpack_value,
+        list_node_size: config.list_max_listpack_size,
+        set_ints_max: config.set_max_intset_entries,
+        set_entries_max: config.set_max_listpack_entries,
+        set_value_bytes_max: config.set_max_listpack_value,
+        zset_entries_max: config.zset_max_listpack_entries,
+        zset_value_bytes_max: config.zset_max_listpack_value,
+        hll_sparse_bytes_max: config.hll_sparse_max_bytes,
+        stream_node_bytes_max: config.stream_node_max_bytes,
+        stream_node_entries_max: config.stream_node_max_entries,
     }
 }
 
@@ -111,6 +128,7 @@ impl Core {
         }
         self.router.slow_nanos = self.node.slow_nanos();
         self.shard.space.common.access = access_rule(&self.config);
+        self.shard.space.common.packing = packing(&self.config);
     }
 
     /// Notes that a session has something to send.

@@ -63,11 +63,12 @@ pub fn run_gathered(
 ) -> (Changed, Result<(), ErrorReply>) {
     let common = &mut shard.space.common;
     let (now_ms, random, access) = (common.now_ms, common.random.fork(), common.access);
-    let string_bytes_max = common.string_bytes_max;
+    let (string_bytes_max, packing) = (common.string_bytes_max, common.packing);
     let mut space = Keyspace::new(0..SLOTS, shard.space.databases(), random);
     space.common.now_ms = now_ms;
     space.common.access = access;
     space.common.string_bytes_max = string_bytes_max;
+    space.common.packing = packing;
     for (db, key, entry) in fetched {
         space.door(db).put(&Key::new(&key), entry);
     }

@@ -242,6 +242,15 @@ impl<P> Table<P> {
         change(&mut std::mem::ManuallyDrop::new(record))
     }
 
+    /// The boxed value of the record at a place, to change.
+    #[inline]
+    pub fn boxed_mut(&mut self, place: Place) -> Option<&mut P> {
+        let word = self.lines[place.line as usize].0[place.word as usize];
+        // SAFETY: the table is borrowed exclusively as long as the reference lives, and owns the
+        // record, which owns the value.
+        unsafe { RecordRef::from_address(address_of(word)).boxed_exclusive() }
+    }
+
     /// Adds a record whose key is not in the table.
     ///
     /// The table must not be full.

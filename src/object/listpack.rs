@@ -1,0 +1,639 @@
+//! Listpacks: a list of strings and integers in one piece of bytes, byte for byte as Redis's.
+//!
+//! ```text
+//!  | total bytes u32 | elements u16 (65535 = count them) | element ... | 0xFF |
+//!
+//!  element   encoding and content | length of both, backwards, 1 to 5 bytes
+//!
+//!  0xxxxxxx  integer 0..127            110xxxxx +1   13-bit signed integer
+//!  10xxxxxx  string up to 63 bytes     1110xxxx +1   string up to 4095 bytes
+//!  0xF0 +4   string                    0xF1 +2, 0xF2 +3, 0xF3 +4, 0xF4 +8   integers
+//! ```
+//!
+//! A view ([`Listpack`]) trusts its bytes; foreign ones pass [`validate`] first. Places are byte
+//! offsets of elements. Finding by value or by number is linear, so listpacks are kept small.
+//!
+//! Source of the format: the listpack specification, <https://github.com/antirez/listpack>.
+
+use super::form::Room;
+use crate::base::number::parse_i64;
+
+const HEADER: usize = 6;
+const END: u8 = 0xff;
+const COUNT_UNKNOWN: u16 = u16::MAX;
+/// No listpack grows beyond this many bytes; Redis's own limit.
+pub const BYTES_MAX: usize = 1 << 30;
+
+/// An empty one.
+pub const EMPTY: [u8; 7] = [7, 0, 0, 0, 0, 0, END];
+
+/// An element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    Int(i64),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Item<'a> {
+    /// Lets `read` see the element as the bytes a client sees.
+    #[inline]
+    pub fn with_bytes<T>(self, read: impl FnOnce(&[u8]) -> T) -> T {
+        match self {
+            Item::Int(number) => read(itoa::Buffer::new().format(number).as_bytes()),
+            Item::Bytes(bytes) => read(bytes),
+        }
+    }
+
+    /// A copy of the bytes a client sees.
+    pub fn to_vec(self) -> Vec<u8> {
+        self.with_bytes(<[u8]>::to_vec)
+    }
+
+    /// Length in bytes as a client sees it.
+    pub fn len(self) -> usize {
+        self.with_bytes(<[u8]>::len)
+    }
+
+    /// Whether it is the empty string.
+    pub fn is_empty(self) -> bool {
+        self == Item::Bytes(b"")
+    }
+
+    /// The integer it is or reads as, in the one way an integer is written.
+    pub fn integer(self) -> Option<i64> {
+        match self {
+            Item::Int(number) => Some(number),
+            Item::Bytes(bytes) => parse_i64(bytes),
+        }
+    }
+}
+
+/// What is being looked for: bytes, and the integer they read as.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    bytes: &'a [u8],
+    integer: Option<i64>,
+}
+
+impl<'a> Wanted<'a> {
+    pub fn new(bytes: &'a [u8]) -> Wanted<'a> {
+        // No integer is longer; most strings need not be read.
+        let integer = if bytes.len() <= 20 {
+            parse_i64(bytes)
+        } else {
+            None
+        };
+        Wanted { bytes, integer }
+    }
+
+    /// Whether an element is this one.
+    #[inline]
+    pub fn is(&self, item: Item<'_>) -> bool {
+        match item {
+            Item::Int(number) => self.integer == Some(number),
+            Item::Bytes(bytes) => self.bytes == bytes,
+        }
+    }
+}
+
+/// A listpack to read. Its bytes are well-formed.
+#[derive(Clone, Copy, Debug)]
+pub struct Listpack<'a> {
+    bytes: &'a [u8],
+}
+
+/// An element, with its place and the place behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Element<'a> {
+    pub item: Item<'a>,
+    pub at: usize,
+    pub next: usize,
+}
+
+impl<'a> Listpack<'a> {
+    pub fn new(bytes: &'a [u8]) -> Listpack<'a> {
+        Listpack { bytes }
+    }
+
+    /// Number of elements; counts them when they are 65535 or more.
+    pub fn len(self) -> usize {
+        match count_of(self.bytes) {
+            COUNT_UNKNOWN => self.iter().count(),
+            count => usize::from(count),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.bytes.len() == EMPTY.len()
+    }
+
+    /// All of its bytes.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The place of the first element, or of the end.
+    pub fn start(self) -> usize {
+        HEADER
+    }
+
+    /// The place behind the last element.
+    pub fn end(self) -> usize {
+        self.bytes.len() - 1
+    }
+
+    /// The element at a place; `None` at the end.
+    #[inline]
+    pub fn at(self, at: usize) -> Option<Element<'a>> {
+        if at >= self.end() {
+            return None;
+        }
+        let (item, len) = decode(self.bytes, at);
+        let next = at + len + backlen_size(len);
+        Some(Element { item, at, next })
+    }
+
+    /// The place of the element before a place; `None` at the first one.
+    #[inline]
+    pub fn before(self, at: usize) -> Option<usize> {
+        if at <= HEADER {
+            return None;
+        }
+        let len = backlen_before(self.bytes, at);
+        Some(at - len - backlen_size(len))
+    }
+
+    /// The place of an element by its number; negative ones count from the end, -1 is the last.
+    pub fn seek(self, index: i64) -> Option<usize> {
+        let count = self.len() as i64;
+        let index = if index < 0 { index + count } else { index };
+        if index < 0 || index >= count {
+            return None;
+        }
+        if index <= count / 2 {
+            let mut at = HEADER;
+            for _ in 0..index {
+                at = self.at(at)?.next;
+            }
+            return Some(at);
+        }
+        let mut at = self.end();
+        for _ in index..count {
+            at = self.before(at)?;
+        }
+        Some(at)
+    }
+
+    /// All elements from the first on.
+    #[inline]
+    pub fn iter(self) -> Iter<'a> {
+        self.iter_from(HEADER)
+    }
+
+    /// All elements from a place on.
+    #[inline]
+    pub fn iter_from(self, at: usize) -> Iter<'a> {
+        Iter { list: self, at }
+    }
+
+    /// All elements before a place, backwards.
+    pub fn iter_back(self, end: usize) -> impl Iterator<Item = Element<'a>> {
+        let mut at = end;
+        std::iter::from_fn(move || {
+            at = self.before(at)?;
+            self.at(at)
+        })
+    }
+
+    /// The first element that is this one, looking at every `step`th: 2 finds fields of a hash.
+    #[inline]
+    pub fn find(self, wanted: Wanted<'_>, step: usize) -> Option<Element<'a>> {
+        let mut at = HEADER;
+        while let Some(element) = self.at(at) {
+            if wanted.is(element.item) {
+                return Some(element);
+            }
+            at = element.next;
+            for _ in 1..step {
+                at = self.at(at)?.next;
+            }
+        }
+        None
+    }
+}
+
+/// The elements of a listpack in order.
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    list: Listpack<'a>,
+    at: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Element<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Element<'a>> {
+        let element = self.list.at(self.at)?;
+        self.at = element.next;
+        Some(element)
+    }
+}
+
+fn count_of(bytes: &[u8]) -> u16 {
+    u16::from_le_bytes([bytes[4], bytes[5]])
+}
+
+/// Content of the element at a place, and the length of encoding and content.
+#[inline]
+fn decode(bytes: &[u8], at: usize) -> (Item<'_>, usize) {
+    let first = bytes[at];
+    let text = |header: usize, len: usize| {
+        let start = at + header;
+        (Item::Bytes(&bytes[start..start + len]), header + len)
+    };
+    match first {
+        0..=0x7f => (Item::Int(i64::from(first)), 1),
+        0x80..=0xbf => text(1, usize::from(first & 0x3f)),
+        0xc0..=0xdf => {
+            let raw = i64::from(first & 0x1f) << 8 | i64::from(bytes[at + 1]);
+            (Item::Int((raw << 51) >> 51), 2)
+        }
+        0xe0..=0xef => text(
+            2,
+            usize::from(first & 0x0f) << 8 | usize::from(bytes[at + 1]),
+        ),
+        0xf0 => {
+            let len = bytes[at + 1..at + 5].try_into().expect("four bytes");
+            text(5, u32::from_le_bytes(len) as usize)
+        }
+        _ => {
+            let width = match first {
+                0xf1 => 2,
+                0xf2 => 3,
+                0xf3 => 4,
+                _ => 8,
+            };
+            let mut raw = [0; 8];
+            raw[8 - width..].copy_from_slice(&bytes[at + 1..at + 1 + width]);
+            let number = i64::from_le_bytes(raw) >> (64 - 8 * width);
+            (Item::Int(number), 1 + width)
+        }
+    }
+}
+
+/// Bytes that the backward length of an element takes.
+#[inline]
+fn backlen_size(len: usize) -> usize {
+    match len {
+        0..=127 => 1,
+        128..=16_382 => 2,
+        16_383..=2_097_150 => 3,
+        2_097_151..=268_435_454 => 4,
+        _ => 5,
+    }
+}
+
+fn backlen_before(bytes: &[u8], at: usize) -> usize {
+    let (mut len, mut shift, mut at) = (0, 0, at - 1);
+    loop {
+        let byte = bytes[at];
+        len |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 || shift >= 28 {
+            return len;
+        }
+        shift += 7;
+        at -= 1;
+    }
+}
+
+/// An encoded element: short ones without an allocation.
+struct Encoded {
+    head: [u8; 9],
+    head_len: usize,
+    back: [u8; 5],
+    back_len: usize,
+}
+
+impl Encoded {
+    fn new(value: &[u8]) -> (Encoded, &[u8]) {
+        match Wanted::new(value).integer {
+            Some(number) => (Encoded::integer(number), b""),
+            None => (Encoded::text(value.len()), value),
+        }
+    }
+
+    fn integer(number: i64) -> Encoded {
+        let mut head = [0; 9];
+        let bytes = number.to_le_bytes();
+        let mut wide = |first: u8, width: usize| {
+            head[0] = first;
+            head[1..=width].copy_from_slice(&bytes[..width]);
+            1 + width
+        };
+        let head_len = match number {
+            0..=127 => {
+                head[0] = number as u8;
+                1
+            }
+            -4096..=4095 => {
+                head[0] = 0xc0 | (number >> 8) as u8 & 0x1f;
+                head[1] = number as u8;
+                2
+            }
+            -32_768..=32_767 => wide(0xf1, 2),
+            -8_388_608..=8_388_607 => wide(0xf2, 3),
+            -2_147_483_648..=2_147_483_647 => wide(0xf3, 4),
+            _ => wide(0xf4, 8),
+        };
+        Encoded::with_back(head, head_len, 0)
+    }
+
+    fn text(len: usize) -> Encoded {
+        let mut head = [0; 9];
+        let head_len = match len {
+            0..=63 => {
+                head[0] = 0x80 | len as u8;
+                1
+            }
+            64..=4095 => {
+                head[0] = 0xe0 | (len >> 8) as u8;
+                head[1] = len as u8;
+                2
+            }
+            _ => {
+                head[0] = 0xf0;
+                head[1..5].copy_from_slice(&(len as u32).to_le_bytes());
+                5
+            }
+        };
+        Encoded::with_back(head, head_len, len)
+    }
+
+    fn with_back(head: [u8; 9], head_len: usize, content: usize) -> Encoded {
+        let len = head_len + content;
+        let back_len = backlen_size(len);
+        let mut back = [0; 5];
+        for (number, byte) in back[..back_len].iter_mut().rev().enumerate() {
+            *byte = (len >> (7 * number)) as u8 & 0x7f;
+            *byte |= if number + 1 == back_len { 0 } else { 0x80 };
+        }
+        Encoded {
+            head,
+            head_len,
+            back,
+            back_len,
+        }
+    }
+
+    fn len(&self, content: &[u8]) -> usize {
+        self.head_len + content.len() + self.back_len
+    }
+
+    fn append_to(&self, content: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head[..self.head_len]);
+        out.extend_from_slice(content);
+        out.extend_from_slice(&self.back[..self.back_len]);
+    }
+}
+
+/// Bytes a value would take as an element.
+pub fn encoded_len(value: &[u8]) -> usize {
+    let (encoded, content) = Encoded::new(value);
+    encoded.len(content)
+}
+
+/// Appends the encoding of an element to bytes that will be spliced in.
+pub fn encode(value: &[u8], out: &mut Vec<u8>) {
+    let (encoded, content) = Encoded::new(value);
+    encoded.append_to(content, out);
+}
+
+/// Puts encoded elements in the place of others, and keeps the header in step.
+///
+/// From `at` on, `remove` bytes that hold `removed` elements go; `insert` holds `inserted`.
+pub fn splice(room: &mut dyn Room, at: usize, remove: (usize, usize), insert: (&[u8], usize)) {
+    let (removed_bytes, removed) = remove;
+    let (insert, inserted) = insert;
+    let bytes = room.bytes();
+    let total = bytes.len() - removed_bytes + insert.len();
+    assert!(total <= BYTES_MAX, "its owner splits a listpack in time");
+    let count = match count_of(bytes) {
+        COUNT_UNKNOWN => Listpack::new(bytes).len(),
+        count => usize::from(count),
+    };
+    let count = count - removed + inserted;
+    let count = u16::try_from(count).unwrap_or(COUNT_UNKNOWN);
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&(total as u32).to_le_bytes());
+    header[4..].copy_from_slice(&count.to_le_bytes());
+    room.rewrite(at, removed_bytes, insert);
+    room.rewrite(0, HEADER, &header);
+}
+
+/// Inserts an element before a place; the place behind it.
+pub fn insert(room: &mut dyn Room, at: usize, value: &[u8]) -> usize {
+    put(room, at, (0, 0), value)
+}
+
+/// Puts a value in the place of an element; the place behind it.
+pub fn replace(room: &mut dyn Room, at: usize, value: &[u8]) -> usize {
+    let old = Listpack::new(room.bytes()).at(at);
+    let len = old.expect("an element is replaced").next - at;
+    put(room, at, (len, 1), value)
+}
+
+fn put(room: &mut dyn Room, at: usize, remove: (usize, usize), value: &[u8]) -> usize {
+    /// Up to so many bytes an element is put together without an allocation.
+    const SHORT: usize = 128;
+    let (encoded, content) = Encoded::new(value);
+    let len = encoded.len(content);
+    if len > SHORT {
+        let mut bytes = Vec::with_capacity(len);
+        encoded.append_to(content, &mut bytes);
+        splice(room, at, remove, (&bytes, 1));
+        return at + len;
+    }
+    let mut bytes = [0; SHORT];
+    let (head, rest) = bytes.split_at_mut(encoded.head_len);
+    head.copy_from_slice(&encoded.head[..encoded.head_len]);
+    rest[..content.len()].copy_from_slice(content);
+    rest[content.len()..][..encoded.back_len].copy_from_slice(&encoded.back[..encoded.back_len]);
+    splice(room, at, remove, (&bytes[..len], 1));
+    at + len
+}
+
+/// Appends an element.
+pub fn push_back(room: &mut dyn Room, value: &[u8]) {
+    let end = Listpack::new(room.bytes()).end();
+    insert(room, end, value);
+}
+
+/// Puts an element before all others.
+pub fn push_front(room: &mut dyn Room, value: &[u8]) {
+    insert(room, HEADER, value);
+}
+
+/// Removes up to `count` elements from a place on; says how many there were.
+pub fn remove(room: &mut dyn Room, at: usize, count: usize) -> usize {
+    let list = Listpack::new(room.bytes());
+    let (mut end, mut removed) = (at, 0);
+    while removed < count
+        && let Some(element) = list.at(end)
+    {
+        end = element.next;
+        removed += 1;
+    }
+    if removed > 0 {
+        splice(room, at, (end - at, removed), (b"", 0));
+    }
+    removed
+}
+
+/// Whether foreign bytes are a listpack in every detail: lengths, counts, and that each element
+/// can be walked forwards and backwards.
+pub fn validate(bytes: &[u8]) -> bool {
+    if bytes.len() < EMPTY.len() || bytes.len() > BYTES_MAX || bytes.last() != Some(&END) {
+        return false;
+    }
+    let total = bytes[..4].try_into().expect("four bytes");
+    if u32::from_le_bytes(total) as usize != bytes.len() {
+        return false;
+    }
+    let (end, mut at, mut count) = (bytes.len() - 1, HEADER, 0usize);
+    while at < end {
+        let Some(len) = checked_len(&bytes[..end], at) else {
+            return false;
+        };
+        let next = at + len + backlen_size(len);
+        if next > end || backlen_before(bytes, next) != len {
+            return false;
+        }
+        (at, count) = (next, count + 1);
+    }
+    let claimed = count_of(bytes);
+    claimed == COUNT_UNKNOWN || usize::from(claimed) == count
+}
+
+/// Length of encoding and content of the element at a place, if it lies inside the bytes.
+fn checked_len(bytes: &[u8], at: usize) -> Option<usize> {
+    let second = || bytes.get(at + 1).map(|byte| usize::from(*byte));
+    let len = match bytes[at] {
+        0..=0x7f => 1,
+        first @ 0x80..=0xbf => 1 + usize::from(first & 0x3f),
+        0xc0..=0xdf => 2,
+        first @ 0xe0..=0xef => 2 + (usize::from(first & 0x0f) << 8 | second()?),
+        0xf0 => {
+            let len = bytes.get(at + 1..at + 5)?.try_into().expect("four bytes");
+            5 + u32::from_le_bytes(len) as usize
+        }
+        0xf1 => 3,
+        0xf2 => 4,
+        0xf3 => 5,
+        0xf4 => 9,
+        _ => return None,
+    };
+    (len <= bytes.len() - at).then_some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::prng::Prng;
+
+    fn all(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let list = Listpack::new(bytes);
+        let forward: Vec<_> = list.iter().map(|element| element.item.to_vec()).collect();
+        let back = list.iter_back(list.end());
+        let mut back: Vec<_> = back.map(|element| element.item.to_vec()).collect();
+        back.reverse();
+        assert_eq!(forward, back);
+        assert_eq!(forward.len(), list.len());
+        assert!(validate(bytes));
+        forward
+    }
+
+    fn value(random: &mut Prng) -> Vec<u8> {
+        match random.below(4) {
+            0 => (random.next_u64() as i64 >> random.below(64))
+                .to_string()
+                .into_bytes(),
+            1 => vec![b'x'; random.below(200) as usize],
+            2 => vec![b'y'; random.below(20_000) as usize],
+            _ => random.below(200).to_string().into_bytes(),
+        }
+    }
+
+    #[test]
+    fn it_is_redis_s_format() {
+        let mut bytes = EMPTY.to_vec();
+        for value in [
+            "a",
+            "127",
+            "-1",
+            "4095",
+            "-32768",
+            "8388607",
+            "99999999999",
+            "007",
+        ] {
+            push_back(&mut bytes, value.as_bytes());
+        }
+        let expected = b"\x2a\0\0\0\x08\0\x81a\x02\x7f\x01\xdf\xff\x02\xcf\xff\x02\xf1\0\x80\x03\
+            \xf2\xff\xff\x7f\x04\xf4\xff\xe7\x76\x48\x17\0\0\0\x09\x83\x30\x30\x37\x04\xff";
+        assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn random_edits_follow_a_vector() {
+        for seed in 0..60 {
+            let mut random = Prng::from_seed(seed);
+            let (mut bytes, mut model) = (EMPTY.to_vec(), Vec::new());
+            for _ in 0..200 {
+                let index = random.below(model.len() as u64 + 1) as usize;
+                let list = Listpack::new(&bytes);
+                let at = list.seek(index as i64).unwrap_or(list.end());
+                match random.below(4) {
+                    0 | 1 => {
+                        let value = value(&mut random);
+                        insert(&mut bytes, at, &value);
+                        model.insert(index, value);
+                    }
+                    2 if index < model.len() => {
+                        model[index] = value(&mut random);
+                        replace(&mut bytes, at, &model[index]);
+                    }
+                    _ => {
+                        let count = random.below(3) as usize;
+                        let removed = remove(&mut bytes, at, count);
+                        model.drain(index..index + removed);
+                    }
+                }
+                assert_eq!(all(&bytes), model, "seed {seed}");
+            }
+            for value in &model {
+                let found = Listpack::new(&bytes).find(Wanted::new(value), 1);
+                assert_eq!(found.map(|found| found.item.to_vec()).as_ref(), Some(value));
+            }
+        }
+    }
+
+    #[test]
+    fn bad_bytes_are_refused_and_good_ones_walk() {
+        let mut random = Prng::from_seed(5);
+        for _ in 0..20_000 {
+            let mut bytes = EMPTY.to_vec();
+            for _ in 0..random.below(6) {
+                push_back(&mut bytes, &value(&mut random)[..]);
+            }
+            for _ in 0..=random.below(2) {
+                let at = random.below(bytes.len() as u64) as usize;
+                bytes[at] = random.next_u64() as u8;
+            }
+            if validate(&bytes) {
+                all(&bytes);
+            }
+        }
+    }
+}
