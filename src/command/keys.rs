@@ -142,6 +142,14 @@ pub const fn keys_from(count: u16, flags: KeyFlags) -> KeySpec {
     }
 }
 
+/// One key behind this word, searched from this argument on.
+pub const fn keys_behind(word: &'static str, from: i16, flags: KeyFlags) -> KeySpec {
+    KeySpec {
+        begin: Begin::Keyword(word, from),
+        ..one_key(0, flags)
+    }
+}
+
 impl KeySpec {
     /// With a note for readers of COMMAND INFO.
     pub const fn note(mut self, note: &'static str) -> KeySpec {
