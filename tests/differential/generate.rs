@@ -121,6 +121,52 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "ZLEXCOUNT Q L L"),
     (2, "ZREMRANGEBYLEX Q L L"),
     (2, "ZRANGESTORE Q Q L L BYLEX"),
+    (8, "GEOADD J ?NX|XX ?CH E E M E E M"),
+    (2, "GEOPOS J M*"),
+    (2, "GEOHASH J M*"),
+    (3, "GEODIST J M M ?m|km|ft|mi"),
+    (
+        4,
+        "GEOSEARCH J FROMMEMBER M BYRADIUS H km|mi|m ?ASC|DESC ?WITHDIST ?WITHCOORD",
+    ),
+    (
+        4,
+        "GEOSEARCH J FROMLONLAT E E BYRADIUS H km ?ASC|DESC ?WITHHASH ?WITHDIST",
+    ),
+    (
+        4,
+        "GEOSEARCH J FROMLONLAT E E BYBOX H H km ?ASC|DESC ?WITHDIST",
+    ),
+    (2, "GEOSEARCH J FROMLONLAT E E BYBOX H H km COUNT U ANY"),
+    (
+        2,
+        "GEOSEARCHSTORE J J FROMMEMBER M BYRADIUS H km ?ASC ?STOREDIST",
+    ),
+    (2, "GEORADIUS J E E H km ?WITHDIST ?ASC"),
+    (2, "GEORADIUS J E E H km STORE|STOREDIST J"),
+    (2, "GEORADIUS_RO J E E H km ?WITHDIST ?DESC"),
+    (2, "GEORADIUSBYMEMBER J M H km STORE J"),
+    (2, "GEORADIUSBYMEMBER_RO J M H km COUNT U ASC"),
+];
+
+/// Keys that mostly hold places, and coordinates and sizes for them.
+const PLACES: &[&[u8]] = &[b"geo1", b"geo2"];
+const DEGREES: &[&[u8]] = &[
+    b"0",
+    b"0.001",
+    b"13.361389",
+    b"38.115556",
+    b"-73.98",
+    b"80.5",
+    b"-85.05112878",
+    b"15.087269",
+    b"179.9999",
+    b"-0.5",
+    b"66.7",
+    b"-66.7",
+];
+const SIZES: &[&[u8]] = &[
+    b"0", b"1", b"10.5", b"500", b"3000", b"10000", b"30000", b"1e9",
 ];
 
 /// Keys that mostly hold sorted sets, and keys of sorted sets whose scores are all zero.
@@ -293,7 +339,8 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        if self.prng.percent(10) {
+        // What a range of members is where scores differ depends on chance in Redis.
+        if self.prng.percent(10) && !template.contains(" Q ") {
             self.spoil(&mut command);
         }
         command
@@ -364,6 +411,9 @@ impl Generator {
             "Z" if prng.percent(3) => prng.pick(KEYS).to_vec(),
             "Z" => prng.pick(ZSETS).to_vec(),
             "Q" => prng.pick(LEX_ZSETS).to_vec(),
+            "J" => prng.pick(PLACES).to_vec(),
+            "E" => prng.pick(DEGREES).to_vec(),
+            "H" => prng.pick(SIZES).to_vec(),
             "M" => prng.pick(MEMBERS).to_vec(),
             "R" => prng.pick(SCORES).to_vec(),
             "I" => self.range_end(true),
