@@ -16,6 +16,7 @@ mod inbox;
 pub mod local;
 pub mod row;
 pub mod server;
+pub mod set;
 mod slow;
 pub mod string;
 mod table;

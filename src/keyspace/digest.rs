@@ -9,6 +9,7 @@
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
 use crate::object::Kind;
+use crate::object::set::SetRef;
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -60,8 +61,18 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
+        if let Some(form) = entry.collection().filter(|form| form.kind() == Kind::Set) {
+            self.join_members(SetRef::new(form));
+        }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    /// Joins the digests of a set's members, whose order does not matter.
+    fn join_members(&mut self, set: SetRef<'_>) {
+        for member in set.iter() {
+            self.join(member.with_bytes(sha1));
         }
     }
 
