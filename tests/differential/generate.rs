@@ -51,6 +51,28 @@ const TEMPLATES: &[(usize, &str)] = &[
         "BITFIELD K OVERFLOW WRAP|SAT|FAIL INCRBY T W N INCRBY T W N",
     ),
     (2, "BITFIELD_RO K GET T W GET T W"),
+    (20, "SADD SK SM*"),
+    (4, "SADD SK SMALL SMALL SMALL SMALL"),
+    (10, "SREM SK SM*"),
+    (4, "SISMEMBER SK SM"),
+    (4, "SMISMEMBER SK SM*"),
+    (3, "SCARD SK"),
+    (4, "SMEMBERS SK"),
+    (2, "SPOP SK 100000"),
+    (2, "SPOP SK 0"),
+    (4, "SADD single x"),
+    (4, "SPOP single ?3"),
+    (4, "SRANDMEMBER SK ?U"),
+    (2, "SRANDMEMBER SK -7"),
+    (8, "SMOVE SK SK SM"),
+    (6, "SINTER SK*"),
+    (4, "SINTERCARD 2 SK SK ?LIMIT U"),
+    (6, "SINTERSTORE SK SK*"),
+    (6, "SUNION SK*"),
+    (4, "SUNIONSTORE SK SK*"),
+    (6, "SDIFF SK*"),
+    (6, "SDIFFSTORE SK SK*"),
+    (4, "SSCAN SK 0 COUNT 100000 ?MATCH ?SM"),
     (8, "DEL K*"),
     (4, "UNLINK K*"),
     (6, "EXISTS K*"),
@@ -111,6 +133,25 @@ const KEYS: &[&[u8]] = &[
     b"a b",
     b"{}x",
     b"{{x}}",
+];
+
+/// Keys that mostly hold sets.
+const SETS: &[&[u8]] = &[b"s1", b"s2", b"s3", b"{t}s", b"s5", b"s6"];
+
+const SET_MEMBERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"",
+    b"01",
+    b"x\x00y",
+    b"32767",
+    b"-32769",
+    b"2147483648",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    // Longer than what is packed.
+    b"sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss",
 ];
 
 const VALUES: &[&[u8]] = &[
@@ -211,7 +252,9 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        if self.prng.percent(10) {
+        // What is drawn by chance is not spoilt, so that both servers draw the same.
+        let is_drawn = template.starts_with("SPOP") || template.contains("single");
+        if !is_drawn && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
@@ -227,6 +270,8 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "SK*" => (0..count).for_each(|_| self.token("SK", out)),
+            "SM*" => (0..count).for_each(|_| self.token("SM", out)),
             "KV*" => (0..count).for_each(|_| {
                 self.token("K", out);
                 self.token("V", out);
@@ -247,6 +292,11 @@ impl Generator {
         let prng = &mut self.prng;
         match token {
             "K" => prng.pick(KEYS).to_vec(),
+            "SK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "SK" => prng.pick(SETS).to_vec(),
+            "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
+            "SM" => (prng.below(60) as i64 - 20).to_string().into_bytes(),
+            "SMALL" => prng.below(1000).to_string().into_bytes(),
             "V" => self.value(),
             "N" => self.integer().to_string().into_bytes(),
             "F" => prng.pick(FLOATS).to_vec(),
