@@ -25,7 +25,13 @@ use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
 const COMMANDS: usize = 4_000;
-const GROUPS: [Group; 4] = [Group::String, Group::Bitmap, Group::SortedSet, Group::Geo];
+const GROUPS: [Group; 5] = [
+    Group::String,
+    Group::Bitmap,
+    Group::Set,
+    Group::SortedSet,
+    Group::Geo,
+];
 
 /// What the generator has not: expiries so near that they pass during the run.
 const NEAR: &[&str] = &[
@@ -37,6 +43,9 @@ const NEAR: &[&str] = &[
     "GETEX K PX T",
     "GETEX K EX 1",
     "GETEX K PERSIST",
+    "SADD E V",
+    "SPOP E",
+    "SPOP E 2",
 ];
 
 /// Values by key, with their expiries.
@@ -163,6 +172,7 @@ fn near(generator: &mut Generator) -> Command {
     let template = *generator.prng.pick(NEAR);
     let words = template.split(' ').map(|word| match word {
         "K" => format!("n{}", 1 + generator.prng.below(3)),
+        "E" => format!("s{}", 1 + generator.prng.below(3)),
         "V" => generator.prng.below(1000).to_string(),
         "T" => (1 + generator.prng.below(300)).to_string(),
         word => word.to_string(),

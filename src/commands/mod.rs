@@ -17,6 +17,7 @@ mod inbox;
 pub mod local;
 pub mod row;
 pub mod server;
+pub mod set;
 mod slow;
 pub mod sorted_set;
 pub mod string;

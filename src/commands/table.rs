@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, geo, server, sorted_set, string};
+use super::{bitmap, connection, generic, geo, server, set, sorted_set, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -15,6 +15,7 @@ pub const FAMILIES: &[Family] = &[
     connection::SERVER_FAMILY,
     string::FAMILY,
     bitmap::FAMILY,
+    set::FAMILY,
     sorted_set::FAMILY,
     geo::FAMILY,
     generic::FAMILY,

@@ -10,6 +10,7 @@ use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
 use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::Kind;
+use crate::object::set::SetRef;
 use crate::object::zset::ZsetRef;
 use sha1::{Digest as _, Sha1};
 
@@ -63,7 +64,8 @@ impl Digest {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
         match entry.collection() {
-            Some(form) if form.kind() == Kind::Zset => self.mix_zset(ZsetRef::new(form)),
+            Some(form) if form.kind() == Kind::Set => self.join_members(SetRef::new(form)),
+            Some(form) if form.kind() == Kind::Zset => self.join_scored(ZsetRef::new(form)),
             _ => {}
         }
         if entry.expires_at_ms().is_some() {
@@ -71,7 +73,15 @@ impl Digest {
         }
     }
 
-    fn mix_zset(&mut self, set: ZsetRef<'_>) {
+    /// Joins the digests of a set's members, whose order does not matter.
+    fn join_members(&mut self, set: SetRef<'_>) {
+        for member in set.iter() {
+            self.join(member.with_bytes(sha1));
+        }
+    }
+
+    /// Joins the digests of a sorted set's members with their scores.
+    fn join_scored(&mut self, set: ZsetRef<'_>) {
         for (member, score) in set.all() {
             let mut element = Digest::default();
             member.with_bytes(|member| element.mix(member));

@@ -27,11 +27,18 @@ impl Event {
     pub const MOVE_FROM: Event = Event("move_from");
     pub const MOVE_TO: Event = Event("move_to");
     pub const PERSIST: Event = Event("persist");
+    pub const PFADD: Event = Event("pfadd");
     pub const RENAME_FROM: Event = Event("rename_from");
     pub const RENAME_TO: Event = Event("rename_to");
+    pub const SADD: Event = Event("sadd");
+    pub const SDIFFSTORE: Event = Event("sdiffstore");
     pub const SET: Event = Event("set");
     pub const SETBIT: Event = Event("setbit");
     pub const SETRANGE: Event = Event("setrange");
+    pub const SINTERSTORE: Event = Event("sinterstore");
+    pub const SPOP: Event = Event("spop");
+    pub const SREM: Event = Event("srem");
+    pub const SUNIONSTORE: Event = Event("sunionstore");
     pub const ZADD: Event = Event("zadd");
     pub const ZDIFFSTORE: Event = Event("zdiffstore");
     pub const ZINCR: Event = Event("zincr");
@@ -71,6 +78,11 @@ impl Effects {
     /// Starts or stops keeping effects and events.
     pub fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Whether anybody listens: for those whose effects are work to put together.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     /// Notes that a key changed.

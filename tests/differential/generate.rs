@@ -51,6 +51,28 @@ const TEMPLATES: &[(usize, &str)] = &[
         "BITFIELD K OVERFLOW WRAP|SAT|FAIL INCRBY T W N INCRBY T W N",
     ),
     (2, "BITFIELD_RO K GET T W GET T W"),
+    (20, "SADD SK SM*"),
+    (4, "SADD SK SMALL SMALL SMALL SMALL"),
+    (10, "SREM SK SM*"),
+    (4, "SISMEMBER SK SM"),
+    (4, "SMISMEMBER SK SM*"),
+    (3, "SCARD SK"),
+    (4, "SMEMBERS SK"),
+    (2, "SPOP SK 100000"),
+    (2, "SPOP SK 0"),
+    (4, "SADD single x"),
+    (4, "SPOP single ?3"),
+    (4, "SRANDMEMBER SK ?U"),
+    (2, "SRANDMEMBER SK -7"),
+    (8, "SMOVE SK SK SM"),
+    (6, "SINTER SK*"),
+    (4, "SINTERCARD 2 SK SK ?LIMIT U"),
+    (6, "SINTERSTORE SK SK*"),
+    (6, "SUNION SK*"),
+    (4, "SUNIONSTORE SK SK*"),
+    (6, "SDIFF SK*"),
+    (6, "SDIFFSTORE SK SK*"),
+    (4, "SSCAN SK 0 COUNT 100000 ?MATCH ?SM"),
     (8, "DEL K*"),
     (4, "UNLINK K*"),
     (6, "EXISTS K*"),
@@ -241,6 +263,25 @@ const KEYS: &[&[u8]] = &[
     b"{{x}}",
 ];
 
+/// Keys that mostly hold sets.
+const SETS: &[&[u8]] = &[b"s1", b"s2", b"s3", b"{t}s", b"s5", b"s6"];
+
+const SET_MEMBERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"",
+    b"01",
+    b"x\x00y",
+    b"32767",
+    b"-32769",
+    b"2147483648",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    // Longer than what is packed.
+    b"sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss",
+];
+
 const VALUES: &[&[u8]] = &[
     b"0",
     b"1",
@@ -339,8 +380,10 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        // What a range of members is where scores differ depends on chance in Redis.
-        if self.prng.percent(10) && !template.contains(" Q ") {
+        // What is drawn by chance is not spoilt, so that both servers draw the same; nor are sets
+        // whose scores are all the same, as ranges of members mean nothing elsewhere.
+        let is_drawn = template.starts_with("SPOP") || template.contains("single");
+        if !is_drawn && !template.contains(" Q ") && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
@@ -356,6 +399,8 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "SK*" => (0..count).for_each(|_| self.token("SK", out)),
+            "SM*" => (0..count).for_each(|_| self.token("SM", out)),
             "KV*" => (0..count).for_each(|_| {
                 self.token("K", out);
                 self.token("V", out);
@@ -382,7 +427,7 @@ impl Generator {
     fn sources(&mut self, is_weighted: bool, out: &mut Command) {
         let count = 1 + self.prng.below(3);
         out.push(count.to_string().into_bytes());
-        (0..count).for_each(|_| self.token("Z", out));
+        (0..count).for_each(|_| self.token("ZS", out));
         if is_weighted && self.prng.percent(50) {
             out.push(b"WEIGHTS".to_vec());
             (0..count).for_each(|_| self.token("R", out));
@@ -409,7 +454,8 @@ impl Generator {
         let prng = &mut self.prng;
         match token {
             "Z" if prng.percent(3) => prng.pick(KEYS).to_vec(),
-            "Z" => prng.pick(ZSETS).to_vec(),
+            "ZS" if prng.percent(30) => prng.pick(SETS).to_vec(),
+            "Z" | "ZS" => prng.pick(ZSETS).to_vec(),
             "Q" => prng.pick(LEX_ZSETS).to_vec(),
             "J" => prng.pick(PLACES).to_vec(),
             "E" => prng.pick(DEGREES).to_vec(),
@@ -419,6 +465,11 @@ impl Generator {
             "I" => self.range_end(true),
             "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
+            "SK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "SK" => prng.pick(SETS).to_vec(),
+            "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
+            "SM" => (prng.below(60) as i64 - 20).to_string().into_bytes(),
+            "SMALL" => prng.below(1000).to_string().into_bytes(),
             "V" => self.value(),
             "N" => self.integer().to_string().into_bytes(),
             "F" => prng.pick(FLOATS).to_vec(),

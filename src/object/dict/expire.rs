@@ -7,17 +7,6 @@ use super::element::Taken;
 use super::store::Dict;
 
 impl Dict {
-    /// No element expires before this time; `i64::MAX` when none does at all.
-    pub fn earliest_ms(&self) -> i64 {
-        let earliest = self.parts.iter().map(|part| part.earliest_ms).min();
-        earliest.unwrap_or(i64::MAX)
-    }
-
-    /// Number of elements with an expiry.
-    pub fn volatile(&self) -> usize {
-        self.parts.iter().map(|part| part.volatile as usize).sum()
-    }
-
     /// Takes up to `budget` elements out whose time has come, and shows each.
     ///
     /// The time [`Dict::earliest_ms`] tells afterwards is over still when there are more.
@@ -26,11 +15,13 @@ impl Dict {
         while left > 0 {
             let due = |part: &super::part::Part| part.earliest_ms <= now_ms;
             let Some(number) = self.parts.iter().position(due) else {
-                return;
+                break;
             };
             left -= self.sweep(number, now_ms, left, &mut gone);
             self.settle(number);
         }
+        let earliest = self.parts.iter().map(|part| part.earliest_ms).min();
+        self.earliest_ms = earliest.expect("there is a part");
     }
 
     /// Sweeps a part; says how many elements went.

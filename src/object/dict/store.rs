@@ -36,6 +36,9 @@ pub struct Dict {
     pub(super) parts: Vec<Part>,
     len: usize,
     record_bytes: usize,
+    volatile: usize,
+    /// No element expires before this; a bound, not exact.
+    pub(super) earliest_ms: i64,
 }
 
 /// Where an element lies, until the next insertion or removal.
@@ -52,6 +55,8 @@ impl Default for Dict {
             parts: vec![Part::whole()],
             len: 0,
             record_bytes: 0,
+            volatile: 0,
+            earliest_ms: i64::MAX,
         }
     }
 }
@@ -185,8 +190,11 @@ impl Dict {
         if had_expiry {
             part.forget_expiry();
         }
+        self.volatile -= usize::from(had_expiry);
         if let Some(at) = expires_at_ms {
             part.note_expiry(at);
+            self.volatile += 1;
+            self.earliest_ms = self.earliest_ms.min(at);
             let change = |record: &mut Taken| record.overwrite_extra(at);
             if part.table.change_in_place(spot.place, change) {
                 return;
@@ -258,6 +266,21 @@ impl Dict {
         }
     }
 
+    /// Number of elements with an expiry.
+    pub fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// No element expires before this time; `i64::MAX` when none does at all.
+    #[inline]
+    pub fn earliest_ms(&self) -> i64 {
+        if self.volatile == 0 {
+            i64::MAX
+        } else {
+            self.earliest_ms
+        }
+    }
+
     /// All elements, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = Element<'_>> {
         let records = self.parts.iter().flat_map(|part| part.table.iter());
@@ -304,6 +327,7 @@ impl Dict {
         let record = part.table.remove(spot.place);
         if record.as_ref().extra().is_some() {
             part.forget_expiry();
+            self.volatile -= 1;
         }
         self.len -= 1;
         self.record_bytes -= record.as_ref().bytes();
@@ -359,6 +383,8 @@ impl Clone for Dict {
             parts: self.parts.iter().map(Part::copy).collect(),
             len: self.len,
             record_bytes: self.record_bytes,
+            volatile: self.volatile,
+            earliest_ms: self.earliest_ms,
         }
     }
 }
