@@ -221,9 +221,25 @@ fn listen_one(address: SocketAddr, settings: &TcpSettings, share: bool) -> Resul
             .map_err(at("setsockopt SO_REUSEPORT"))?;
     }
     tune(&socket, settings.tcp_keepalive).map_err(at("setsockopt"))?;
-    socket.bind(&address.into()).map_err(at("bind"))?;
+    bind_patiently(&socket, address).map_err(at("bind"))?;
     socket.listen(settings.tcp_backlog).map_err(at("listen"))?;
     Ok(socket)
+}
+
+/// Binds; a port that is taken is tried again for a moment.
+///
+/// The kernel takes a ring apart, and the listeners in it, a little after its process has ended:
+/// whoever restarts a server at once, or after a kill -9, would find its own port taken.
+fn bind_patiently(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    const TRIES: u32 = 25;
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 0..TRIES {
+        match socket.bind(&address.into()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    socket.bind(&address.into())
 }
 
 /// An address of the family its spelling asks for: a colon means IPv6, as Redis has it.
