@@ -8,7 +8,8 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
-use crate::object::Kind;
+use crate::object::hash::HashRef;
+use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -60,8 +61,30 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
+        if let Some(form) = entry.collection() {
+            self.mix_collection(form);
+        }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    fn mix_collection(&mut self, form: Form<'_>) {
+        if form.kind() == Kind::Hash {
+            self.join_fields(HashRef::new(form));
+        }
+    }
+
+    /// Joins the digests of a hash's fields, whose order does not matter.
+    fn join_fields(&mut self, hash: HashRef<'_>) {
+        for pair in hash.iter() {
+            let mut digest = Digest::default();
+            pair.field.with_bytes(|field| digest.mix(field));
+            pair.value.with_bytes(|value| digest.mix(value));
+            if pair.expires_at_ms.is_some() {
+                digest.join(sha1(b"!!hexpire!!"));
+            }
+            self.join(sha1(&digest.0));
         }
     }
 
