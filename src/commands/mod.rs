@@ -13,6 +13,7 @@ mod dispatch;
 pub mod gate;
 pub mod generic;
 mod inbox;
+pub mod list;
 pub mod local;
 pub mod row;
 pub mod server;

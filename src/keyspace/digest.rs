@@ -8,7 +8,8 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
-use crate::object::Kind;
+use crate::object::list::{ListRef, Side};
+use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -60,8 +61,19 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
+        if let Some(form) = entry.collection() {
+            self.mix_collection(form);
+        }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    fn mix_collection(&mut self, form: Form<'_>) {
+        if form.kind() == Kind::List {
+            for item in ListRef::of(form).walk_from(Side::Left) {
+                item.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 

@@ -70,6 +70,12 @@ impl Pair {
             b"PTTL" | b"PEXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS),
             // Since 7.2 bad arguments are errors even if the key does not exist.
             b"BITCOUNT" | b"BITPOS" => self.old && ours.is_error() && !oracle.is_error(),
+            // Since 7.2 small lists are listpacks.
+            b"OBJECT" => {
+                self.old
+                    && matches!(&oracle, Reply::Bulk(name) if name == b"quicklist")
+                    && matches!(&ours, Reply::Bulk(name) if name == b"listpack")
+            }
             _ => false,
         }
     }
@@ -114,14 +120,18 @@ impl Pair {
             }
             for key in self.oracle_keys() {
                 let ask = |words: &[&str]| {
-                    let words = words.iter().map(|word| word.as_bytes().to_vec());
-                    words.chain([key.clone()]).collect::<Command>()
+                    let words = words.iter().map(|word| match *word {
+                        "K" => key.clone(),
+                        word => word.as_bytes().to_vec(),
+                    });
+                    words.collect::<Command>()
                 };
                 let commands = [
-                    &["TYPE"][..],
-                    &["GET"],
-                    &["PEXPIRETIME"],
-                    &["OBJECT", "ENCODING"],
+                    &["TYPE", "K"][..],
+                    &["GET", "K"],
+                    &["LRANGE", "K", "0", "-1"],
+                    &["PEXPIRETIME", "K"],
+                    &["OBJECT", "ENCODING", "K"],
                 ];
                 let commands = commands.map(ask);
                 if let Some(difference) = self.run(&commands) {
