@@ -68,8 +68,8 @@ impl Pair {
             b"HELLO" => std::mem::discriminant(ours) == std::mem::discriminant(oracle),
             b"TTL" | b"EXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS / 1000),
             b"PTTL" | b"PEXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS),
-            // Since 7.2 bad arguments are errors even if the key does not exist.
-            b"BITCOUNT" | b"BITPOS" => self.old && ours.is_error() && !oracle.is_error(),
+            // Since 7.2 bad arguments are errors whatever the key holds, also if it does not exist.
+            b"BITCOUNT" | b"BITPOS" => self.old && ours.is_error(),
             // Since 7.2 small lists are listpacks.
             b"OBJECT" => {
                 self.old

@@ -92,7 +92,7 @@ pub const FAMILY: Family = family(
             .history(&[("6.2.0", "Added the `count` argument.")]),
         data("lpos", -3, READ, &[one_key(1, LOOK)], read::lpos).doc(
             "6.0.6",
-            "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
+            "key element [RANK rank:integer] [COUNT num-matches:integer] [MAXLEN len:integer]",
             "O(N) where N is the number of elements in the list, for the average case. When \
                 searching for elements near the head or the tail of the list, or when the \
                 MAXLEN option is provided, the command may run in constant time.",
@@ -122,7 +122,7 @@ pub const FAMILY: Family = family(
         .history(&[("4.0.0", "Accepts multiple `element` arguments.")]),
         data("lrange", 4, READ, &[one_key(1, LOOK)], read::lrange).doc(
             "1.0.0",
-            "key start stop",
+            "key start:integer stop:integer",
             "O(S+N) where S is the distance of start offset from HEAD for small lists, from \
                 nearest end (HEAD or TAIL) for large lists; and N is the number of elements in \
                 the specified range.",
@@ -150,7 +150,7 @@ pub const FAMILY: Family = family(
         ),
         data("ltrim", 4, WRITE, &[one_key(1, SHRINK)], change::ltrim).doc(
             "1.0.0",
-            "key start stop",
+            "key start:integer stop:integer",
             "O(N) where N is the number of elements to be removed by the operation.",
             "Removes elements from both ends a list. Deletes the list if all elements were \
                 trimmed.",
