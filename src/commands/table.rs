@@ -5,7 +5,11 @@
 //! are kept.
 
 use super::row::{Family, Row};
+<<<<<<< HEAD
 use super::{bitmap, connection, generic, list, server, string};
+=======
+use super::{bitmap, connection, generic, hash, server, string};
+>>>>>>> hash
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -17,6 +21,7 @@ pub const FAMILIES: &[Family] = &[
     bitmap::FAMILY,
     list::FAMILY,
     generic::FAMILY,
+    hash::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

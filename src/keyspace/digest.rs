@@ -8,7 +8,11 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
+<<<<<<< HEAD
 use crate::object::list::{ListRef, Side};
+=======
+use crate::object::hash::HashRef;
+>>>>>>> hash
 use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
 
@@ -70,10 +74,28 @@ impl Digest {
     }
 
     fn mix_collection(&mut self, form: Form<'_>) {
+<<<<<<< HEAD
         if form.kind() == Kind::List {
             for item in ListRef::of(form).walk_from(Side::Left) {
                 item.with_bytes(|bytes| self.mix(bytes));
             }
+=======
+        if form.kind() == Kind::Hash {
+            self.join_fields(HashRef::new(form));
+        }
+    }
+
+    /// Joins the digests of a hash's fields, whose order does not matter.
+    fn join_fields(&mut self, hash: HashRef<'_>) {
+        for pair in hash.iter() {
+            let mut digest = Digest::default();
+            pair.field.with_bytes(|field| digest.mix(field));
+            pair.value.with_bytes(|value| digest.mix(value));
+            if pair.expires_at_ms.is_some() {
+                digest.join(sha1(b"!!hexpire!!"));
+            }
+            self.join(sha1(&digest.0));
+>>>>>>> hash
         }
     }
 
