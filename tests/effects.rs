@@ -25,7 +25,7 @@ use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
 const COMMANDS: usize = 4_000;
-const GROUPS: [Group; 3] = [Group::String, Group::Bitmap, Group::List];
+const GROUPS: [Group; 4] = [Group::String, Group::Bitmap, Group::List, Group::SortedSet];
 
 /// What the generator has not: expiries so near that they pass during the run.
 const NEAR: &[&str] = &[
@@ -46,7 +46,7 @@ fn content_of(space: &Keyspace, now_ms: i64, content: &mut Content) {
     space.each(DbIndex(0), |entry: EntryRef<'_>| {
         let value = match entry.string() {
             Some(string) => string.with_bytes(<[u8]>::to_vec),
-            None => Digest::of_value(entry).hex().into_bytes(),
+            None => Digest::of_value(entry).0.to_vec(),
         };
         if entry.expires_at_ms().is_none_or(|at| at > now_ms) {
             content.insert(entry.key().to_vec(), (value, entry.expires_at_ms()));

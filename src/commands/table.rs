@@ -5,11 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-<<<<<<< HEAD
-use super::{bitmap, connection, generic, list, server, string};
-=======
-use super::{bitmap, connection, generic, hash, server, string};
->>>>>>> hash
+use super::{bitmap, connection, generic, hash, list, server, sorted_set, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -20,6 +16,7 @@ pub const FAMILIES: &[Family] = &[
     string::FAMILY,
     bitmap::FAMILY,
     list::FAMILY,
+    sorted_set::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
     server::FAMILY,
