@@ -44,6 +44,7 @@ impl Event {
     pub const SET: Event = Event("set");
     pub const SETBIT: Event = Event("setbit");
     pub const SETRANGE: Event = Event("setrange");
+    pub const SORTSTORE: Event = Event("sortstore");
     pub const ZADD: Event = Event("zadd");
     pub const ZDIFFSTORE: Event = Event("zdiffstore");
     pub const ZINCR: Event = Event("zincr");
@@ -83,6 +84,11 @@ impl Effects {
     /// Starts or stops keeping effects and events.
     pub fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Whether anybody listens, for those to whom an effect is dear.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     /// Notes that a key changed.
