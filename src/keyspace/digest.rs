@@ -11,6 +11,7 @@ use super::{EntryRef, StringRef};
 use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashRef;
 use crate::object::list::{ListRef, Side};
+use crate::object::set::SetRef;
 use crate::object::zset::ZsetRef;
 use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
@@ -77,7 +78,8 @@ impl Digest {
             Kind::List => self.mix_list(ListRef::of(form)),
             Kind::Hash => self.join_fields(HashRef::new(form)),
             Kind::Zset => self.mix_zset(ZsetRef::new(form)),
-            Kind::String | Kind::Set | Kind::Stream => {}
+            Kind::Set => self.join_members(SetRef::new(form)),
+            Kind::String | Kind::Stream => {}
         }
     }
 
@@ -97,6 +99,13 @@ impl Digest {
                 digest.join(sha1(b"!!hexpire!!"));
             }
             self.join(sha1(&digest.0));
+        }
+    }
+
+    /// Joins the digests of a set's members, whose order does not matter.
+    fn join_members(&mut self, set: SetRef<'_>) {
+        for member in set.iter() {
+            self.join(member.with_bytes(sha1));
         }
     }
 
