@@ -17,6 +17,7 @@ pub mod local;
 pub mod row;
 pub mod server;
 mod slow;
+pub mod stream;
 pub mod string;
 mod table;
 mod turn;

@@ -166,8 +166,21 @@ impl<'a> Writer<'a> {
     /// Puts the head of an array before the `len` replies written since the mark, for those whose
     /// number is known only afterwards.
     pub fn array_since(&mut self, mark: Mark, len: usize) -> Written {
+        self.head_since(mark, b'*', len)
+    }
+
+    /// The same with the head of a map (none of its own in RESP2: there a pair is an array).
+    pub fn map_since(&mut self, mark: Mark, pairs: usize) -> Written {
+        let kind = match self.protocol {
+            Protocol::Resp2 => b'*',
+            Protocol::Resp3 => b'%',
+        };
+        self.head_since(mark, kind, pairs)
+    }
+
+    fn head_since(&mut self, mark: Mark, kind: u8, len: usize) -> Written {
         let mut buffer = itoa::Buffer::new();
-        let head = [b"*", buffer.format(len).as_bytes(), b"\r\n"].concat();
+        let head = [&[kind], buffer.format(len).as_bytes(), b"\r\n"].concat();
         self.out.insert(mark, &head);
         Written
     }

@@ -88,7 +88,7 @@ impl Group {
     }
 
     /// The consumers, by name.
-    pub fn consumers(&self) -> impl ExactSizeIterator<Item = &Consumer> {
+    pub fn consumers(&self) -> impl ExactSizeIterator<Item = &Consumer> + Clone {
         self.numbers.values().map(|number| self.consumer(*number))
     }
 

@@ -5,9 +5,9 @@
 //! known.
 
 use super::id::StreamId;
-use super::value::Stream;
+use super::log::Log;
 
-impl Stream {
+impl Log {
     /// How many entries had been added up to an id, where that can be told.
     pub fn entries_up_to(&self, id: StreamId) -> Option<u64> {
         if self.entries_added == 0 {

@@ -4,7 +4,7 @@
 //! taken away exactly as Redis does it.
 
 use super::id::StreamId;
-use super::value::Stream;
+use super::log::Log;
 
 /// What to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,20 @@ pub struct Trim {
     pub limit: u64,
 }
 
-impl Stream {
+impl Log {
+    /// Whether a trim may have something to do.
+    pub fn may_trim(&self, trim: Trim) -> bool {
+        match trim.keep {
+            Keep::Len(len) => self.len > len,
+            Keep::From(id) => self.nodes.first().is_some_and(|(first, _)| first < id),
+        }
+    }
+
+    /// An id that an exact trim would begin at to keep what is left now.
+    pub fn first_kept(&self) -> StreamId {
+        self.nodes.first().map_or(StreamId::MAX, |(first, _)| first)
+    }
+
     /// Removes the oldest entries; says how many.
     pub fn trim(&mut self, trim: Trim) -> u64 {
         let mut removed = 0;
