@@ -8,7 +8,8 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
-use crate::object::Kind;
+use crate::object::stream::{Stream, StreamId};
+use crate::object::{Form, Kind, Object};
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -60,8 +61,22 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
+        if let Some(Form::Object(Object::Stream(stream))) = entry.collection() {
+            self.mix_stream(stream);
+        }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    /// Only the entries count: neither ids beside them nor groups.
+    fn mix_stream(&mut self, stream: &Stream) {
+        for entry in stream.log.entries(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields() {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 
