@@ -50,6 +50,8 @@ pub struct Common {
     pub access: AccessRule,
     /// Up to where collections are packed.
     pub packing: Packing,
+    /// Whether long strings in DUMP payloads are compressed (rdbcompression).
+    pub compresses_dumps: bool,
     /// Keys removed because they had expired, for whoever tells the outside.
     pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
     /// Whether `expired_keys` is wanted.
@@ -79,6 +81,7 @@ impl Keyspace {
             touches: true,
             access: AccessRule::default(),
             packing: Packing::default(),
+            compresses_dumps: true,
             expired_keys: Vec::new(),
             reports_expired: false,
         };

@@ -5,12 +5,17 @@
 //! in slices. Read are versions 1 to 12 of Redis and 80 of Valkey; written is version 10, which
 //! Redis 7.0 loads.
 
+mod build;
 mod checksum;
 mod code;
 mod damage;
+mod decode;
+mod encode;
 mod input;
 mod lzf;
 mod output;
+mod packed;
+mod payload;
 mod skim;
 mod ziplist;
 mod zipmap;
@@ -18,6 +23,9 @@ mod zipmap;
 pub use checksum::{CHECKSUM_BYTES, Checksum, combine, crc64};
 pub use code::{Code, Dialect, VERSION_MAX, VERSION_VALKEY, VERSION_WRITTEN};
 pub use damage::{Damage, Stop};
+pub use decode::{Decoder, Value};
+pub use encode::ValueRef;
 pub use input::{Input, Text};
 pub use output::Output;
+pub use payload::{PayloadError, dump, restore};
 pub use skim::Skim;

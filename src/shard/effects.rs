@@ -27,6 +27,7 @@ impl Event {
     pub const PERSIST: Event = Event("persist");
     pub const RENAME_FROM: Event = Event("rename_from");
     pub const RENAME_TO: Event = Event("rename_to");
+    pub const RESTORE: Event = Event("restore");
     pub const SET: Event = Event("set");
     pub const SETBIT: Event = Event("setbit");
     pub const SETRANGE: Event = Event("setrange");

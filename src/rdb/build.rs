@@ -1,0 +1,84 @@
+//! Collections in the making: elements that must not come twice, into the types' own forms.
+//!
+//! The number of elements that bytes announce only decides whether building starts packed; it
+//! reserves nothing.
+
+use super::damage::{Damage, ensure};
+use crate::base::number::{F64_TEXT_MAX, format_f64};
+use crate::object::listpack::{self, Listpack, Wanted};
+use crate::object::{Collection, Packed, Packing, Room};
+
+const TWICE: &str = "an element that comes twice";
+
+/// A collection in the making.
+#[derive(Debug)]
+pub(super) struct Build {
+    collection: Collection,
+    packing: Packing,
+}
+
+impl Build {
+    fn new(packed: Packed, packing: &Packing) -> Build {
+        Build {
+            collection: Collection::empty(packed),
+            packing: *packing,
+        }
+    }
+
+    pub(super) fn list(packing: &Packing) -> Build {
+        Build::new(Packed::List, packing)
+    }
+
+    pub(super) fn set(packing: &Packing, _announced: u64) -> Build {
+        Build::new(Packed::Set, packing)
+    }
+
+    pub(super) fn zset(packing: &Packing, _announced: u64) -> Build {
+        Build::new(Packed::Zset, packing)
+    }
+
+    pub(super) fn hash(packing: &Packing, _announced: u64) -> Build {
+        Build::new(Packed::Hash, packing)
+    }
+
+    /// Adds an element at the end of a list.
+    pub(super) fn push(&mut self, value: &[u8]) -> Result<(), Damage> {
+        listpack::push_back(&mut self.collection, value);
+        Ok(())
+    }
+
+    fn is_new(&self, value: &[u8], step: usize) -> Result<(), Damage> {
+        let list = Listpack::new(self.collection.bytes());
+        ensure(list.find(Wanted::new(value), step).is_none(), TWICE)
+    }
+
+    /// Adds a member to a set.
+    pub(super) fn member(&mut self, member: &[u8]) -> Result<(), Damage> {
+        self.is_new(member, 1)?;
+        self.push(member)
+    }
+
+    /// Adds a member with its score to a sorted set.
+    pub(super) fn scored(&mut self, member: &[u8], score: f64) -> Result<(), Damage> {
+        self.is_new(member, 2)?;
+        self.push(member)?;
+        self.push(format_f64(&mut [0; F64_TEXT_MAX], score))
+    }
+
+    /// Adds a field with its value to a hash.
+    pub(super) fn field(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        _expires_at_ms: Option<i64>,
+    ) -> Result<(), Damage> {
+        self.is_new(field, 2)?;
+        self.push(field)?;
+        self.push(value)
+    }
+
+    pub(super) fn finish(self) -> Collection {
+        let _ = self.packing;
+        self.collection
+    }
+}

@@ -1,0 +1,158 @@
+//! Collections that lie in one string: checked, then kept as they are or built anew.
+//!
+//! What today's forms are (listpacks, intsets) and small enough by the configuration is kept byte
+//! for byte; older forms (ziplists, zipmaps) and larger ones are read element by element.
+
+use super::build::Build;
+use super::code::Code;
+use super::damage::{Damage, ensure};
+use super::ziplist::Ziplist;
+use super::zipmap::Zipmap;
+use crate::base::number::parse_f64;
+use crate::object::listpack::{self, Item, Listpack};
+use crate::object::{Collection, Packed, Packing};
+use std::borrow::Cow;
+
+const HALF: Damage = Damage::Malformed("an element without its other half");
+
+/// The collection in a string of this code.
+pub(super) fn collection(
+    code: Code,
+    bytes: Cow<'_, [u8]>,
+    packing: &Packing,
+) -> Result<Collection, Damage> {
+    match code {
+        Code::SetIntset => ints(&bytes, packing),
+        Code::HashZipmap => hash_of_zipmap(&bytes, packing),
+        Code::ListZiplist => list_of_ziplist(&bytes, packing),
+        Code::ZsetZiplist => zset(Ziplist::open(&bytes)?.iter(), packing),
+        Code::HashZiplist => hash(Ziplist::open(&bytes)?.iter(), packing),
+        Code::HashListpack => kept(Packed::Hash, bytes, packing),
+        Code::SetListpack => kept(Packed::Set, bytes, packing),
+        Code::ZsetListpack => kept(Packed::Zset, bytes, packing),
+        Code::HashListpackExpiring | Code::HashListpackExpiringEarly => {
+            expiring_hash(items(&bytes)?, packing)
+        }
+        _ => Err(Damage::Malformed("a value that is no string")),
+    }
+}
+
+/// The elements of a listpack in foreign bytes.
+pub(super) fn items(bytes: &[u8]) -> Result<impl Iterator<Item = Item<'_>>, Damage> {
+    ensure(listpack::validate(bytes), "a listpack is damaged")?;
+    Ok(Listpack::new(bytes).iter().map(|element| element.item))
+}
+
+/// A listpack as it came, if it is what a small collection looks like; else built anew.
+fn kept(packed: Packed, bytes: Cow<'_, [u8]>, packing: &Packing) -> Result<Collection, Damage> {
+    let anew = match packed {
+        Packed::Hash => hash(items(&bytes)?, packing),
+        Packed::Set => set(items(&bytes)?, packing),
+        _ => zset(items(&bytes)?, packing),
+    }?;
+    // Built anew it has been checked for doubles and order. The bytes may still differ: a server
+    // is free to write an integer as text.
+    Ok(anew)
+}
+
+fn ints(bytes: &[u8], packing: &Packing) -> Result<Collection, Damage> {
+    let numbers = intset(bytes)?;
+    let mut building = Build::set(packing, numbers.len() as u64);
+    for number in numbers {
+        Item::Int(number).with_bytes(|text| building.member(text))?;
+    }
+    Ok(building.finish())
+}
+
+/// The numbers of an intset in foreign bytes.
+fn intset(bytes: &[u8]) -> Result<Vec<i64>, Damage> {
+    let wrong = Damage::Malformed("an intset is damaged");
+    let (head, rest) = bytes.split_first_chunk::<8>().ok_or(wrong.clone())?;
+    let width = u32::from_le_bytes(head[..4].try_into().expect("four bytes")) as usize;
+    let count = u32::from_le_bytes(head[4..].try_into().expect("four bytes")) as usize;
+    let is_sized = matches!(width, 2 | 4 | 8) && Some(rest.len()) == count.checked_mul(width);
+    ensure(is_sized, "an intset of another length")?;
+    let read = |raw: &[u8]| {
+        let mut wide = [0; 8];
+        wide[8 - width..].copy_from_slice(raw);
+        i64::from_le_bytes(wide) >> (64 - 8 * width)
+    };
+    let numbers: Vec<i64> = rest.chunks_exact(width).map(read).collect();
+    let is_ascending = numbers.is_sorted_by(|one, next| one < next);
+    ensure(is_ascending, "an intset out of order")?;
+    Ok(numbers)
+}
+
+fn list_of_ziplist(bytes: &[u8], packing: &Packing) -> Result<Collection, Damage> {
+    let mut building = Build::list(packing);
+    for item in Ziplist::open(bytes)?.iter() {
+        item.with_bytes(|text| building.push(text))?;
+    }
+    Ok(building.finish())
+}
+
+fn set<'a>(items: impl Iterator<Item = Item<'a>>, packing: &Packing) -> Result<Collection, Damage> {
+    let mut building = Build::set(packing, 0);
+    for item in items {
+        item.with_bytes(|text| building.member(text))?;
+    }
+    Ok(building.finish())
+}
+
+fn hash_of_zipmap(bytes: &[u8], packing: &Packing) -> Result<Collection, Damage> {
+    let mut building = Build::hash(packing, 0);
+    for (field, value) in Zipmap::open(bytes)?.iter() {
+        building.field(field, value, None)?;
+    }
+    Ok(building.finish())
+}
+
+fn hash<'a>(
+    mut items: impl Iterator<Item = Item<'a>>,
+    packing: &Packing,
+) -> Result<Collection, Damage> {
+    let mut building = Build::hash(packing, 0);
+    while let Some(field) = items.next() {
+        let value = items.next().ok_or(HALF)?;
+        field.with_bytes(|field| value.with_bytes(|value| building.field(field, value, None)))?;
+    }
+    Ok(building.finish())
+}
+
+fn expiring_hash<'a>(
+    mut items: impl Iterator<Item = Item<'a>>,
+    packing: &Packing,
+) -> Result<Collection, Damage> {
+    let mut building = Build::hash(packing, 0);
+    while let Some(field) = items.next() {
+        let (value, at) = (items.next().ok_or(HALF)?, items.next().ok_or(HALF)?);
+        let at = at.integer().and_then(|at| u64::try_from(at).ok());
+        let at = field_expiry(at.ok_or(Damage::Malformed("an expiry that is no time"))?)?;
+        field.with_bytes(|field| value.with_bytes(|value| building.field(field, value, at)))?;
+    }
+    Ok(building.finish())
+}
+
+/// When a field expires, from the number that is written for it: 0 is never.
+pub(super) fn field_expiry(at: u64) -> Result<Option<i64>, Damage> {
+    /// The last moment Redis has for a field.
+    const LAST_MS: u64 = (1 << 46) - 2;
+    ensure(at <= LAST_MS, "an expiry beyond the last moment")?;
+    Ok((at > 0).then_some(at as i64))
+}
+
+fn zset<'a>(
+    mut items: impl Iterator<Item = Item<'a>>,
+    packing: &Packing,
+) -> Result<Collection, Damage> {
+    let mut building = Build::zset(packing, 0);
+    while let Some(member) = items.next() {
+        let score = match items.next().ok_or(HALF)? {
+            Item::Int(number) => Some(number as f64),
+            Item::Bytes(text) => parse_f64(text),
+        };
+        let score = score.ok_or(Damage::Malformed("a score that is not a number"))?;
+        member.with_bytes(|member| building.scored(member, score))?;
+    }
+    Ok(building.finish())
+}
