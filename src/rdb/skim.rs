@@ -163,7 +163,7 @@ fn pass(part: Part, input: &mut Input<'_>) -> Result<Option<Level>, Stop> {
     Ok(None)
 }
 
-/// Opcodes between the pieces of a module's data, which is how it can be passed over.
+/// Passes over a module's data: each piece says what it is, and the last one that it is the last.
 pub(super) fn skip_module_data(input: &mut Input<'_>) -> Result<(), Stop> {
     loop {
         match input.length()? {
