@@ -5,10 +5,12 @@
 
 use super::damage::{Damage, ensure};
 use crate::base::number::{F64_TEXT_MAX, format_f64};
+use crate::object::hash::HashEdit;
 use crate::object::listpack::{self, Listpack, Wanted};
 use crate::object::{Collection, Packed, Packing, Room};
 
-const TWICE: &str = "an element that comes twice";
+/// What no collection has.
+pub(super) const TWICE: &str = "an element that comes twice";
 
 /// A collection in the making.
 #[derive(Debug)]
@@ -37,8 +39,11 @@ impl Build {
         Build::new(Packed::Zset, packing)
     }
 
-    pub(super) fn hash(packing: &Packing, _announced: u64) -> Build {
-        Build::new(Packed::Hash, packing)
+    pub(super) fn hash(packing: &Packing, announced: u64) -> Build {
+        let mut build = Build::new(Packed::Hash, packing);
+        let pairs = usize::try_from(announced).unwrap_or(usize::MAX);
+        HashEdit::new(&mut build.collection, packing).expect(pairs);
+        build
     }
 
     /// Adds an element at the end of a list.
@@ -70,11 +75,14 @@ impl Build {
         &mut self,
         field: &[u8],
         value: &[u8],
-        _expires_at_ms: Option<i64>,
+        expires_at_ms: Option<i64>,
     ) -> Result<(), Damage> {
-        self.is_new(field, 2)?;
-        self.push(field)?;
-        self.push(value)
+        let mut hash = HashEdit::new(&mut self.collection, &self.packing);
+        ensure(hash.set(field, value), TWICE)?;
+        if expires_at_ms.is_some() {
+            hash.set_expiry(field, expires_at_ms);
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Collection {

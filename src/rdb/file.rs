@@ -271,7 +271,9 @@ fn early_function(input: &mut Input<'_>) -> Result<Item, Stop> {
     }
     input.skip_text()?;
     let name = String::from_utf8_lossy(&name).into_owned();
-    Ok(Item::Skipped(format!("function '{name}' of a candidate of Redis 7.0")))
+    Ok(Item::Skipped(format!(
+        "function '{name}' of a candidate of Redis 7.0"
+    )))
 }
 
 fn module_data(input: &mut Input<'_>) -> Result<Item, Stop> {

@@ -3,7 +3,7 @@
 //! What today's forms are (listpacks, intsets) and small enough by the configuration is kept byte
 //! for byte; older forms (ziplists, zipmaps) and larger ones are read element by element.
 
-use super::build::Build;
+use super::build::{Build, TWICE};
 use super::code::Code;
 use super::damage::{Damage, ensure};
 use super::ziplist::Ziplist;
@@ -12,6 +12,7 @@ use crate::base::number::parse_f64;
 use crate::object::listpack::{self, Item, Listpack};
 use crate::object::{Collection, Packed, Packing};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 const HALF: Damage = Damage::Malformed("an element without its other half");
 
@@ -43,16 +44,76 @@ pub(super) fn items(bytes: &[u8]) -> Result<impl Iterator<Item = Item<'_>>, Dama
     Ok(Listpack::new(bytes).iter().map(|element| element.item))
 }
 
-/// A listpack as it came, if it is what a small collection looks like; else built anew.
+/// A listpack as it came, if that is what a small collection looks like here; else built anew.
 fn kept(packed: Packed, bytes: Cow<'_, [u8]>, packing: &Packing) -> Result<Collection, Damage> {
-    let anew = match packed {
-        Packed::Hash => hash(items(&bytes)?, packing),
-        Packed::Set => set(items(&bytes)?, packing),
-        _ => zset(items(&bytes)?, packing),
-    }?;
-    // Built anew it has been checked for doubles and order. The bytes may still differ: a server
-    // is free to write an integer as text.
-    Ok(anew)
+    ensure(listpack::validate(&bytes), "a listpack is damaged")?;
+    let list = Listpack::new(&bytes);
+    let items = || list.iter().map(|element| element.item);
+    let (entries_max, value_bytes_max, step) = match packed {
+        Packed::Hash => (packing.hash_entries_max, packing.hash_value_bytes_max, 2),
+        Packed::Set => (packing.set_entries_max, packing.set_value_bytes_max, 1),
+        _ => (packing.zset_entries_max, packing.zset_value_bytes_max, 2),
+    };
+    let len = list.len();
+    ensure(
+        len.is_multiple_of(step),
+        "an element without its other half",
+    )?;
+    let is_small = len <= entries_max.saturating_mul(step)
+        && items().all(|item| item.len() <= value_bytes_max)
+        && (packed != Packed::Zset || is_ascending(items()));
+    if is_small {
+        ensure(are_distinct(|| items().step_by(step), len), TWICE)?;
+        return Ok(Collection::Packed(packed, bytes.into_owned()));
+    }
+    match packed {
+        Packed::Hash => hash(items(), packing),
+        Packed::Set => set(items(), packing),
+        _ => zset(items(), packing),
+    }
+}
+
+/// Whether no element comes twice, as text or as a number.
+fn are_distinct<'a, I: Iterator<Item = Item<'a>>>(items: impl Fn() -> I, len: usize) -> bool {
+    /// Up to so many elements, comparing each with each is quicker than remembering them.
+    const FEW: usize = 32;
+    let known = |item: Item<'a>| match (item.integer(), item) {
+        (Some(number), _) | (None, Item::Int(number)) => Ok(number),
+        (None, Item::Bytes(bytes)) => Err(bytes),
+    };
+    if len <= FEW {
+        let is_first = |(at, item)| items().take(at).all(|other| known(other) != known(item));
+        return items().enumerate().all(is_first);
+    }
+    let mut seen: HashSet<_, ahash::RandomState> = HashSet::default();
+    items().all(|item| seen.insert(known(item)))
+}
+
+/// Whether members and scores in turn are in the order of a sorted set.
+fn is_ascending<'a>(mut items: impl Iterator<Item = Item<'a>>) -> bool {
+    let mut last: Option<(f64, Item<'a>)> = None;
+    while let Some(member) = items.next() {
+        let Some(score) = items.next().and_then(score) else {
+            return false;
+        };
+        let is_behind = last.is_none_or(|(before, other)| {
+            before < score
+                || before == score
+                    && other.with_bytes(|other| member.with_bytes(|member| other < member))
+        });
+        if !is_behind {
+            return false;
+        }
+        last = Some((score, member));
+    }
+    true
+}
+
+fn score(item: Item<'_>) -> Option<f64> {
+    match item {
+        Item::Int(number) => Some(number as f64),
+        Item::Bytes(text) => parse_f64(text),
+    }
 }
 
 fn ints(bytes: &[u8], packing: &Packing) -> Result<Collection, Damage> {
@@ -147,11 +208,8 @@ fn zset<'a>(
 ) -> Result<Collection, Damage> {
     let mut building = Build::zset(packing, 0);
     while let Some(member) = items.next() {
-        let score = match items.next().ok_or(HALF)? {
-            Item::Int(number) => Some(number as f64),
-            Item::Bytes(text) => parse_f64(text),
-        };
-        let score = score.ok_or(Damage::Malformed("a score that is not a number"))?;
+        let score = score(items.next().ok_or(HALF)?)
+            .ok_or(Damage::Malformed("a score that is not a number"))?;
         member.with_bytes(|member| building.scored(member, score))?;
     }
     Ok(building.finish())

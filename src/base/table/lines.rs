@@ -219,7 +219,9 @@ impl<P> Table<P> {
 
     /// The tag of the record at a place.
     pub fn tag(&self, place: Place) -> Tag {
-        Tag(tag_of(self.lines[place.line as usize].0[place.word as usize]))
+        Tag(tag_of(
+            self.lines[place.line as usize].0[place.word as usize],
+        ))
     }
 
     /// Changes the record at a place, which may give it a new allocation.
