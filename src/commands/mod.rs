@@ -17,6 +17,7 @@ pub mod local;
 pub mod row;
 pub mod server;
 mod slow;
+pub mod sorted_set;
 pub mod string;
 mod table;
 mod turn;

@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, server, string};
+use super::{bitmap, connection, generic, server, sorted_set, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -15,6 +15,7 @@ pub const FAMILIES: &[Family] = &[
     connection::SERVER_FAMILY,
     string::FAMILY,
     bitmap::FAMILY,
+    sorted_set::FAMILY,
     generic::FAMILY,
     server::FAMILY,
     server::KEYSPACE,

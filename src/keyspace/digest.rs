@@ -8,7 +8,9 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
+use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::Kind;
+use crate::object::zset::ZsetRef;
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -60,8 +62,21 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
+        match entry.collection() {
+            Some(form) if form.kind() == Kind::Zset => self.mix_zset(ZsetRef::new(form)),
+            _ => {}
+        }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    fn mix_zset(&mut self, set: ZsetRef<'_>) {
+        for (member, score) in set.all() {
+            let mut element = Digest::default();
+            member.with_bytes(|member| element.mix(member));
+            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
+            self.join(sha1(&element.0));
         }
     }
 

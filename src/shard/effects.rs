@@ -31,6 +31,18 @@ impl Event {
     pub const SET: Event = Event("set");
     pub const SETBIT: Event = Event("setbit");
     pub const SETRANGE: Event = Event("setrange");
+    pub const ZADD: Event = Event("zadd");
+    pub const ZDIFFSTORE: Event = Event("zdiffstore");
+    pub const ZINCR: Event = Event("zincr");
+    pub const ZINTERSTORE: Event = Event("zinterstore");
+    pub const ZPOPMAX: Event = Event("zpopmax");
+    pub const ZPOPMIN: Event = Event("zpopmin");
+    pub const ZRANGESTORE: Event = Event("zrangestore");
+    pub const ZREM: Event = Event("zrem");
+    pub const ZREMRANGEBYLEX: Event = Event("zremrangebylex");
+    pub const ZREMRANGEBYRANK: Event = Event("zremrangebyrank");
+    pub const ZREMRANGEBYSCORE: Event = Event("zremrangebyscore");
+    pub const ZUNIONSTORE: Event = Event("zunionstore");
 }
 
 /// One effect: a command that replays the change in a database.
