@@ -4,9 +4,9 @@
 //! reserves nothing.
 
 use super::damage::{Damage, ensure};
-use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashEdit;
 use crate::object::listpack::{self, Listpack, Wanted};
+use crate::object::zset::{Change, Rules, ZsetEdit};
 use crate::object::{Collection, Packed, Packing, Room};
 
 /// What no collection has.
@@ -65,9 +65,13 @@ impl Build {
 
     /// Adds a member with its score to a sorted set.
     pub(super) fn scored(&mut self, member: &[u8], score: f64) -> Result<(), Damage> {
-        self.is_new(member, 2)?;
-        self.push(member)?;
-        self.push(format_f64(&mut [0; F64_TEXT_MAX], score))
+        let rules = Rules {
+            only_new: true,
+            ..Rules::default()
+        };
+        let mut zset = ZsetEdit::new(&mut self.collection, &self.packing);
+        let is_new = matches!(zset.put(member, score, rules), Ok(Change::Added(_)));
+        ensure(is_new, TWICE)
     }
 
     /// Adds a field with its value to a hash.

@@ -7,7 +7,9 @@
 
 use super::code::{Code, VERSION_OF_EXPIRING_FIELDS, VERSION_WRITTEN};
 use super::output::Output;
+use crate::object::hash::HashRef;
 use crate::object::listpack::{Item, Listpack};
+use crate::object::zset::ZsetRef;
 use crate::object::{Form, Object, Packed};
 
 /// A value where it lies.
@@ -23,20 +25,20 @@ impl ValueRef<'_> {
     pub fn code(self) -> Code {
         match self {
             ValueRef::Int(_) | ValueRef::Text(_) => Code::String,
-            ValueRef::Collection(Form::Packed(packed, _)) => match packed {
+            ValueRef::Collection(form @ Form::Packed(packed, _)) => match packed {
                 Packed::List => Code::ListQuicklist2,
                 Packed::Hash => Code::HashListpack,
-                Packed::ExpiringHash => Code::HashExpiring,
+                Packed::ExpiringHash => hash_code(form),
                 Packed::Set => Code::Set,
                 Packed::Ints => Code::SetIntset,
                 Packed::Zset => Code::ZsetListpack,
             },
-            ValueRef::Collection(Form::Object(object)) => match object {
+            ValueRef::Collection(form @ Form::Object(object)) => match object {
                 Object::String(_) => Code::String,
                 Object::List(_) => Code::ListQuicklist2,
                 Object::Set(_) => Code::Set,
                 Object::Zset(_) => Code::Zset,
-                Object::Hash(_) => Code::Hash,
+                Object::Hash(_) => hash_code(form),
                 Object::Stream(_) => Code::Stream2,
             },
         }
@@ -79,23 +81,7 @@ fn write_packed(packed: Packed, bytes: &[u8], out: &mut Output) {
                 write_item(element.item, out);
             }
         }
-        Packed::ExpiringHash => {
-            let items = || list.iter().map(|element| element.item);
-            let triples = || items().zip(items().skip(1)).zip(items().skip(2)).step_by(3);
-            let fields = triples().map(|((field, value), at)| (field, value, at.integer()));
-            let earliest = fields
-                .clone()
-                .filter_map(|field| field.2.filter(|at| *at > 0));
-            let earliest = earliest.min().unwrap_or(0);
-            out.millis(earliest);
-            out.length(list.len() as u64 / 3);
-            for (field, value, at) in fields {
-                let at = at.filter(|at| *at > 0);
-                out.length(at.map_or(0, |at| (at - earliest + 1) as u64));
-                write_item(field, out);
-                write_item(value, out);
-            }
-        }
+        Packed::ExpiringHash => write_hash(Form::Packed(packed, bytes), out),
     }
 }
 
@@ -109,6 +95,54 @@ fn write_item(item: Item<'_>, out: &mut Output) {
 fn write_object(object: &Object, out: &mut Output) {
     match object {
         Object::String(bytes) => out.text(bytes),
+        Object::Hash(_) => write_hash(Form::Object(object), out),
+        Object::Zset(_) => write_zset(ZsetRef::new(Form::Object(object)), out),
         _ => unreachable!("not written yet"),
+    }
+}
+
+/// From the greatest score down: so a server of skip lists adds each member at the front.
+fn write_zset(zset: ZsetRef<'_>, out: &mut Output) {
+    out.length(zset.len() as u64);
+    for (member, score) in zset.iter(0..zset.len(), true) {
+        write_item(member, out);
+        out.score(score);
+    }
+}
+
+/// A hash takes the code of version 12 only as long as a field of it expires.
+fn hash_code(form: Form<'_>) -> Code {
+    let expires = match form {
+        Form::Object(Object::Hash(table)) => table.dict().volatile() > 0,
+        _ => HashRef::new(form).earliest_ms() < i64::MAX,
+    };
+    if expires {
+        Code::HashExpiring
+    } else {
+        Code::Hash
+    }
+}
+
+/// Fields with their values, and with their expiries if the code says so.
+///
+/// An expiry is written from the earliest on, with one added: zero is for none.
+fn write_hash(form: Form<'_>, out: &mut Output) {
+    let hash = HashRef::new(form);
+    let expires = hash_code(form) == Code::HashExpiring;
+    let earliest = hash.iter().filter_map(|pair| pair.expires_at_ms).min();
+    let earliest = earliest.unwrap_or_default();
+    if expires {
+        out.millis(earliest);
+    }
+    out.length(hash.len() as u64);
+    for pair in hash.iter() {
+        if expires {
+            out.length(
+                pair.expires_at_ms
+                    .map_or(0, |at| (at - earliest) as u64 + 1),
+            );
+        }
+        write_item(pair.field, out);
+        write_item(pair.value, out);
     }
 }
