@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, server, sorted_set, string};
+use super::{bitmap, connection, generic, hash, server, sorted_set, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -17,6 +17,7 @@ pub const FAMILIES: &[Family] = &[
     bitmap::FAMILY,
     sorted_set::FAMILY,
     generic::FAMILY,
+    hash::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

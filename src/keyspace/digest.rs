@@ -9,8 +9,9 @@
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
 use crate::base::number::{F64_TEXT_MAX, format_f64};
-use crate::object::Kind;
+use crate::object::hash::HashRef;
 use crate::object::zset::ZsetRef;
+use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -62,12 +63,19 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
-        match entry.collection() {
-            Some(form) if form.kind() == Kind::Zset => self.mix_zset(ZsetRef::new(form)),
-            _ => {}
+        if let Some(form) = entry.collection() {
+            self.mix_collection(form);
         }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    fn mix_collection(&mut self, form: Form<'_>) {
+        match form.kind() {
+            Kind::Hash => self.join_fields(HashRef::new(form)),
+            Kind::Zset => self.mix_zset(ZsetRef::new(form)),
+            _ => {}
         }
     }
 
@@ -77,6 +85,19 @@ impl Digest {
             member.with_bytes(|member| element.mix(member));
             element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
             self.join(sha1(&element.0));
+        }
+    }
+
+    /// Joins the digests of a hash's fields, whose order does not matter.
+    fn join_fields(&mut self, hash: HashRef<'_>) {
+        for pair in hash.iter() {
+            let mut digest = Digest::default();
+            pair.field.with_bytes(|field| digest.mix(field));
+            pair.value.with_bytes(|value| digest.mix(value));
+            if pair.expires_at_ms.is_some() {
+                digest.join(sha1(b"!!hexpire!!"));
+            }
+            self.join(sha1(&digest.0));
         }
     }
 

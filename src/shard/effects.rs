@@ -20,6 +20,12 @@ impl Event {
     pub const DEL: Event = Event("del");
     pub const EXPIRE: Event = Event("expire");
     pub const EXPIRED: Event = Event("expired");
+    pub const HDEL: Event = Event("hdel");
+    pub const HEXPIRE: Event = Event("hexpire");
+    pub const HINCRBY: Event = Event("hincrby");
+    pub const HINCRBYFLOAT: Event = Event("hincrbyfloat");
+    pub const HPERSIST: Event = Event("hpersist");
+    pub const HSET: Event = Event("hset");
     pub const INCRBY: Event = Event("incrby");
     pub const INCRBYFLOAT: Event = Event("incrbyfloat");
     pub const MOVE_FROM: Event = Event("move_from");
