@@ -36,7 +36,8 @@ fn answers_like_redis() {
             "{shards} shards, {} commands, DIFF_SEED={seed}",
             total / SHARDS.len()
         );
-        let (ours, oracle) = (Setup::ringshard(shards).start(), oracle.start());
+        let start = |setup: Setup| setup.arg("enable-debug-command", "yes").start();
+        let (ours, oracle) = (start(Setup::ringshard(shards)), start(oracle.clone()));
         let old = oracle
             .client()
             .call("INFO server")

@@ -17,7 +17,7 @@ use ringshard::command::{Args, Flags, Group};
 use ringshard::commands::local::{LocalClient, LocalNode};
 use ringshard::commands::row::Run;
 use ringshard::commands::table;
-use ringshard::keyspace::{DbIndex, EntryRef, Key, Keyspace, ShardId, SlotMap};
+use ringshard::keyspace::{DbIndex, Digest, EntryRef, Key, Keyspace, ShardId, SlotMap};
 use ringshard::resp::{Output, Protocol};
 use ringshard::shard::{Call, Shard};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
 const COMMANDS: usize = 4_000;
-const GROUPS: [Group; 2] = [Group::String, Group::Bitmap];
+const GROUPS: [Group; 3] = [Group::String, Group::Bitmap, Group::SortedSet];
 
 /// What the generator has not: expiries so near that they pass during the run.
 const NEAR: &[&str] = &[
@@ -44,7 +44,10 @@ type Content = BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>;
 
 fn content_of(space: &Keyspace, now_ms: i64, content: &mut Content) {
     space.each(DbIndex(0), |entry: EntryRef<'_>| {
-        let value = entry.string().unwrap().with_bytes(<[u8]>::to_vec);
+        let value = match entry.string() {
+            Some(string) => string.with_bytes(<[u8]>::to_vec),
+            None => Digest::of_value(entry).0.to_vec(),
+        };
         if entry.expires_at_ms().is_none_or(|at| at > now_ms) {
             content.insert(entry.key().to_vec(), (value, entry.expires_at_ms()));
         }

@@ -81,6 +81,88 @@ const TEMPLATES: &[(usize, &str)] = &[
     (1, "HELLO 2|3"),
     (1, "CLIENT GETNAME"),
     (1, "COMMAND GETKEYS SET K V"),
+    (20, "ZADD Z RM*"),
+    (10, "ZADD Z ?NX|XX ?GT|LT ?CH RM*"),
+    (6, "ZADD Z ?NX|XX ?GT|LT INCR R M"),
+    (8, "ZINCRBY Z R M"),
+    (6, "ZREM Z M*"),
+    (3, "ZCARD Z"),
+    (4, "ZCOUNT Z I I"),
+    (4, "ZSCORE Z M"),
+    (3, "ZMSCORE Z M*"),
+    (4, "ZRANK Z M"),
+    (4, "ZREVRANK Z M"),
+    (6, "ZRANGE Z O O ?REV ?WITHSCORES"),
+    (6, "ZRANGE Z I I BYSCORE ?REV LIMIT O O ?WITHSCORES"),
+    (4, "ZRANGEBYSCORE Z I I ?WITHSCORES"),
+    (4, "ZREVRANGEBYSCORE Z I I LIMIT O O ?WITHSCORES"),
+    (3, "ZREVRANGE Z O O ?WITHSCORES"),
+    (3, "ZRANGESTORE Z Z O O ?REV"),
+    (3, "ZRANGESTORE Z Z I I BYSCORE ?REV"),
+    (3, "ZREMRANGEBYRANK Z O O"),
+    (2, "ZREMRANGEBYSCORE Z I I"),
+    (4, "ZPOPMIN Z ?O"),
+    (4, "ZPOPMAX Z ?O"),
+    (3, "ZMPOP Z# MIN|MAX COUNT U"),
+    (4, "ZUNION Z#W ?WITHSCORES"),
+    (4, "ZINTER Z#W ?WITHSCORES"),
+    (4, "ZDIFF Z# ?WITHSCORES"),
+    (3, "ZUNIONSTORE Z Z#W"),
+    (3, "ZINTERSTORE Z Z#W"),
+    (2, "ZDIFFSTORE Z Z#"),
+    (3, "ZINTERCARD Z# LIMIT U"),
+    (1, "ZRANDMEMBER Z 0"),
+    (3, "ZSCAN Z 0 COUNT 1000 ?MATCH m*"),
+    (10, "ZADD Q 0 M 0 M 0 M"),
+    (4, "ZREM Q M"),
+    (4, "ZRANGE Q L L BYLEX ?REV LIMIT O O"),
+    (3, "ZRANGEBYLEX Q L L"),
+    (3, "ZREVRANGEBYLEX Q L L LIMIT O O"),
+    (3, "ZLEXCOUNT Q L L"),
+    (2, "ZREMRANGEBYLEX Q L L"),
+    (2, "ZRANGESTORE Q Q L L BYLEX"),
+];
+
+/// Keys that mostly hold sorted sets, and keys of sorted sets whose scores are all zero.
+const ZSETS: &[&[u8]] = &[b"z1", b"z2", b"z3", b"{t}z", b"z5"];
+const LEX_ZSETS: &[&[u8]] = &[b"lex1", b"lex2"];
+
+const MEMBERS: &[&[u8]] = &[
+    b"m1",
+    b"m2",
+    b"m3",
+    b"m4",
+    b"m5",
+    b"m6",
+    b"7",
+    b"-12",
+    b"007",
+    b"70000",
+    b"",
+    b"\x00\xff",
+    b"m",
+    b"123456789012",
+    // Longer than what is packed.
+    b"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm",
+];
+
+const SCORES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"-1",
+    b"2.5",
+    b"-0.125",
+    b"0.1",
+    b"1e10",
+    b"inf",
+    b"-inf",
+    b"-0",
+    b"100",
+    b"1e-5",
+    b"3",
+    b"0x10",
+    b"12345678901234567890",
 ];
 
 /// In a thousand commands: the rare ones that wipe the table clean.
@@ -231,6 +313,12 @@ impl Generator {
                 self.token("K", out);
                 self.token("V", out);
             }),
+            "M*" => (0..count).for_each(|_| self.token("M", out)),
+            "RM*" => (0..count).for_each(|_| {
+                self.token("R", out);
+                self.token("M", out);
+            }),
+            "Z#" | "Z#W" => self.sources(token == "Z#W", out),
             "X" | "Y" => self.expiry(token, out),
             words if words.contains('|') => {
                 let words: Vec<&str> = words.split('|').collect();
@@ -243,9 +331,43 @@ impl Generator {
         }
     }
 
+    /// A number and so many keys; with weights and a way to aggregate, or not.
+    fn sources(&mut self, is_weighted: bool, out: &mut Command) {
+        let count = 1 + self.prng.below(3);
+        out.push(count.to_string().into_bytes());
+        (0..count).for_each(|_| self.token("Z", out));
+        if is_weighted && self.prng.percent(50) {
+            out.push(b"WEIGHTS".to_vec());
+            (0..count).for_each(|_| self.token("R", out));
+        }
+        if is_weighted && self.prng.percent(50) {
+            out.push(b"AGGREGATE".to_vec());
+            self.token("SUM|MIN|MAX", out);
+        }
+    }
+
+    /// An end of a range of scores or of members.
+    fn range_end(&mut self, is_score: bool) -> Vec<u8> {
+        if !is_score && self.prng.percent(30) {
+            return self.prng.pick(&[&b"-"[..], b"+"]).to_vec();
+        }
+        let (begins, ends): (&[&[u8]], _) = match is_score {
+            true => (&[b"", b"", b"("], SCORES),
+            false => (&[b"[", b"("], MEMBERS),
+        };
+        [*self.prng.pick(begins), *self.prng.pick(ends)].concat()
+    }
+
     fn argument(&mut self, token: &str) -> Vec<u8> {
         let prng = &mut self.prng;
         match token {
+            "Z" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "Z" => prng.pick(ZSETS).to_vec(),
+            "Q" => prng.pick(LEX_ZSETS).to_vec(),
+            "M" => prng.pick(MEMBERS).to_vec(),
+            "R" => prng.pick(SCORES).to_vec(),
+            "I" => self.range_end(true),
+            "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
             "V" => self.value(),
             "N" => self.integer().to_string().into_bytes(),

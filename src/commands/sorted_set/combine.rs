@@ -8,8 +8,7 @@ use super::source::{self, Members, Source};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::Args;
 use crate::object::listpack::Item;
-use crate::object::zset::ZsetEdit;
-use crate::object::{Collection, Packed};
+use crate::object::zset;
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
 use ahash::RandomState;
@@ -251,11 +250,7 @@ fn reply(ctx: &mut ShardCtx<'_>, how: How) -> Outcome {
 
 fn store(ctx: &mut ShardCtx<'_>, how: How, event: Event) -> Outcome {
     let found = request(ctx, 2, (how, Then::Store))?.run(how);
-    let mut value = Collection::empty(Packed::Zset);
-    let mut edit = ZsetEdit::new(&mut value, &ctx.space.common.packing);
-    for (score, member) in found {
-        edit.set(&member, score);
-    }
+    let value = zset::collect(&found, &ctx.space.common.packing);
     read::store(ctx, 1, value, event)
 }
 

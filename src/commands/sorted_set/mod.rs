@@ -42,7 +42,8 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "1.2.0",
-            "key [NX|XX] [GT|LT] [CH] [INCR] score member [score member ...]",
+            "key condition=[NX|XX]@3.0.2 comparison=[GT|LT]@6.2.0 [change=CH@3.0.2] \
+                [increment=INCR@3.0.2] score:double member data=[score:double member ...]",
             "O(log(N)) for each item added, where N is the number of elements in the \
                 sorted set.",
             "Add one or more members to a sorted set, or update its score if it \
@@ -75,7 +76,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.0.0",
-            "key min max",
+            "key min:double max:double",
             "O(log(N)) with N being the number of elements in the sorted set.",
             "Count the members in a sorted set with scores within the given values",
         ),
@@ -132,8 +133,8 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "6.2.0",
-            "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE \
-                SUM|MIN|MAX] [WITHSCORES]",
+            "numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] [AGGREGATE \
+                <SUM|MIN|MAX>] [WITHSCORES]",
             "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted \
                 set, K being the number of input sorted sets and M being the number of \
                 elements in the resulting sorted set.",
@@ -148,7 +149,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "7.0.0",
-            "numkeys key [key ...] [LIMIT limit]",
+            "numkeys key [key ...] [LIMIT limit:integer]",
             "O(N*K) worst case with N being the smallest input sorted set, K being \
                 the number of input sorted sets.",
             "Intersect multiple sorted sets and return the cardinality of the result",
@@ -162,8 +163,8 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.0.0",
-            "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] \
-                [AGGREGATE SUM|MIN|MAX]",
+            "destination numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] \
+                [AGGREGATE <SUM|MIN|MAX>]",
             "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted \
                 set, K being the number of input sorted sets and M being the number of \
                 elements in the resulting sorted set.",
@@ -193,7 +194,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "7.0.0",
-            "numkeys key [key ...] MIN|MAX [COUNT count]",
+            "numkeys key [key ...] where=<MIN|MAX> [COUNT count]",
             "O(K) + O(M*log(N)) where K is the number of provided keys, N being the \
                 number of elements in the sorted set, and M being the number of elements \
                 popped.",
@@ -257,7 +258,8 @@ pub const FAMILY: Family = family(
         data("zrange", -4, READ, &[one_key(1, LOOK)], range::zrange)
             .doc(
                 "1.2.0",
-                "key start stop [BYSCORE|BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
+                "key start:string stop sortby=[BYSCORE|BYLEX]@6.2.0 [REV@6.2.0] \
+                [LIMIT offset count]@6.2.0 [WITHSCORES]",
                 "O(log(N)+M) with N being the number of elements in the sorted set and M \
                 the number of elements returned.",
                 "Return a range of members in a sorted set",
@@ -292,7 +294,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "1.0.5",
-            "key min max [WITHSCORES] [LIMIT offset count]",
+            "key min:double max:double [WITHSCORES@2.0.0] [LIMIT offset count]",
             "O(log(N)+M) with N being the number of elements in the sorted set and M \
                 the number of elements being returned. If M is constant (e.g. always \
                 asking for the first 10 elements with LIMIT), you can consider it \
@@ -368,7 +370,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.0.0",
-            "key start stop",
+            "key start stop:integer",
             "O(log(N)+M) with N being the number of elements in the sorted set and M \
                 the number of elements removed by the operation.",
             "Remove all members in a sorted set within the given indexes",
@@ -382,7 +384,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "1.2.0",
-            "key min max",
+            "key min:double max:double",
             "O(log(N)+M) with N being the number of elements in the sorted set and M \
                 the number of elements removed by the operation.",
             "Remove all members in a sorted set within the given scores",
@@ -390,7 +392,7 @@ pub const FAMILY: Family = family(
         data("zrevrange", -4, READ, &[one_key(1, LOOK)], range::zrevrange)
             .doc(
                 "1.2.0",
-                "key start stop [WITHSCORES]",
+                "key start stop:integer [WITHSCORES]",
                 "O(log(N)+M) with N being the number of elements in the sorted set and M \
                 the number of elements returned.",
                 "Return a range of members in a sorted set, by index, with scores ordered \
@@ -424,7 +426,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.2.0",
-            "key max min [WITHSCORES] [LIMIT offset count]",
+            "key max:double min:double [WITHSCORES] [LIMIT offset count]",
             "O(log(N)+M) with N being the number of elements in the sorted set and M \
                 the number of elements being returned. If M is constant (e.g. always \
                 asking for the first 10 elements with LIMIT), you can consider it \
@@ -481,8 +483,8 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "6.2.0",
-            "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE \
-                SUM|MIN|MAX] [WITHSCORES]",
+            "numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] [AGGREGATE \
+                <SUM|MIN|MAX>] [WITHSCORES]",
             "O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted \
                 sets, and M being the number of elements in the resulting sorted set.",
             "Add multiple sorted sets",
@@ -496,8 +498,8 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.0.0",
-            "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] \
-                [AGGREGATE SUM|MIN|MAX]",
+            "destination numkeys key [key ...] [WEIGHTS weight:integer [weight:integer ...]] \
+                [AGGREGATE <SUM|MIN|MAX>]",
             "O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted \
                 sets, and M being the number of elements in the resulting sorted set.",
             "Add multiple sorted sets and store the resulting sorted set in a new key",

@@ -95,7 +95,8 @@ fn distinct(
         return written;
     }
     let mut left = count;
-    for (rank, (item, score)) in set.all().enumerate() {
+    // Redis: from the highest score.
+    for (rank, (item, score)) in set.iter(0..len, true).enumerate() {
         if random.below((len - rank) as u64) < left as u64 {
             read::element(reply, item, score, with_scores);
             left -= 1;

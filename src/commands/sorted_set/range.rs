@@ -174,7 +174,7 @@ pub fn zrangestore(ctx: &mut ShardCtx<'_>) -> Outcome {
     let mut part = Collection::empty(Packed::Zset);
     if let Some(set) = read::zset(ctx.space, ctx.db, &key)? {
         let mut edit = ZsetEdit::new(&mut part, &packing);
-        for (member, score) in set.iter(query.ranks(set), false) {
+        for (member, score) in set.iter(query.ranks(set), query.is_reverse) {
             member.with_bytes(|member| edit.set(member, score));
         }
     }

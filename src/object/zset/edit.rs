@@ -7,7 +7,7 @@ use super::packed;
 use super::table::{Site, SortedTable};
 use super::view::ZsetRef;
 use crate::object::listpack::{self, Item, Listpack};
-use crate::object::{Collection, Holder, Object, Packing};
+use crate::object::{Collection, Holder, Object, Packed, Packing};
 use std::ops::Range;
 
 /// Which end members are taken from.
@@ -70,6 +70,27 @@ pub struct ZsetEdit<'h> {
     holder: &'h mut dyn Holder,
     entries_max: usize,
     value_bytes_max: usize,
+}
+
+/// A sorted set of these members, none of which stands twice.
+///
+/// Its form follows from all of them, not from the order in which they come: only in the packed
+/// form a zero loses its sign.
+pub fn collect(members: &[(f64, Box<[u8]>)], packing: &Packing) -> Collection {
+    let is_short = |(_, member): &(f64, Box<[u8]>)| member.len() <= packing.zset_value_bytes_max;
+    if members.len() <= packing.zset_entries_max && members.iter().all(is_short) {
+        let mut set = Collection::empty(Packed::Zset);
+        let mut edit = ZsetEdit::new(&mut set, packing);
+        for (score, member) in members {
+            edit.set(member, *score);
+        }
+        return set;
+    }
+    let mut table = SortedTable::default();
+    for (score, member) in members {
+        table.insert(table.locate(member), member, *score);
+    }
+    Collection::Object(Object::Zset(table))
 }
 
 /// Where a member was found.
