@@ -14,6 +14,7 @@ pub mod gate;
 pub mod generic;
 pub mod hash;
 mod inbox;
+pub mod list;
 pub mod local;
 pub mod row;
 pub mod server;

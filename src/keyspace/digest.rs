@@ -10,6 +10,7 @@ use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
 use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashRef;
+use crate::object::list::{ListRef, Side};
 use crate::object::zset::ZsetRef;
 use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
@@ -73,18 +74,16 @@ impl Digest {
 
     fn mix_collection(&mut self, form: Form<'_>) {
         match form.kind() {
+            Kind::List => self.mix_list(ListRef::of(form)),
             Kind::Hash => self.join_fields(HashRef::new(form)),
             Kind::Zset => self.mix_zset(ZsetRef::new(form)),
-            _ => {}
+            Kind::String | Kind::Set | Kind::Stream => {}
         }
     }
 
-    fn mix_zset(&mut self, set: ZsetRef<'_>) {
-        for (member, score) in set.all() {
-            let mut element = Digest::default();
-            member.with_bytes(|member| element.mix(member));
-            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
-            self.join(sha1(&element.0));
+    fn mix_list(&mut self, list: ListRef<'_>) {
+        for item in list.walk_from(Side::Left) {
+            item.with_bytes(|bytes| self.mix(bytes));
         }
     }
 
@@ -98,6 +97,15 @@ impl Digest {
                 digest.join(sha1(b"!!hexpire!!"));
             }
             self.join(sha1(&digest.0));
+        }
+    }
+
+    fn mix_zset(&mut self, set: ZsetRef<'_>) {
+        for (member, score) in set.all() {
+            let mut element = Digest::default();
+            member.with_bytes(|member| element.mix(member));
+            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
+            self.join(sha1(&element.0));
         }
     }
 
