@@ -23,6 +23,9 @@ impl KeyFlags {
     pub const NOT_KEY: KeyFlags = KeyFlags(1 << 8);
     pub const INCOMPLETE: KeyFlags = KeyFlags(1 << 9);
     pub const VARIABLE_FLAGS: KeyFlags = KeyFlags(1 << 10);
+    /// Written to all the same: COMMAND shows keys of XREADGROUP as read only. It shows no flag
+    /// for this one.
+    pub const WRITTEN: KeyFlags = KeyFlags(1 << 11);
 
     const NAMES: [&'static str; 11] = [
         "RO",
@@ -51,7 +54,7 @@ impl KeyFlags {
     /// Whether the command only reads the key.
     #[inline]
     pub const fn is_read_only(self) -> bool {
-        self.has(KeyFlags::RO)
+        self.has(KeyFlags::RO) && !self.has(KeyFlags::WRITTEN)
     }
 
     /// The names as COMMAND INFO prints them.
@@ -79,6 +82,9 @@ pub enum Begin {
     Index(u16),
     /// Behind this word, searched from this argument on (from the end when negative).
     Keyword(&'static str, i16),
+    /// Behind this word, which is one of the options, each with so many arguments; where the
+    /// others could look like it. COMMAND shows it as a keyword searched from this argument on.
+    Option(&'static str, i16, &'static [(&'static str, usize)]),
 }
 
 /// How keys follow.
@@ -154,6 +160,7 @@ impl KeySpec {
         let begin = match self.begin {
             Begin::Index(index) => Some(index as usize),
             Begin::Keyword(word, from) => find_word(args, word, from),
+            Begin::Option(word, _, options) => find_option(args, word, options),
         };
         let (range, step) = begin
             .and_then(|begin| self.range(begin, args))
@@ -206,6 +213,18 @@ fn find_word(args: Args<'_>, word: &str, from: i16) -> Option<usize> {
             .find(is_word),
     };
     at.map(|at| at + 1)
+}
+
+fn find_option(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+    let mut at = 1;
+    while at < args.len() {
+        if args.is(at, word) {
+            return Some(at + 1);
+        }
+        let (_, arguments) = options.iter().find(|(option, _)| args.is(at, option))?;
+        at += 1 + arguments;
+    }
+    None
 }
 
 /// The positions of all keys, with what the command does to them.

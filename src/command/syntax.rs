@@ -494,7 +494,7 @@ impl EndsWithSame for [Node<'_>] {
 /// Marks the arguments that stand where a key specification says.
 fn mark_keys(arguments: &mut [Argument<'_>], spec: &Spec, number: usize, keys: &KeySpec) {
     let begin = match keys.begin {
-        Begin::Keyword(word, _) => {
+        Begin::Keyword(word, _) | Begin::Option(word, ..) => {
             let behind = arguments
                 .iter_mut()
                 .find(|argument| argument.token == Some(word));

@@ -20,6 +20,7 @@ pub mod row;
 pub mod server;
 mod slow;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod table;
 mod turn;

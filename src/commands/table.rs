@@ -5,7 +5,9 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, hash, list, server, sorted_set, string};
+use super::{
+    bitmap, connection, generic, hash, list, server, sorted_set, stream, string,
+};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -17,6 +19,7 @@ pub const FAMILIES: &[Family] = &[
     bitmap::FAMILY,
     list::FAMILY,
     sorted_set::FAMILY,
+    stream::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
     server::FAMILY,

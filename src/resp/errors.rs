@@ -41,6 +41,7 @@ pub const BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
 pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 pub const NAN_OR_INFINITY: &str = "ERR increment would produce NaN or Infinity";
 pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+pub const INVALID_STREAM_ID: &str = "ERR Invalid stream ID specified as stream command argument";
 pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 pub const INVALID_DB_INDEX: &str = "ERR invalid DB index";
 pub const INVALID_CURSOR: &str = "ERR invalid cursor";

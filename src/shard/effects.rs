@@ -57,6 +57,15 @@ impl Event {
     pub const ZREMRANGEBYRANK: Event = Event("zremrangebyrank");
     pub const ZREMRANGEBYSCORE: Event = Event("zremrangebyscore");
     pub const ZUNIONSTORE: Event = Event("zunionstore");
+    pub const XADD: Event = Event("xadd");
+    pub const XDEL: Event = Event("xdel");
+    pub const XGROUP_CREATE: Event = Event("xgroup-create");
+    pub const XGROUP_CREATECONSUMER: Event = Event("xgroup-createconsumer");
+    pub const XGROUP_DELCONSUMER: Event = Event("xgroup-delconsumer");
+    pub const XGROUP_DESTROY: Event = Event("xgroup-destroy");
+    pub const XGROUP_SETID: Event = Event("xgroup-setid");
+    pub const XSETID: Event = Event("xsetid");
+    pub const XTRIM: Event = Event("xtrim");
 }
 
 /// One effect: a command that replays the change in a database.
@@ -98,6 +107,17 @@ impl Effects {
     /// Notes a change of whole databases, for which keyspace notifications have no event.
     pub fn changed_whole(&mut self) {
         self.has_changed = true;
+    }
+
+    /// Notes a change of a key for which keyspace notifications have no event, as those of what
+    /// groups of a stream have confirmed.
+    pub fn changed_quietly(&mut self) {
+        self.has_changed = true;
+    }
+
+    /// Whether effects are kept; where telling them takes long, it can be left out.
+    pub fn are_kept(&self) -> bool {
+        self.is_recording
     }
 
     /// The effect is this command instead of the one that ran; may be said several times.
