@@ -5,9 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{
-    bitmap, connection, generic, hash, list, server, sorted_set, stream, string,
-};
+use super::{bitmap, connection, generic, hash, list, server, sorted_set, stream, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 

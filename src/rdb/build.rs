@@ -5,9 +5,11 @@
 
 use super::damage::{Damage, ensure};
 use crate::object::hash::HashEdit;
-use crate::object::listpack::{self, Listpack, Wanted};
+use crate::object::list::{NodeLimit, NodeRef, Quicklist, Side};
+use crate::object::set::SetEdit;
 use crate::object::zset::{Change, Rules, ZsetEdit};
-use crate::object::{Collection, Packed, Packing, Room};
+use crate::object::{Collection, Holder, Object, Packed, Packing};
+use bytes::Bytes;
 
 /// What no collection has.
 pub(super) const TWICE: &str = "an element that comes twice";
@@ -20,47 +22,68 @@ pub(super) struct Build {
 }
 
 impl Build {
-    fn new(packed: Packed, packing: &Packing) -> Build {
+    /// A list is built of nodes, as most of them come, and packed at the end.
+    pub(super) fn list(packing: &Packing) -> Build {
         Build {
-            collection: Collection::empty(packed),
+            collection: Collection::Object(Object::List(Quicklist::default())),
             packing: *packing,
         }
     }
 
-    pub(super) fn list(packing: &Packing) -> Build {
-        Build::new(Packed::List, packing)
+    pub(super) fn set(packing: &Packing, announced: u64) -> Build {
+        let mut collection = Collection::empty(Packed::Ints);
+        SetEdit::new(&mut collection, packing).expect(number_of(announced));
+        let packing = *packing;
+        Build {
+            collection,
+            packing,
+        }
     }
 
-    pub(super) fn set(packing: &Packing, _announced: u64) -> Build {
-        Build::new(Packed::Set, packing)
-    }
-
-    pub(super) fn zset(packing: &Packing, _announced: u64) -> Build {
-        Build::new(Packed::Zset, packing)
+    pub(super) fn zset(packing: &Packing) -> Build {
+        Build {
+            collection: Collection::empty(Packed::Zset),
+            packing: *packing,
+        }
     }
 
     pub(super) fn hash(packing: &Packing, announced: u64) -> Build {
-        let mut build = Build::new(Packed::Hash, packing);
-        let pairs = usize::try_from(announced).unwrap_or(usize::MAX);
-        HashEdit::new(&mut build.collection, packing).expect(pairs);
-        build
+        let mut collection = Collection::empty(Packed::Hash);
+        HashEdit::new(&mut collection, packing).expect(number_of(announced));
+        let packing = *packing;
+        Build {
+            collection,
+            packing,
+        }
+    }
+
+    fn quicklist(&mut self) -> &mut Quicklist {
+        match self.collection.object_mut() {
+            Object::List(list) => list,
+            _ => unreachable!("elements come to a list by their end"),
+        }
     }
 
     /// Adds an element at the end of a list.
-    pub(super) fn push(&mut self, value: &[u8]) -> Result<(), Damage> {
-        listpack::push_back(&mut self.collection, value);
-        Ok(())
+    pub(super) fn push(&mut self, value: &[u8]) {
+        let limit = NodeLimit::from(&self.packing);
+        self.quicklist().push(Side::Right, value.into(), limit);
     }
 
-    fn is_new(&self, value: &[u8], step: usize) -> Result<(), Damage> {
-        let list = Listpack::new(self.collection.bytes());
-        ensure(list.find(Wanted::new(value), step).is_none(), TWICE)
+    /// Adds an element that has a node of its own at the end of a list.
+    pub(super) fn push_large(&mut self, value: &[u8]) {
+        self.quicklist().append_large(Bytes::copy_from_slice(value));
+    }
+
+    /// Adds a well-formed listpack at the end of a list.
+    pub(super) fn push_node(&mut self, listpack: Vec<u8>) {
+        self.quicklist().append_listpack(listpack);
     }
 
     /// Adds a member to a set.
     pub(super) fn member(&mut self, member: &[u8]) -> Result<(), Damage> {
-        self.is_new(member, 1)?;
-        self.push(member)
+        let mut set = SetEdit::new(&mut self.collection, &self.packing);
+        ensure(set.add(member), TWICE)
     }
 
     /// Adds a member with its score to a sorted set.
@@ -90,7 +113,30 @@ impl Build {
     }
 
     pub(super) fn finish(self) -> Collection {
-        let _ = self.packing;
-        self.collection
+        let limit = NodeLimit::from(&self.packing);
+        match &self.collection {
+            Collection::Object(Object::List(list)) => {
+                packed(list, limit).unwrap_or(self.collection)
+            }
+            _ => self.collection,
+        }
     }
+}
+
+/// A list that is small enough for its packed form.
+fn packed(list: &Quicklist, limit: NodeLimit) -> Option<Collection> {
+    let mut nodes = list.nodes();
+    match (nodes.next(), nodes.next()) {
+        (None, _) => Some(Collection::empty(Packed::List)),
+        (Some(NodeRef::Packed(node)), None)
+            if !limit.is_exceeded(node.bytes().len(), node.len()) =>
+        {
+            Some(Collection::Packed(Packed::List, node.bytes().to_vec()))
+        }
+        _ => None,
+    }
+}
+
+fn number_of(announced: u64) -> usize {
+    usize::try_from(announced).unwrap_or(usize::MAX)
 }

@@ -7,11 +7,14 @@
 use super::build::Build;
 use super::code::Code;
 use super::damage::{Damage, Stop, ensure};
+use super::encode::{LARGE_NODE, PACKED_NODE};
 use super::input::{Input, Text};
 use super::packed::{self, field_expiry};
+use super::stream::StreamBuild;
 use super::ziplist::Ziplist;
 use crate::base::number::parse_i64;
-use crate::object::{Collection, Packing};
+use crate::object::listpack::{self, Listpack};
+use crate::object::{Collection, Holder, Object, Packing};
 
 /// A value that belongs to no key yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,7 @@ pub struct Decoder {
 enum State {
     Start,
     Elements(Elements),
+    Stream(StreamBuild),
 }
 
 /// Elements still to come, and what they have made so far.
@@ -61,8 +65,10 @@ impl Decoder {
         {
             return Ok(Some(value));
         }
-        let State::Elements(elements) = &mut self.state else {
-            return Ok(None);
+        let elements = match &mut self.state {
+            State::Elements(elements) => elements,
+            State::Stream(stream) => return Ok(stream.step(input, budget)?.then(|| whole(stream))),
+            State::Start => return Ok(None),
         };
         let mut spent = 0;
         while elements.left > 0 {
@@ -84,7 +90,8 @@ impl Decoder {
                 return Ok(Some(string(input.text()?)));
             }
             Code::Stream | Code::Stream2 | Code::Stream3 => {
-                return Err(Damage::Malformed("streams are not read yet").into());
+                self.state = State::Stream(StreamBuild::new(code));
+                return Ok(None);
             }
             _ if has_elements(code) => {}
             _ => return self.in_one_string(input).map(Some),
@@ -99,7 +106,7 @@ impl Decoder {
         let building = match code {
             Code::List | Code::ListQuicklist | Code::ListQuicklist2 => Build::list(packing),
             Code::Set => Build::set(packing, left),
-            Code::Zset | Code::ZsetText => Build::zset(packing, left),
+            Code::Zset | Code::ZsetText => Build::zset(packing),
             _ => Build::hash(packing, left),
         };
         self.state = State::Elements(Elements {
@@ -121,6 +128,12 @@ impl Decoder {
     }
 }
 
+fn whole(stream: &mut StreamBuild) -> Value {
+    Value::Collection(Collection::Object(Object::Stream(Box::new(
+        stream.finish(),
+    ))))
+}
+
 /// A string as a key holds it: an integer in 64 bits is written as text, but is one again.
 fn string(text: Text<'_>) -> Value {
     match text {
@@ -133,7 +146,6 @@ fn string(text: Text<'_>) -> Value {
 }
 
 fn not_empty(value: Collection) -> Result<Value, Stop> {
-    use crate::object::Holder;
     if value.form().is_gone() {
         return Err(Damage::Empty.into());
     }
@@ -161,7 +173,7 @@ impl Elements {
     /// Reads one element, or one node of a list; says how many elements that were.
     fn read(&mut self, code: Code, input: &mut Input<'_>) -> Result<usize, Stop> {
         match code {
-            Code::List => input.text()?.with_bytes(|text| self.building.push(text))?,
+            Code::List => input.text()?.with_bytes(|text| self.building.push(text)),
             Code::Set => input
                 .text()?
                 .with_bytes(|text| self.building.member(text))?,
@@ -204,30 +216,25 @@ impl Elements {
         let bytes = input.bytes()?;
         let mut count = 1;
         for item in Ziplist::open(&bytes)?.iter() {
-            item.with_bytes(|text| self.building.push(text))?;
+            item.with_bytes(|text| self.building.push(text));
             count += 1;
         }
         Ok(count)
     }
 
     fn node(&mut self, input: &mut Input<'_>) -> Result<usize, Stop> {
-        /// An element that is too large for a listpack, as it is.
-        const PLAIN: u64 = 1;
-        const PACKED: u64 = 2;
         let container = input.length()?;
-        let is_known = matches!(container, PLAIN | PACKED);
+        let is_known = matches!(container, LARGE_NODE | PACKED_NODE);
         ensure(is_known, "a list node of no kind")?;
         let bytes = input.bytes()?;
-        if container == PLAIN {
-            self.building.push(&bytes)?;
+        if container == LARGE_NODE {
+            self.building.push_large(&bytes);
             return Ok(1);
         }
-        let mut count = 1;
-        for item in packed::items(&bytes)? {
-            item.with_bytes(|text| self.building.push(text))?;
-            count += 1;
-        }
-        Ok(count)
+        ensure(listpack::validate(&bytes), "a listpack is damaged")?;
+        let count = Listpack::new(&bytes).len();
+        self.building.push_node(bytes.into_owned());
+        Ok(1 + count)
     }
 }
 

@@ -7,8 +7,11 @@
 
 use super::code::{Code, VERSION_OF_EXPIRING_FIELDS, VERSION_WRITTEN};
 use super::output::Output;
+use super::stream;
 use crate::object::hash::HashRef;
+use crate::object::list::NodeRef;
 use crate::object::listpack::{Item, Listpack};
+use crate::object::set::SetRef;
 use crate::object::zset::ZsetRef;
 use crate::object::{Form, Object, Packed};
 
@@ -63,8 +66,10 @@ impl ValueRef<'_> {
     }
 }
 
-/// A list node that is a listpack, not a single element.
-const PACKED_NODE: u64 = 2;
+/// A list node that is a single element, too large for a listpack.
+pub(super) const LARGE_NODE: u64 = 1;
+/// A list node that is a listpack.
+pub(super) const PACKED_NODE: u64 = 2;
 
 fn write_packed(packed: Packed, bytes: &[u8], out: &mut Output) {
     let list = Listpack::new(bytes);
@@ -97,7 +102,29 @@ fn write_object(object: &Object, out: &mut Output) {
         Object::String(bytes) => out.text(bytes),
         Object::Hash(_) => write_hash(Form::Object(object), out),
         Object::Zset(_) => write_zset(ZsetRef::new(Form::Object(object)), out),
-        _ => unreachable!("not written yet"),
+        Object::Stream(stream) => stream::write(stream, out),
+        Object::List(list) => {
+            out.length(list.nodes().len() as u64);
+            list.nodes().for_each(|node| write_node(node, out));
+        }
+        Object::Set(_) => {
+            let set = SetRef::new(Form::Object(object));
+            out.length(set.len() as u64);
+            set.iter().for_each(|member| write_item(member, out));
+        }
+    }
+}
+
+fn write_node(node: NodeRef<'_>, out: &mut Output) {
+    match node {
+        NodeRef::Packed(list) => {
+            out.length(PACKED_NODE);
+            out.text(list.bytes());
+        }
+        NodeRef::Large(bytes) => {
+            out.length(LARGE_NODE);
+            out.text(bytes);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod output;
 mod packed;
 mod payload;
 mod skim;
+mod stream;
 mod ziplist;
 mod zipmap;
 

@@ -147,7 +147,7 @@ fn intset(bytes: &[u8]) -> Result<Vec<i64>, Damage> {
 fn list_of_ziplist(bytes: &[u8], packing: &Packing) -> Result<Collection, Damage> {
     let mut building = Build::list(packing);
     for item in Ziplist::open(bytes)?.iter() {
-        item.with_bytes(|text| building.push(text))?;
+        item.with_bytes(|text| building.push(text));
     }
     Ok(building.finish())
 }
@@ -206,7 +206,7 @@ fn zset<'a>(
     mut items: impl Iterator<Item = Item<'a>>,
     packing: &Packing,
 ) -> Result<Collection, Damage> {
-    let mut building = Build::zset(packing, 0);
+    let mut building = Build::zset(packing);
     while let Some(member) = items.next() {
         let score = score(items.next().ok_or(HALF)?)
             .ok_or(Damage::Malformed("a score that is not a number"))?;

@@ -36,9 +36,19 @@ enum Phase {
     Nodes(u64),
     Counters,
     Groups(u64),
-    Pending { groups: u64, left: u64 },
-    Consumers { groups: u64, left: u64 },
-    Owned { groups: u64, consumers: u64, left: u64 },
+    Pending {
+        groups: u64,
+        left: u64,
+    },
+    Consumers {
+        groups: u64,
+        left: u64,
+    },
+    Owned {
+        groups: u64,
+        consumers: u64,
+        left: u64,
+    },
     Done,
 }
 
@@ -149,7 +159,10 @@ impl StreamBuild {
         ensure(len == log.len(), "a stream of another length")?;
         log.last_id = id(input)?;
         let last = log.last_live().unwrap_or_default();
-        ensure(last <= log.last_id, "a stream with an entry behind its last")?;
+        ensure(
+            last <= log.last_id,
+            "a stream with an entry behind its last",
+        )?;
         if self.has_counters {
             log.first_id = id(input)?;
             log.max_deleted_id = id(input)?;

@@ -62,11 +62,7 @@ const NEW_WITHOUT_GROUP: &str = "ERR The > ID can be specified only when calling
 
 impl<'a> Wanted<'a> {
     /// Reads the options of XREAD or XREADGROUP.
-    pub fn parse(
-        args: Args<'a>,
-        has_group: bool,
-        command: &str,
-    ) -> Result<Wanted<'a>, ErrorReply> {
+    pub fn parse(args: Args<'a>, has_group: bool, command: &str) -> Result<Wanted<'a>, ErrorReply> {
         let mut wanted = Wanted {
             args,
             block_ms: None,
@@ -187,11 +183,7 @@ pub(in crate::commands) fn read(
 }
 
 /// The id behind which the stream at a position is to be read.
-fn start(
-    ctx: &mut ShardCtx<'_>,
-    wanted: &Wanted<'_>,
-    at: usize,
-) -> Result<StreamId, ErrorReply> {
+fn start(ctx: &mut ShardCtx<'_>, wanted: &Wanted<'_>, at: usize) -> Result<StreamId, ErrorReply> {
     let (key, id) = (ctx.key(at), ctx.args.get(at + wanted.streams.1));
     let stream = look::read(ctx.space, ctx.db, &key, Lookup::Read)?;
     if let Some((group, _)) = wanted.group
