@@ -18,6 +18,7 @@ pub mod list;
 pub mod local;
 pub mod row;
 pub mod server;
+pub mod set;
 mod slow;
 pub mod sorted_set;
 pub mod stream;

@@ -37,6 +37,7 @@ impl Event {
     pub const MOVE_FROM: Event = Event("move_from");
     pub const MOVE_TO: Event = Event("move_to");
     pub const PERSIST: Event = Event("persist");
+    pub const PFADD: Event = Event("pfadd");
     pub const RENAME_FROM: Event = Event("rename_from");
     pub const RENAME_TO: Event = Event("rename_to");
     pub const RESTORE: Event = Event("restore");
@@ -66,6 +67,15 @@ impl Event {
     pub const XGROUP_SETID: Event = Event("xgroup-setid");
     pub const XSETID: Event = Event("xsetid");
     pub const XTRIM: Event = Event("xtrim");
+    pub const SADD: Event = Event("sadd");
+    pub const SDIFFSTORE: Event = Event("sdiffstore");
+    pub const SET: Event = Event("set");
+    pub const SETBIT: Event = Event("setbit");
+    pub const SETRANGE: Event = Event("setrange");
+    pub const SINTERSTORE: Event = Event("sinterstore");
+    pub const SPOP: Event = Event("spop");
+    pub const SREM: Event = Event("srem");
+    pub const SUNIONSTORE: Event = Event("sunionstore");
 }
 
 /// One effect: a command that replays the change in a database.
@@ -93,6 +103,11 @@ impl Effects {
     /// Starts or stops keeping effects and events.
     pub fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Whether anybody listens: for those whose effects are work to put together.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     /// Notes that a key changed.

@@ -290,11 +290,14 @@ pub fn newer() -> Vec<Old> {
     ]
 }
 
-/// Questions about the newer ones, without the key, and their answers.
+/// Questions about the newer ones and their answers.
 pub fn answers(name: &str) -> &'static [(&'static str, &'static str)] {
     match name {
-        "set-listpack" => &[("SMEMBERS", "5 a")],
-        "stream3" => &[("XLEN", "2")],
-        _ => &[("HGETALL", "f g v w")],
+        "set-listpack" => &[("SMEMBERS KEY", "5 a")],
+        "stream3" => &[("XLEN KEY", "2")],
+        _ => &[
+            ("HGETALL KEY", "f g v w"),
+            ("HPEXPIRETIME KEY FIELDS 2 f g", "-1 4000000000009"),
+        ],
     }
 }
