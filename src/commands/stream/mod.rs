@@ -18,7 +18,7 @@ mod reply;
 mod tell;
 mod trim;
 
-pub(in crate::commands) use read::{Reading, Wanted, read};
+pub use read::{Reading, Wanted, read};
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;

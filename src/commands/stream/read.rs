@@ -31,7 +31,7 @@ fn answer(ctx: &mut ShardCtx<'_>, has_group: bool) -> Outcome {
 }
 
 /// What came of reading.
-pub(in crate::commands) enum Reading {
+pub enum Reading {
     Done(Written),
     /// There was nothing; the id behind which entries are waited for, for each stream in order.
     Nothing(Vec<StreamId>),
@@ -39,7 +39,7 @@ pub(in crate::commands) enum Reading {
 
 /// What is to be read.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::commands) struct Wanted<'a> {
+pub struct Wanted<'a> {
     args: Args<'a>,
     /// BLOCK, milliseconds; 0 is for ever.
     pub block_ms: Option<i64>,
@@ -145,7 +145,7 @@ fn timeout(args: Args<'_>, at: usize) -> Result<i64, ErrorReply> {
 }
 
 /// Reads once, without waiting.
-pub(in crate::commands) fn read(
+pub fn read(
     ctx: &mut ShardCtx<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<Reading, ErrorReply> {

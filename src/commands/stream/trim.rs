@@ -22,12 +22,13 @@ pub(super) struct Options {
     pub id: Option<(NewId, usize)>,
 }
 
-const BOTH: &str = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+const BOTH: &str =
+    "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
 const NO_STRATEGY: &str = "ERR syntax error, LIMIT cannot be used without specifying a trimming \
     strategy";
-const NEEDS_STRATEGY: &str = "ERR syntax error, XTRIM must be called with one of MAXLEN or MINID \
-    options";
-const NOT_APPROXIMATE: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+const NEEDS_STRATEGY: &str = "ERR syntax error, XTRIM must be called with a trimming strategy";
+const NOT_APPROXIMATE: &str =
+    "ERR syntax error, LIMIT cannot be used without the special ~ option";
 
 impl Options {
     /// XADD's options, up to its id.
@@ -95,7 +96,8 @@ impl Options {
             return match limit {
                 Some(1..) => Err(NO_STRATEGY.into()),
                 _ if !is_xadd => Err(NEEDS_STRATEGY.into()),
-                _ => Ok(()),
+                Some(0) => Err(NOT_APPROXIMATE.into()),
+                None => Ok(()),
             };
         };
         match limit {

@@ -26,8 +26,9 @@ impl Log {
 
     /// Whether an entry was deleted from this id on, as far as is remembered.
     pub fn has_deleted_from(&self, id: StreamId) -> bool {
-        let is_remembered = self.len > 0 && self.max_deleted_id != StreamId::MIN;
-        is_remembered && id <= self.max_deleted_id
+        // What was deleted before the first entry might as well have been trimmed.
+        let is_within = self.len > 0 && self.first_id <= self.max_deleted_id;
+        is_within && id <= self.max_deleted_id
     }
 
     /// How many entries a group has not been given yet, where that can be told.
