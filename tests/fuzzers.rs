@@ -11,7 +11,7 @@
 mod support;
 
 use ringshard::base::{alloc, glob, number};
-use ringshard::commands::local::{LocalClient, LocalNode};
+use ringshard::commands::local::LocalNode;
 use ringshard::config::Config;
 use std::ffi::OsString;
 use std::io::Write;
@@ -80,6 +80,7 @@ fn noise(prng: &mut Prng, marks: &[u8], len: usize) -> Vec<u8> {
 /// Requests, good and bad, at once and cut at random points: the answers are the same.
 fn resp() -> Fuzzer {
     let mut node = LocalNode::new(1, 1);
+    let warden = node.connect(0);
     Box::new(move |prng| {
         let mut bytes = Vec::new();
         for _ in 0..1 + prng.below(4) {
@@ -98,7 +99,7 @@ fn resp() -> Fuzzer {
         }
         let client = node.connect(0);
         let whole = node.talk(client, &bytes);
-        hang_up(&mut node, client);
+        node.talk(warden, b"CLIENT KILL TYPE normal\r\n");
         let client = node.connect(0);
         let (mut cut, mut rest) = (Vec::new(), bytes.as_slice());
         while !rest.is_empty() && node.is_open(client) {
@@ -106,16 +107,10 @@ fn resp() -> Fuzzer {
             cut.extend(node.talk(client, piece));
             rest = tail;
         }
-        hang_up(&mut node, client);
+        node.talk(warden, b"CLIENT KILL TYPE normal\r\n");
         assert_eq!(cut, whole, "{}", bytes.escape_ascii());
         bytes.len()
     })
-}
-
-fn hang_up(node: &mut LocalNode, client: LocalClient) {
-    if node.is_open(client) {
-        node.talk(client, b"\r\nQUIT\r\n");
-    }
 }
 
 /// Numbers at the edges of what is allowed.
