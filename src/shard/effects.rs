@@ -69,9 +69,6 @@ impl Event {
     pub const XTRIM: Event = Event("xtrim");
     pub const SADD: Event = Event("sadd");
     pub const SDIFFSTORE: Event = Event("sdiffstore");
-    pub const SET: Event = Event("set");
-    pub const SETBIT: Event = Event("setbit");
-    pub const SETRANGE: Event = Event("setrange");
     pub const SINTERSTORE: Event = Event("sinterstore");
     pub const SPOP: Event = Event("spop");
     pub const SREM: Event = Event("srem");
