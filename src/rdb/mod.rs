@@ -34,3 +34,6 @@ pub use input::{Input, Text};
 pub use output::Output;
 pub use payload::{PayloadError, dump, restore};
 pub use skim::Skim;
+
+#[cfg(test)]
+mod tests;
