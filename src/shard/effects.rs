@@ -40,6 +40,7 @@ impl Event {
     pub const PFADD: Event = Event("pfadd");
     pub const RENAME_FROM: Event = Event("rename_from");
     pub const RENAME_TO: Event = Event("rename_to");
+    pub const RESTORE: Event = Event("restore");
     pub const RPOP: Event = Event("rpop");
     pub const RPUSH: Event = Event("rpush");
     pub const SADD: Event = Event("sadd");
