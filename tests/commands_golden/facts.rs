@@ -22,6 +22,8 @@ const DIFFERENCES: &[&str] = &[
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",
+    // 7.4 gave HSCAN the option NOVALUES.
+    "hscan arguments.4",
     // 7.2 says that no member need be named, as it always was.
     "geohash arguments.1 flags",
     "geopos arguments.1 flags",

@@ -95,6 +95,60 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "PEXPIRETIME K"),
     (4, "PERSIST K"),
     (4, "OBJECT ENCODING K"),
+    (14, "HSET H FV*"),
+    (4, "HMSET H FV*"),
+    (6, "HSETNX H f V"),
+    (10, "HGET H f"),
+    (5, "HMGET H f*"),
+    (6, "HDEL H f*"),
+    (3, "HLEN H"),
+    (3, "HSTRLEN H f"),
+    (3, "HEXISTS H f"),
+    (2, "HKEYS H"),
+    (2, "HVALS H"),
+    (3, "HGETALL H"),
+    (6, "HINCRBY H f N"),
+    (5, "HINCRBYFLOAT H f F"),
+    (2, "HRANDFIELD H"),
+    (3, "HRANDFIELD H O ?WITHVALUES"),
+    (3, "HSCAN H 0 COUNT 10000 ?MATCH G"),
+    (14, "LPUSH LK E ?E ?E"),
+    (14, "RPUSH LK E ?E ?E"),
+    (2, "LPUSHX LK E"),
+    (2, "RPUSHX LK E ?E"),
+    (4, "LPOP LK ?B"),
+    (4, "RPOP LK ?U"),
+    (2, "LPOP LK ?O"),
+    (2, "LLEN LK"),
+    (6, "LINDEX LK O"),
+    (6, "LSET LK O E"),
+    (6, "LRANGE LK O O"),
+    (2, "LRANGE LK 0 -1"),
+    (8, "LINSERT LK BEFORE|AFTER E E"),
+    (5, "LREM LK O E"),
+    (3, "LTRIM LK O O"),
+    (2, "LTRIM LK 1 -2"),
+    (5, "LPOS LK E"),
+    (3, "LPOS LK E RANK O COUNT U"),
+    (2, "LPOS LK E ?COUNT RANK O MAXLEN U"),
+    (6, "LMOVE LK LK LEFT|RIGHT LEFT|RIGHT"),
+    (4, "RPOPLPUSH LK LK"),
+    (4, "LMPOP 2 LK LK LEFT|RIGHT"),
+    (3, "LMPOP 1 LK LEFT|RIGHT COUNT U"),
+    (1, "LMPOP U LK LK LEFT|RIGHT"),
+    (2, "COPY LK LK ?REPLACE"),
+    (2, "RENAME LK LK"),
+    (2, "OBJECT ENCODING LK"),
+    (1, "DEL LK"),
+    (2, "SORT LK ?ASC|DESC"),
+    (2, "SORT LK ALPHA ASC|DESC LIMIT O U STORE LK"),
+    (2, "SORT LK ALPHA STORE LK"),
+    (2, "SORT LK BY nosort ASC|DESC LIMIT U O GET # GET n*"),
+    (2, "SORT LK BY n* GET n* GET key:* GET nosuch"),
+    (1, "SORT LK BY key:* DESC STORE LK"),
+    (1, "SORT_RO LK BY n* LIMIT U U"),
+    (1, "SORT_RO K ?DESC GET h*->f"),
+    (1, "CONFIG SET list-max-listpack-size 1|5|128|-1|-2"),
     (2, "DBSIZE"),
     (3, "SELECT D"),
     (1, "SWAPDB D D"),
@@ -143,32 +197,32 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "ZLEXCOUNT Q L L"),
     (2, "ZREMRANGEBYLEX Q L L"),
     (2, "ZRANGESTORE Q Q L L BYLEX"),
-    (8, "GEOADD J ?NX|XX ?CH E E M E E M"),
+    (8, "GEOADD J ?NX|XX ?CH GE GE M GE GE M"),
     (2, "GEOPOS J M*"),
     (2, "GEOHASH J M*"),
     (3, "GEODIST J M M ?m|km|ft|mi"),
     (
         4,
-        "GEOSEARCH J FROMMEMBER M BYRADIUS H km|mi|m ?ASC|DESC ?WITHDIST ?WITHCOORD",
+        "GEOSEARCH J FROMMEMBER M BYRADIUS GS km|mi|m ?ASC|DESC ?WITHDIST ?WITHCOORD",
     ),
     (
         4,
-        "GEOSEARCH J FROMLONLAT E E BYRADIUS H km ?ASC|DESC ?WITHHASH ?WITHDIST",
+        "GEOSEARCH J FROMLONLAT GE GE BYRADIUS GS km ?ASC|DESC ?WITHHASH ?WITHDIST",
     ),
     (
         4,
-        "GEOSEARCH J FROMLONLAT E E BYBOX H H km ?ASC|DESC ?WITHDIST",
+        "GEOSEARCH J FROMLONLAT GE GE BYBOX GS GS km ?ASC|DESC ?WITHDIST",
     ),
-    (2, "GEOSEARCH J FROMLONLAT E E BYBOX H H km COUNT U ANY"),
+    (2, "GEOSEARCH J FROMLONLAT GE GE BYBOX GS GS km COUNT U ANY"),
     (
         2,
-        "GEOSEARCHSTORE J J FROMMEMBER M BYRADIUS H km ?ASC ?STOREDIST",
+        "GEOSEARCHSTORE J J FROMMEMBER M BYRADIUS GS km ?ASC ?STOREDIST",
     ),
-    (2, "GEORADIUS J E E H km ?WITHDIST ?ASC"),
-    (2, "GEORADIUS J E E H km STORE|STOREDIST J"),
-    (2, "GEORADIUS_RO J E E H km ?WITHDIST ?DESC"),
-    (2, "GEORADIUSBYMEMBER J M H km STORE J"),
-    (2, "GEORADIUSBYMEMBER_RO J M H km COUNT U ASC"),
+    (2, "GEORADIUS J GE GE GS km ?WITHDIST ?ASC"),
+    (2, "GEORADIUS J GE GE GS km STORE|STOREDIST J"),
+    (2, "GEORADIUS_RO J GE GE GS km ?WITHDIST ?DESC"),
+    (2, "GEORADIUSBYMEMBER J M GS km STORE J"),
+    (2, "GEORADIUSBYMEMBER_RO J M GS km COUNT U ASC"),
 ];
 
 /// Keys that mostly hold places, and coordinates and sizes for them.
@@ -281,6 +335,30 @@ const SET_MEMBERS: &[&[u8]] = &[
     // Longer than what is packed.
     b"sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss",
 ];
+const HASHES: &[&[u8]] = &[b"h:1", b"h:2", b"h:3", b"{t}h", b"h:4"];
+
+const FIELDS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"1",
+    b"2",
+    b"-7",
+    b"007",
+    b"",
+    b"long field",
+    b"\x00\xff",
+    b"field:13",
+    b"field:14",
+    b"field:15",
+    b"12345678",
+    b"x y",
+];
+/// Keys that mostly hold lists.
+const LISTS: &[&[u8]] = &[b"l1", b"l2", b"l3", b"l4", b"{t}l", b"{u}l"];
 
 const VALUES: &[&[u8]] = &[
     b"0",
@@ -401,6 +479,11 @@ impl Generator {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
             "SK*" => (0..count).for_each(|_| self.token("SK", out)),
             "SM*" => (0..count).for_each(|_| self.token("SM", out)),
+            "f*" => (0..count).for_each(|_| self.token("f", out)),
+            "FV*" => (0..count).for_each(|_| {
+                self.token("f", out);
+                self.token("V", out);
+            }),
             "KV*" => (0..count).for_each(|_| {
                 self.token("K", out);
                 self.token("V", out);
@@ -458,8 +541,8 @@ impl Generator {
             "Z" | "ZS" => prng.pick(ZSETS).to_vec(),
             "Q" => prng.pick(LEX_ZSETS).to_vec(),
             "J" => prng.pick(PLACES).to_vec(),
-            "E" => prng.pick(DEGREES).to_vec(),
-            "H" => prng.pick(SIZES).to_vec(),
+            "GE" => prng.pick(DEGREES).to_vec(),
+            "GS" => prng.pick(SIZES).to_vec(),
             "M" => prng.pick(MEMBERS).to_vec(),
             "R" => prng.pick(SCORES).to_vec(),
             "I" => self.range_end(true),
@@ -470,14 +553,22 @@ impl Generator {
             "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
             "SM" => (prng.below(60) as i64 - 20).to_string().into_bytes(),
             "SMALL" => prng.below(1000).to_string().into_bytes(),
+            // A key that is most likely a hash, and a field.
+            "H" if prng.percent(95) => prng.pick(HASHES).to_vec(),
+            "H" => prng.pick(KEYS).to_vec(),
+            "f" if prng.percent(3) => self.value(),
+            "f" => prng.pick(FIELDS).to_vec(),
             "V" => self.value(),
+            "LK" if prng.percent(95) => prng.pick(LISTS).to_vec(),
+            "LK" => prng.pick(KEYS).to_vec(),
+            "E" => self.element(),
             "N" => self.integer().to_string().into_bytes(),
             "F" => prng.pick(FLOATS).to_vec(),
             "B" => prng.below(2).to_string().into_bytes(),
             "D" => prng.below(4).to_string().into_bytes(),
             // Not the type `none`: 7.0 shows keys as such that expire while it looks at them.
             "G" => prng
-                .pick(&["*", "key:*", "{t}?", "[a-d]", "list", "string"])
+                .pick(&["*", "key:*", "{t}?", "[a-d]", "list", "string", "hash"])
                 .as_bytes()
                 .to_vec(),
             // A position from either end, and one from the left.
@@ -527,6 +618,15 @@ impl Generator {
         self.prng.pick(VALUES).to_vec()
     }
 
+    /// A value, or one that is large for a part of a collection.
+    fn element(&mut self) -> Vec<u8> {
+        match self.prng.below(40) {
+            0 => vec![b'l'; 1000 + self.prng.below(9000)],
+            1 => vec![b'h'; 16_000 + self.prng.below(2000)],
+            _ => self.value(),
+        }
+    }
+
     fn integer(&mut self) -> i64 {
         match self.prng.below(10) {
             0 => i64::MAX - self.prng.below(3) as i64,
@@ -538,7 +638,12 @@ impl Generator {
     /// Breaks a command in one of the ways clients do.
     fn spoil(&mut self, command: &mut Command) {
         let at = self.prng.below(command.len());
-        let garbage = self.prng.pick(GARBAGE).to_vec();
+        let mut garbage = self.prng.pick(GARBAGE).to_vec();
+        // 7.0 takes this number, which 7.2 refuses.
+        let is_list = [&b"LREM"[..], b"LPOS"].contains(&&command[0][..]);
+        if is_list && garbage == b"-9223372036854775808" {
+            garbage = b"-9223372036854775807".to_vec();
+        }
         match self.prng.below(6) {
             0 => drop(command.pop().filter(|_| command.len() > 1)),
             1 => command.push(garbage),
