@@ -15,6 +15,7 @@ mod entry;
 mod expire;
 mod fields;
 mod graveyard;
+mod random;
 mod scan;
 mod segment;
 mod slot;
