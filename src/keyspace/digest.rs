@@ -11,8 +11,10 @@ use super::{EntryRef, StringRef};
 use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashRef;
 use crate::object::list::{ListRef, Side};
+use crate::object::set::SetRef;
+use crate::object::stream::{Stream, StreamId};
 use crate::object::zset::ZsetRef;
-use crate::object::{Form, Kind};
+use crate::object::{Form, Kind, Object};
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -73,11 +75,26 @@ impl Digest {
     }
 
     fn mix_collection(&mut self, form: Form<'_>) {
+        if let Form::Object(Object::Stream(stream)) = form {
+            return self.mix_stream(stream);
+        }
         match form.kind() {
             Kind::List => self.mix_list(ListRef::of(form)),
             Kind::Hash => self.join_fields(HashRef::new(form)),
             Kind::Zset => self.mix_zset(ZsetRef::new(form)),
-            Kind::String | Kind::Set | Kind::Stream => {}
+            Kind::Set => self.join_members(SetRef::new(form)),
+            Kind::String | Kind::Stream => {}
+        }
+    }
+
+    /// Only the entries count: neither ids beside them nor groups.
+    fn mix_stream(&mut self, stream: &Stream) {
+        for entry in stream.log.entries(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields() {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 
@@ -97,6 +114,13 @@ impl Digest {
                 digest.join(sha1(b"!!hexpire!!"));
             }
             self.join(sha1(&digest.0));
+        }
+    }
+
+    /// Joins the digests of a set's members, whose order does not matter.
+    fn join_members(&mut self, set: SetRef<'_>) {
+        for member in set.iter() {
+            self.join(member.with_bytes(sha1));
         }
     }
 

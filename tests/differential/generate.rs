@@ -73,6 +73,23 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "PEXPIRETIME K"),
     (4, "PERSIST K"),
     (4, "OBJECT ENCODING K"),
+    (14, "HSET H FV*"),
+    (4, "HMSET H FV*"),
+    (6, "HSETNX H f V"),
+    (10, "HGET H f"),
+    (5, "HMGET H f*"),
+    (6, "HDEL H f*"),
+    (3, "HLEN H"),
+    (3, "HSTRLEN H f"),
+    (3, "HEXISTS H f"),
+    (2, "HKEYS H"),
+    (2, "HVALS H"),
+    (3, "HGETALL H"),
+    (6, "HINCRBY H f N"),
+    (5, "HINCRBYFLOAT H f F"),
+    (2, "HRANDFIELD H"),
+    (3, "HRANDFIELD H O ?WITHVALUES"),
+    (3, "HSCAN H 0 COUNT 10000 ?MATCH G"),
     (14, "LPUSH LK E ?E ?E"),
     (14, "RPUSH LK E ?E ?E"),
     (2, "LPUSHX LK E"),
@@ -232,6 +249,28 @@ const KEYS: &[&[u8]] = &[
     b"{{x}}",
 ];
 
+const HASHES: &[&[u8]] = &[b"h:1", b"h:2", b"h:3", b"{t}h", b"h:4"];
+
+const FIELDS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"1",
+    b"2",
+    b"-7",
+    b"007",
+    b"",
+    b"long field",
+    b"\x00\xff",
+    b"field:13",
+    b"field:14",
+    b"field:15",
+    b"12345678",
+    b"x y",
+];
 /// Keys that mostly hold lists.
 const LISTS: &[&[u8]] = &[b"l1", b"l2", b"l3", b"l4", b"{t}l", b"{u}l"];
 
@@ -349,6 +388,11 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "f*" => (0..count).for_each(|_| self.token("f", out)),
+            "FV*" => (0..count).for_each(|_| {
+                self.token("f", out);
+                self.token("V", out);
+            }),
             "KV*" => (0..count).for_each(|_| {
                 self.token("K", out);
                 self.token("V", out);
@@ -409,6 +453,11 @@ impl Generator {
             "I" => self.range_end(true),
             "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
+            // A key that is most likely a hash, and a field.
+            "H" if prng.percent(95) => prng.pick(HASHES).to_vec(),
+            "H" => prng.pick(KEYS).to_vec(),
+            "f" if prng.percent(3) => self.value(),
+            "f" => prng.pick(FIELDS).to_vec(),
             "V" => self.value(),
             "LK" if prng.percent(95) => prng.pick(LISTS).to_vec(),
             "LK" => prng.pick(KEYS).to_vec(),
@@ -419,7 +468,7 @@ impl Generator {
             "D" => prng.below(4).to_string().into_bytes(),
             // Not the type `none`: 7.0 shows keys as such that expire while it looks at them.
             "G" => prng
-                .pick(&["*", "key:*", "{t}?", "[a-d]", "list", "string"])
+                .pick(&["*", "key:*", "{t}?", "[a-d]", "list", "string", "hash"])
                 .as_bytes()
                 .to_vec(),
             // A position from either end, and one from the left.
