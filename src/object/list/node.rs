@@ -5,8 +5,8 @@
 //!                  ^ start: from here on it is a listpack
 //! ```
 //!
-//! A push at the front moves the header, not the elements. The gap and the spare capacity are a
-//! quarter of the content at most when they are made; a node that nobody is going to grow gives
+//! A push at the front moves the header, not the elements. The gap and the spare capacity are an
+//! eighth of the content or 64 bytes when they are made; a node that nobody is going to grow gives
 //! them back ([`Node::settle`]). A node is never empty.
 
 use super::limit::NodeLimit;
@@ -64,8 +64,8 @@ impl Pack {
 
     /// Room that is worth making when some is needed.
     fn more(&self, needed: usize) -> usize {
-        const LEAST: usize = 32;
-        needed + ((self.buffer.len() - self.start) / 4).max(LEAST)
+        const LEAST: usize = 64;
+        needed + ((self.buffer.len() - self.start) / 8).max(LEAST)
     }
 
     /// Moves the bytes before `at` so that they end `grow` bytes earlier, or later.
@@ -180,13 +180,10 @@ impl Node {
 
     /// Gives back room that nobody is going to use.
     pub(super) fn settle(&mut self) {
-        /// Below this share a copy is not worth it.
-        const SHARE: usize = 16;
-        if let Node::Packed(pack) = self {
-            let unused = pack.buffer.capacity() - pack.bytes().len();
-            if unused > pack.buffer.capacity() / SHARE {
-                pack.remake(0, 0);
-            }
+        if let Node::Packed(pack) = self
+            && pack.buffer.capacity() > pack.bytes().len()
+        {
+            pack.remake(0, 0);
         }
     }
 }
