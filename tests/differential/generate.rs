@@ -372,7 +372,8 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        if self.prng.percent(10) {
+        // What is configured has to stay the same on both sides.
+        if command[0] != b"CONFIG" && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
