@@ -39,8 +39,8 @@ pub enum Expiry {
 
 #[derive(Clone, Copy)]
 pub(super) struct Found {
-    segment: usize,
-    place: Place,
+    pub segment: usize,
+    pub place: Place,
 }
 
 impl Found {
