@@ -12,7 +12,7 @@ use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashRef;
 use crate::object::list::{ListRef, Side};
 use crate::object::set::SetRef;
-use crate::object::stream::StreamId;
+use crate::object::stream::{Stream, StreamId};
 use crate::object::zset::ZsetRef;
 use crate::object::{Form, Kind, Object};
 use sha1::{Digest as _, Sha1};
@@ -75,13 +75,26 @@ impl Digest {
     }
 
     fn mix_collection(&mut self, form: Form<'_>) {
+        if let Form::Object(Object::Stream(stream)) = form {
+            return self.mix_stream(stream);
+        }
         match form.kind() {
             Kind::List => self.mix_list(ListRef::of(form)),
             Kind::Hash => self.join_fields(HashRef::new(form)),
             Kind::Zset => self.mix_zset(ZsetRef::new(form)),
             Kind::Set => self.join_members(SetRef::new(form)),
-            Kind::Stream => self.mix_stream(form),
-            Kind::String => {}
+            Kind::String | Kind::Stream => {}
+        }
+    }
+
+    /// Only the entries count: neither ids beside them nor groups.
+    fn mix_stream(&mut self, stream: &Stream) {
+        for entry in stream.log.entries(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields() {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 
@@ -104,15 +117,6 @@ impl Digest {
         }
     }
 
-    fn mix_zset(&mut self, set: ZsetRef<'_>) {
-        for (member, score) in set.all() {
-            let mut element = Digest::default();
-            member.with_bytes(|member| element.mix(member));
-            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
-            self.join(sha1(&element.0));
-        }
-    }
-
     /// Joins the digests of a set's members, whose order does not matter.
     fn join_members(&mut self, set: SetRef<'_>) {
         for member in set.iter() {
@@ -120,17 +124,12 @@ impl Digest {
         }
     }
 
-    /// Only the entries count: neither ids beside them nor groups.
-    fn mix_stream(&mut self, form: Form<'_>) {
-        let Form::Object(Object::Stream(stream)) = form else {
-            return;
-        };
-        for entry in stream.log.entries(StreamId::MIN, StreamId::MAX) {
-            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
-            for (name, value) in entry.fields() {
-                name.with_bytes(|bytes| self.mix(bytes));
-                value.with_bytes(|bytes| self.mix(bytes));
-            }
+    fn mix_zset(&mut self, set: ZsetRef<'_>) {
+        for (member, score) in set.all() {
+            let mut element = Digest::default();
+            member.with_bytes(|member| element.mix(member));
+            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
+            self.join(sha1(&element.0));
         }
     }
 

@@ -43,9 +43,25 @@ impl Event {
     pub const RESTORE: Event = Event("restore");
     pub const RPOP: Event = Event("rpop");
     pub const RPUSH: Event = Event("rpush");
+    pub const SADD: Event = Event("sadd");
+    pub const SDIFFSTORE: Event = Event("sdiffstore");
     pub const SET: Event = Event("set");
     pub const SETBIT: Event = Event("setbit");
     pub const SETRANGE: Event = Event("setrange");
+    pub const SINTERSTORE: Event = Event("sinterstore");
+    pub const SORTSTORE: Event = Event("sortstore");
+    pub const SPOP: Event = Event("spop");
+    pub const SREM: Event = Event("srem");
+    pub const SUNIONSTORE: Event = Event("sunionstore");
+    pub const XADD: Event = Event("xadd");
+    pub const XDEL: Event = Event("xdel");
+    pub const XGROUP_CREATE: Event = Event("xgroup-create");
+    pub const XGROUP_CREATECONSUMER: Event = Event("xgroup-createconsumer");
+    pub const XGROUP_DELCONSUMER: Event = Event("xgroup-delconsumer");
+    pub const XGROUP_DESTROY: Event = Event("xgroup-destroy");
+    pub const XGROUP_SETID: Event = Event("xgroup-setid");
+    pub const XSETID: Event = Event("xsetid");
+    pub const XTRIM: Event = Event("xtrim");
     pub const ZADD: Event = Event("zadd");
     pub const ZDIFFSTORE: Event = Event("zdiffstore");
     pub const ZINCR: Event = Event("zincr");
@@ -58,21 +74,6 @@ impl Event {
     pub const ZREMRANGEBYRANK: Event = Event("zremrangebyrank");
     pub const ZREMRANGEBYSCORE: Event = Event("zremrangebyscore");
     pub const ZUNIONSTORE: Event = Event("zunionstore");
-    pub const XADD: Event = Event("xadd");
-    pub const XDEL: Event = Event("xdel");
-    pub const XGROUP_CREATE: Event = Event("xgroup-create");
-    pub const XGROUP_CREATECONSUMER: Event = Event("xgroup-createconsumer");
-    pub const XGROUP_DELCONSUMER: Event = Event("xgroup-delconsumer");
-    pub const XGROUP_DESTROY: Event = Event("xgroup-destroy");
-    pub const XGROUP_SETID: Event = Event("xgroup-setid");
-    pub const XSETID: Event = Event("xsetid");
-    pub const XTRIM: Event = Event("xtrim");
-    pub const SADD: Event = Event("sadd");
-    pub const SDIFFSTORE: Event = Event("sdiffstore");
-    pub const SINTERSTORE: Event = Event("sinterstore");
-    pub const SPOP: Event = Event("spop");
-    pub const SREM: Event = Event("srem");
-    pub const SUNIONSTORE: Event = Event("sunionstore");
 }
 
 /// One effect: a command that replays the change in a database.
@@ -102,7 +103,7 @@ impl Effects {
         self.is_recording = is_recording;
     }
 
-    /// Whether anybody listens: for those whose effects are work to put together.
+    /// Whether anybody listens, for those to whom an effect is dear.
     pub fn is_recording(&self) -> bool {
         self.is_recording
     }

@@ -145,10 +145,7 @@ fn timeout(args: Args<'_>, at: usize) -> Result<i64, ErrorReply> {
 }
 
 /// Reads once, without waiting.
-pub fn read(
-    ctx: &mut ShardCtx<'_>,
-    wanted: &Wanted<'_>,
-) -> Result<Reading, ErrorReply> {
+pub fn read(ctx: &mut ShardCtx<'_>, wanted: &Wanted<'_>) -> Result<Reading, ErrorReply> {
     let mut starts = Vec::new();
     for at in wanted.keys() {
         starts.push(start(ctx, wanted, at)?);

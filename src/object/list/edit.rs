@@ -20,8 +20,7 @@ pub fn push<'v, H: Holder>(
     items: impl Iterator<Item = NewItem<'v>> + Clone,
     limit: NodeLimit,
 ) -> usize {
-    grow_for(holder, items.clone(), limit);
-    if let Form::Object(_) = holder.form() {
+    if !grow_for(holder, items.clone(), limit) {
         let list = quicklist(holder);
         for item in items {
             list.push(side, item, limit);
@@ -65,24 +64,27 @@ fn push_many<'v, H: Holder>(holder: &mut H, side: Side, items: impl Iterator<Ite
     listpack::splice(holder, at, (0, 0), (&encoded, count));
 }
 
-/// Leaves the packed form if these elements would make the list exceed the limit.
+/// Leaves the packed form if these elements would make the list exceed the limit; says whether it
+/// is packed now.
 #[inline]
 pub fn grow_for<'v, H: Holder>(
     holder: &mut H,
     items: impl Iterator<Item = NewItem<'v>>,
     limit: NodeLimit,
-) {
-    if let Form::Packed(_, bytes) = holder.form() {
-        let list = Listpack::new(bytes);
-        let (mut total, mut count) = (bytes.len(), list.len());
-        for item in items {
-            total += item.bytes.len();
-            count += 1;
-        }
-        if limit.is_exceeded(total, count) {
-            unpack(holder);
-        }
+) -> bool {
+    let Form::Packed(_, bytes) = holder.form() else {
+        return false;
+    };
+    let (mut total, mut count) = (bytes.len(), Listpack::new(bytes).len());
+    for item in items {
+        total += item.bytes.len();
+        count += 1;
     }
+    let is_packed = !limit.is_exceeded(total, count);
+    if !is_packed {
+        unpack(holder);
+    }
+    is_packed
 }
 
 #[cold]

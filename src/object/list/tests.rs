@@ -1,4 +1,6 @@
-//! Lists against a vector, in both forms, with nodes of every size; and what copies share.
+//! Lists against a vector, in both forms, with nodes of every size.
+//!
+//! Copies that share nodes must not see what is done to each other, and memory must add up.
 
 use super::listpack::{Listpack, Wanted, validate};
 use super::{ListRef, NewItem, NodeLimit, NodeRef, Quicklist, Side, edit};
