@@ -8,7 +8,11 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
+use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashRef;
+use crate::object::list::{ListRef, Side};
+use crate::object::set::SetRef;
+use crate::object::zset::ZsetRef;
 use crate::object::{Form, Kind};
 use sha1::{Digest as _, Sha1};
 
@@ -70,8 +74,18 @@ impl Digest {
     }
 
     fn mix_collection(&mut self, form: Form<'_>) {
-        if form.kind() == Kind::Hash {
-            self.join_fields(HashRef::new(form));
+        match form.kind() {
+            Kind::List => self.mix_list(ListRef::of(form)),
+            Kind::Hash => self.join_fields(HashRef::new(form)),
+            Kind::Zset => self.mix_zset(ZsetRef::new(form)),
+            Kind::Set => self.join_members(SetRef::new(form)),
+            Kind::String | Kind::Stream => {}
+        }
+    }
+
+    fn mix_list(&mut self, list: ListRef<'_>) {
+        for item in list.walk_from(Side::Left) {
+            item.with_bytes(|bytes| self.mix(bytes));
         }
     }
 
@@ -85,6 +99,22 @@ impl Digest {
                 digest.join(sha1(b"!!hexpire!!"));
             }
             self.join(sha1(&digest.0));
+        }
+    }
+
+    /// Joins the digests of a set's members, whose order does not matter.
+    fn join_members(&mut self, set: SetRef<'_>) {
+        for member in set.iter() {
+            self.join(member.with_bytes(sha1));
+        }
+    }
+
+    fn mix_zset(&mut self, set: ZsetRef<'_>) {
+        for (member, score) in set.all() {
+            let mut element = Digest::default();
+            member.with_bytes(|member| element.mix(member));
+            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
+            self.join(sha1(&element.0));
         }
     }
 
