@@ -23,6 +23,9 @@ impl KeyFlags {
     pub const NOT_KEY: KeyFlags = KeyFlags(1 << 8);
     pub const INCOMPLETE: KeyFlags = KeyFlags(1 << 9);
     pub const VARIABLE_FLAGS: KeyFlags = KeyFlags(1 << 10);
+    /// Written to all the same: COMMAND shows keys of XREADGROUP as read only. It shows no flag
+    /// for this one.
+    pub const WRITTEN: KeyFlags = KeyFlags(1 << 11);
 
     const NAMES: [&'static str; 11] = [
         "RO",
@@ -51,7 +54,7 @@ impl KeyFlags {
     /// Whether the command only reads the key.
     #[inline]
     pub const fn is_read_only(self) -> bool {
-        self.has(KeyFlags::RO)
+        self.has(KeyFlags::RO) && !self.has(KeyFlags::WRITTEN)
     }
 
     /// The names as COMMAND INFO prints them.
@@ -81,6 +84,9 @@ pub enum Begin {
     Keyword(&'static str, i16),
     /// COMMAND INFO does not tell.
     Unknown,
+    /// Behind this word, which is one of the options, each with so many arguments; where the
+    /// others could look like it. COMMAND shows it as a keyword searched from this argument on.
+    Option(&'static str, i16, &'static [(&'static str, usize)]),
 }
 
 /// How keys follow.
@@ -191,6 +197,7 @@ impl KeySpec {
             Begin::Index(index) => Some(index as usize),
             Begin::Keyword(word, from) => find_word(args, word, from),
             Begin::Unknown => Some(0),
+            Begin::Option(word, _, options) => find_among_options(args, word, options),
         };
         let (range, step) = begin
             .and_then(|begin| self.range(begin, args))
@@ -263,6 +270,19 @@ fn find_option(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) 
         at += 1;
     }
     found
+}
+
+/// The position behind the first such option, where only options come before it.
+fn find_among_options(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+    let mut at = 1;
+    while at < args.len() {
+        if args.is(at, word) {
+            return Some(at + 1);
+        }
+        let (_, arguments) = options.iter().find(|(option, _)| args.is(at, option))?;
+        at += 1 + arguments;
+    }
+    None
 }
 
 /// The positions of all keys, with what the command does to them.

@@ -21,6 +21,7 @@ pub mod server;
 pub mod set;
 mod slow;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 mod table;
 mod turn;

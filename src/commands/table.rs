@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, hash, list, server, set, sorted_set, string};
+use super::{bitmap, connection, generic, hash, list, server, set, sorted_set, stream, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -18,6 +18,7 @@ pub const FAMILIES: &[Family] = &[
     list::FAMILY,
     set::FAMILY,
     sorted_set::FAMILY,
+    stream::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
     server::FAMILY,

@@ -12,8 +12,9 @@ use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::object::hash::HashRef;
 use crate::object::list::{ListRef, Side};
 use crate::object::set::SetRef;
+use crate::object::stream::{Stream, StreamId};
 use crate::object::zset::ZsetRef;
-use crate::object::{Form, Kind};
+use crate::object::{Form, Kind, Object};
 use sha1::{Digest as _, Sha1};
 
 /// Bytes of a digest.
@@ -74,12 +75,26 @@ impl Digest {
     }
 
     fn mix_collection(&mut self, form: Form<'_>) {
+        if let Form::Object(Object::Stream(stream)) = form {
+            return self.mix_stream(stream);
+        }
         match form.kind() {
             Kind::List => self.mix_list(ListRef::of(form)),
             Kind::Hash => self.join_fields(HashRef::new(form)),
             Kind::Zset => self.mix_zset(ZsetRef::new(form)),
             Kind::Set => self.join_members(SetRef::new(form)),
             Kind::String | Kind::Stream => {}
+        }
+    }
+
+    /// Only the entries count: neither ids beside them nor groups.
+    fn mix_stream(&mut self, stream: &Stream) {
+        for entry in stream.log.entries(StreamId::MIN, StreamId::MAX) {
+            self.mix(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (name, value) in entry.fields() {
+                name.with_bytes(|bytes| self.mix(bytes));
+                value.with_bytes(|bytes| self.mix(bytes));
+            }
         }
     }
 

@@ -53,6 +53,8 @@ pub struct Common {
     pub access: AccessRule,
     /// Up to where collections are packed.
     pub packing: Packing,
+    /// Whether long strings in DUMP payloads are compressed (rdbcompression).
+    pub compresses_dumps: bool,
     /// Keys removed because they had expired, for whoever tells the outside.
     pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
     /// Fields removed because they had expired, for the same.
@@ -84,6 +86,7 @@ impl Keyspace {
             touches: true,
             access: AccessRule::default(),
             packing: Packing::default(),
+            compresses_dumps: true,
             expired_keys: Vec::new(),
             expired_fields: Vec::new(),
             reports_expired: false,

@@ -4,7 +4,7 @@
 //! this client. Source: the Redis serialization protocol specification, RESP2 and RESP3.
 
 use super::errors::ErrorReply;
-use super::output::Output;
+use super::output::{Mark, Output};
 use crate::base::number;
 use bytes::Bytes;
 
@@ -161,6 +161,28 @@ impl<'a> Writer<'a> {
     /// The head of an array; as many replies have to follow.
     pub fn array(&mut self, len: usize) -> Written {
         self.number_line(b'*', len as i64)
+    }
+
+    /// Puts the head of an array before the `len` replies written since the mark, for those whose
+    /// number is known only afterwards.
+    pub fn array_since(&mut self, mark: Mark, len: usize) -> Written {
+        self.head_since(mark, b'*', len)
+    }
+
+    /// The same with the head of a map (none of its own in RESP2: there a pair is an array).
+    pub fn map_since(&mut self, mark: Mark, pairs: usize) -> Written {
+        let kind = match self.protocol {
+            Protocol::Resp2 => b'*',
+            Protocol::Resp3 => b'%',
+        };
+        self.head_since(mark, kind, pairs)
+    }
+
+    fn head_since(&mut self, mark: Mark, kind: u8, len: usize) -> Written {
+        let mut buffer = itoa::Buffer::new();
+        let head = [&[kind], buffer.format(len).as_bytes(), b"\r\n"].concat();
+        self.out.insert(mark, &head);
+        Written
     }
 
     /// The head of a set.

@@ -40,6 +40,7 @@ impl Event {
     pub const PFADD: Event = Event("pfadd");
     pub const RENAME_FROM: Event = Event("rename_from");
     pub const RENAME_TO: Event = Event("rename_to");
+    pub const RESTORE: Event = Event("restore");
     pub const RPOP: Event = Event("rpop");
     pub const RPUSH: Event = Event("rpush");
     pub const SADD: Event = Event("sadd");
@@ -52,6 +53,15 @@ impl Event {
     pub const SPOP: Event = Event("spop");
     pub const SREM: Event = Event("srem");
     pub const SUNIONSTORE: Event = Event("sunionstore");
+    pub const XADD: Event = Event("xadd");
+    pub const XDEL: Event = Event("xdel");
+    pub const XGROUP_CREATE: Event = Event("xgroup-create");
+    pub const XGROUP_CREATECONSUMER: Event = Event("xgroup-createconsumer");
+    pub const XGROUP_DELCONSUMER: Event = Event("xgroup-delconsumer");
+    pub const XGROUP_DESTROY: Event = Event("xgroup-destroy");
+    pub const XGROUP_SETID: Event = Event("xgroup-setid");
+    pub const XSETID: Event = Event("xsetid");
+    pub const XTRIM: Event = Event("xtrim");
     pub const ZADD: Event = Event("zadd");
     pub const ZDIFFSTORE: Event = Event("zdiffstore");
     pub const ZINCR: Event = Event("zincr");
@@ -110,6 +120,17 @@ impl Effects {
     /// Notes a change of whole databases, for which keyspace notifications have no event.
     pub fn changed_whole(&mut self) {
         self.has_changed = true;
+    }
+
+    /// Notes a change of a key for which keyspace notifications have no event, as those of what
+    /// groups of a stream have confirmed.
+    pub fn changed_quietly(&mut self) {
+        self.has_changed = true;
+    }
+
+    /// Whether effects are kept; where telling them takes long, it can be left out.
+    pub fn are_kept(&self) -> bool {
+        self.is_recording
     }
 
     /// The effect is this command instead of the one that ran; may be said several times.

@@ -9,6 +9,7 @@ use crate::command::{
     option_key,
 };
 
+mod dump;
 mod expire;
 mod object;
 mod presence;
@@ -207,6 +208,42 @@ pub const FAMILY: Family = family(
                 items. O(1) for string values.",
             "Copies the value of a key to a new key.",
         ),
+        data("dump", 2, Flags::READONLY, &[one_key(1, READ)], dump::dump)
+            .tips(&["nondeterministic_output"])
+            .doc(
+                "2.6.0",
+                "key",
+                "O(1) to access the key and additional O(N*M) to serialize it, where N is \
+                the number of Redis objects composing the value and M their average size. \
+                For small string values the time complexity is thus O(1)+O(1*M) where M \
+                is small, so simply O(1).",
+                "Returns a serialized representation of the value stored at a key.",
+            ),
+        data(
+            "restore",
+            -4,
+            Flags::WRITE.and(Flags::DENYOOM),
+            &[one_key(1, OVERWRITTEN)],
+            dump::restore,
+        )
+        .category(Categories::DANGEROUS)
+        .doc(
+            "2.6.0",
+            "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] \
+            [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
+            "O(1) to create the new key and additional O(N*M) to reconstruct the \
+            serialized value, where N is the number of Redis objects composing the value \
+            and M their average size. For small string values the time complexity is thus \
+            O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values \
+            the complexity is O(N*M*log(N)) because inserting values into sorted sets is \
+            O(log(N)).",
+            "Creates a key from the serialized representation of a value.",
+        )
+        .history(&[
+            ("3.0.0", "Added the `REPLACE` modifier."),
+            ("5.0.0", "Added the `ABSTTL` modifier."),
+            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+        ]),
         data(
             "move",
             3,

@@ -87,7 +87,7 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => typed(reply, "index", &[("index", i64::from(index))]),
-        Begin::Keyword(word, from) => {
+        Begin::Keyword(word, from) | Begin::Option(word, from, _) => {
             reply.map(2);
             field(reply, "type", "keyword");
             reply.bulk(b"spec");
