@@ -25,7 +25,7 @@ use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
 const COMMANDS: usize = 4_000;
-const GROUPS: [Group; 3] = [Group::String, Group::Bitmap, Group::Set];
+const GROUPS: [Group; 4] = [Group::String, Group::Bitmap, Group::Set, Group::HyperLogLog];
 
 /// What the generator has not: expiries so near that they pass during the run.
 const NEAR: &[&str] = &[

@@ -73,6 +73,18 @@ const TEMPLATES: &[(usize, &str)] = &[
     (6, "SDIFF SK*"),
     (6, "SDIFFSTORE SK SK*"),
     (4, "SSCAN SK 0 COUNT 100000 ?MATCH ?SM"),
+    (20, "PFADD HK SM*"),
+    (
+        6,
+        "PFADD HK SMALL SMALL SMALL SMALL SMALL SMALL SMALL SMALL",
+    ),
+    (2, "PFADD HK"),
+    (8, "PFCOUNT HK"),
+    (4, "PFCOUNT HK*"),
+    (6, "PFMERGE HK HK*"),
+    (2, "PFDEBUG DECODE HK"),
+    (2, "PFDEBUG ENCODING|TODENSE|GETREG HK"),
+    (1, "DEL HK"),
     (8, "DEL K*"),
     (4, "UNLINK K*"),
     (6, "EXISTS K*"),
@@ -137,6 +149,9 @@ const KEYS: &[&[u8]] = &[
 
 /// Keys that mostly hold sets.
 const SETS: &[&[u8]] = &[b"s1", b"s2", b"s3", b"{t}s", b"s5", b"s6"];
+
+/// Keys that mostly hold HyperLogLogs.
+const HLLS: &[&[u8]] = &[b"h1", b"h2", b"h3", b"{t}h", b"h5"];
 
 const SET_MEMBERS: &[&[u8]] = &[
     b"a",
@@ -270,6 +285,7 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "HK*" => (0..count).for_each(|_| self.token("HK", out)),
             "SK*" => (0..count).for_each(|_| self.token("SK", out)),
             "SM*" => (0..count).for_each(|_| self.token("SM", out)),
             "KV*" => (0..count).for_each(|_| {
@@ -292,6 +308,8 @@ impl Generator {
         let prng = &mut self.prng;
         match token {
             "K" => prng.pick(KEYS).to_vec(),
+            "HK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "HK" => prng.pick(HLLS).to_vec(),
             "SK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
             "SK" => prng.pick(SETS).to_vec(),
             "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
