@@ -61,7 +61,7 @@ pub const FAMILY: Family = family(
         )
         .doc(
             "2.8.9",
-            "destkey sourcekey [sourcekey ...]",
+            "destkey [sourcekey [sourcekey ...]]",
             "O(N) to merge N HyperLogLogs, but with high constant times.",
             "Merges one or more HyperLogLog values into a single key.",
         ),
