@@ -5,7 +5,9 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, hyperloglog, server, set, string};
+use super::{
+    bitmap, connection, generic, hash, hyperloglog, list, server, set, sorted_set, stream, string,
+};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -15,9 +17,13 @@ pub const FAMILIES: &[Family] = &[
     connection::SERVER_FAMILY,
     string::FAMILY,
     bitmap::FAMILY,
+    list::FAMILY,
     set::FAMILY,
+    sorted_set::FAMILY,
+    stream::FAMILY,
     hyperloglog::FAMILY,
     generic::FAMILY,
+    hash::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

@@ -86,7 +86,36 @@ pub struct Open<'a> {
     is_noted: bool,
 }
 
-impl Open<'_> {
+impl<'a> Open<'a> {
+    /// The collection at a place that is known to be one.
+    pub(super) fn at(door: Door<'a>, found: Found) -> Open<'a> {
+        Open {
+            door,
+            found,
+            is_noted: false,
+        }
+    }
+
+    pub(super) fn door(&self) -> &Door<'a> {
+        &self.door
+    }
+
+    pub(super) fn door_mut(&mut self) -> &mut Door<'a> {
+        &mut self.door
+    }
+
+    /// Makes a new collection of one that became empty: what it was is gone with its expiry, and
+    /// so is the key unless something is added before it is closed.
+    pub(super) fn renew(&mut self, packed: Packed) {
+        self.replace(Collection::empty(packed));
+        self.door.set_expiry_of(self.found, None);
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        self.door.view(self.found).key()
+    }
+
     /// Whether nothing is left, so that the key goes when this is closed.
     pub fn is_gone(&self) -> bool {
         self.form().is_gone()
@@ -148,6 +177,8 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         if self.is_gone() {
             self.door.discard(self.found);
+        } else if self.is_noted {
+            self.door.note_fields(self.found);
         }
     }
 }

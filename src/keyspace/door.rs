@@ -10,7 +10,7 @@ use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
 use crate::base::record::Record;
-use crate::base::table::{Place, TABLE_RECORDS_MAX, Table};
+use crate::base::table::{Place, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
 use crate::resp::{ErrorReply, errors};
 use bytes::{Bytes, BytesMut};
@@ -125,13 +125,13 @@ impl<'a> Door<'a> {
     }
 
     #[inline]
-    fn is_expired(&self, found: Found) -> bool {
+    pub(super) fn is_expired(&self, found: Found) -> bool {
         self.view(found)
             .expires_at_ms()
             .is_some_and(|at| at <= self.common.now_ms)
     }
 
-    fn expire(&mut self, found: Found) {
+    pub(super) fn expire(&mut self, found: Found) {
         if self.common.reports_expired {
             let key = self.view(found).key().into();
             self.common.expired_keys.push((self.index, key));
@@ -207,6 +207,14 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn table_of(&mut self, found: Found) -> &mut Table<Object> {
         &mut self.db.segments[found.segment].table
+    }
+
+    /// Notes when fields of an entry expire, after it has changed.
+    #[inline]
+    pub(super) fn note_fields(&mut self, found: Found) {
+        let fields_ms = self.view(found).earliest_field_ms();
+        let segment = &mut self.db.segments[found.segment];
+        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
     }
 
     /// Takes an entry away of which everybody knows already that it changes.
@@ -326,6 +334,11 @@ impl<'a> Door<'a> {
             segment.note_expiry(at);
         }
         let lines = segment.table.lines();
+        let fields_ms = EntryRef {
+            record: record.as_ref(),
+        }
+        .earliest_field_ms();
+        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
         let place = segment.table.insert(Segment::tag(key), record);
         if segment.table.lines() != lines {
             self.db.sweep.relaid(number);
@@ -394,6 +407,12 @@ impl<'a> Door<'a> {
             return false;
         };
         self.before_change(key.bytes, Some(found));
+        self.set_expiry_of(found, expires_at_ms);
+        true
+    }
+
+    /// Gives an entry of which everybody knows that it changes an expiry, or takes it away.
+    pub(super) fn set_expiry_of(&mut self, found: Found, expires_at_ms: Option<i64>) {
         let segment = &mut self.db.segments[found.segment];
         let had = segment.table.at(found.place).extra().is_some();
         segment.volatile -= u32::from(had);
@@ -403,7 +422,7 @@ impl<'a> Door<'a> {
                 .table
                 .change_in_place(found.place, |record| record.overwrite_extra(at));
             if done {
-                return true;
+                return;
             }
         }
         if had || expires_at_ms.is_some() {
@@ -411,7 +430,6 @@ impl<'a> Door<'a> {
                 .table
                 .change(found.place, |record| record.with_extra(expires_at_ms));
         }
-        true
     }
 
     /// Lets `change` make an integer of what is there: INCR's way, in place where there is one.
@@ -521,47 +539,6 @@ impl<'a> Door<'a> {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongKind),
         }
-    }
-
-    /// A random live key, each equally likely; `None` when there is none to be found.
-    pub fn random_key(&mut self) -> Option<Box<[u8]>> {
-        // Every try but the last removes an entry.
-        const TRIES: usize = 1000;
-        for _ in 0..TRIES {
-            let found = self.random_place()?;
-            if !self.is_expired(found) {
-                return Some(self.view(found).key().into());
-            }
-            self.expire(found);
-        }
-        None
-    }
-
-    fn random_place(&mut self) -> Option<Found> {
-        // A segment of average size is drawn at once; emptied ones make draws miss.
-        const DRAWS: usize = 16;
-        let random = &mut self.common.random;
-        let segments = &self.db.segments;
-        if self.db.len == 0 {
-            return None;
-        }
-        for _ in 0..DRAWS {
-            let segment = random.below(segments.len() as u64) as usize;
-            let rank = random.below(TABLE_RECORDS_MAX as u64) as usize;
-            if rank < segments[segment].table.len() {
-                let place = segments[segment].table.random(random);
-                return Some(Found { segment, place });
-            }
-        }
-        let mut rank = random.below(self.db.len as u64) as usize;
-        let segment = segments.iter().position(|segment| {
-            let is_here = rank < segment.table.len();
-            rank -= if is_here { 0 } else { segment.table.len() };
-            is_here
-        });
-        let segment = segment.expect("a database has as many entries as its segments");
-        let place = segments[segment].table.random(random);
-        Some(Found { segment, place })
     }
 }
 

@@ -8,10 +8,12 @@ mod directory;
 mod element;
 mod expire;
 mod part;
+mod pin;
 mod scan;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use element::{Element, Taken};
+pub use pin::Pin;
 pub use store::{Dict, Spot};

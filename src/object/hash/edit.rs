@@ -74,10 +74,14 @@ impl<'a> HashEdit<'a> {
             }
             return true;
         };
-        let (at, expires_at_ms) = (found.value_at, found.expires_at_ms);
+        let (at, expires_at_ms, len) = (found.value_at, found.expires_at_ms, view.len());
         listpack::replace(self.holder, at, value);
         if expires_at_ms.is_some() && !keeps_expiry {
             self.set_expiry(field, None);
+        }
+        // The limit may have been lowered since.
+        if len > self.packing.hash_entries_max {
+            self.unpack();
         }
         false
     }

@@ -8,9 +8,9 @@
 //! Triples stand in the order of their expiries (Unix milliseconds), those without (0) last, as
 //! Redis keeps them: what expires next is always at the front.
 
+use crate::object::Packed;
 use crate::object::form::Room;
 use crate::object::listpack::{self, Item, Listpack, Wanted};
-use crate::object::{Form, Packed};
 
 /// A packed hash to read.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +37,6 @@ impl<'a> PackedHash<'a> {
         PackedHash {
             list: Listpack::new(bytes),
             width: if packed == Packed::ExpiringHash { 3 } else { 2 },
-        }
-    }
-
-    /// The hash of a form; `None` when it is not packed.
-    pub fn of(form: Form<'a>) -> Option<PackedHash<'a>> {
-        match form {
-            Form::Packed(packed, bytes) => Some(PackedHash::new(packed, bytes)),
-            Form::Object(_) => None,
         }
     }
 

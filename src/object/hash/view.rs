@@ -74,6 +74,11 @@ impl<'a> HashRef<'a> {
         }
     }
 
+    /// Whether it is a large one, from which [`HashRef::random`] draws.
+    pub fn is_table(self) -> bool {
+        matches!(self.0, Inner::Table(_))
+    }
+
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.len() == 0
