@@ -271,6 +271,34 @@ fn effects_replay_to_the_same_keys() {
     }
 }
 
+/// Payloads are bytes that no generator makes: RESTORE with each kind of expiry.
+#[test]
+fn payloads_replay_to_the_same_moment() {
+    let payload = ringshard::rdb::dump(ringshard::rdb::ValueRef::Text(b"value"), true);
+    for shards in SHARDS {
+        let mut rehearsal = Rehearsal::new(shards, 1);
+        for line in [
+            "RESTORE a 0 PAYLOAD",
+            "RESTORE a 5000 PAYLOAD REPLACE",
+            "RESTORE b 9000 PAYLOAD IDLETIME 7",
+            "RESTORE c 33177117420000 PAYLOAD ABSTTL",
+            "RESTORE c 1 PAYLOAD ABSTTL",
+            "RESTORE c 1 PAYLOAD ABSTTL REPLACE",
+        ] {
+            rehearsal.node.clock.advance_millis(10);
+            let mut words = words(line);
+            words[3].clone_from(&payload);
+            rehearsal.run(&words);
+            assert!(rehearsal.differences().is_empty(), "{line}");
+        }
+        let mut there = |key: &str| {
+            let key = Key::new(key.as_bytes());
+            rehearsal.follower.0.space.door(DbIndex(0)).contains(&key)
+        };
+        assert_eq!(["a", "b", "c"].map(&mut there), [true, true, false]);
+    }
+}
+
 /// The test itself: a follower that runs the commands as they came, at its own time, drifts away.
 #[test]
 fn commands_as_they_came_do_not_replay() {

@@ -8,6 +8,10 @@
 //! `FUZZ=<name> FUZZ_SEED=<seed> FUZZ_RUNS=1` repeats one execution.
 #![allow(clippy::unwrap_used)]
 
+#[path = "interchange/old.rs"]
+mod old;
+#[path = "fuzzers/payload.rs"]
+mod payload;
 mod support;
 
 use ringshard::base::{alloc, glob, number};
@@ -30,6 +34,8 @@ const FUZZERS: &[(&str, fn() -> Fuzzer, u64)] = &[
     ("config", config, 1),
     ("glob", glob_matcher, 1),
     ("numbers", numbers, 1),
+    ("restore", payload::restore, 2),
+    ("rdb-file", payload::file, 1),
 ];
 
 const DEFAULT_RUNS: u64 = 3_000;
