@@ -27,11 +27,13 @@ use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
 const COMMANDS: usize = 6_000;
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 7] = [
     Group::String,
     Group::Bitmap,
     Group::Hash,
+    Group::HyperLogLog,
     Group::List,
+    Group::Set,
     Group::SortedSet,
 ];
 
@@ -46,6 +48,9 @@ const NEAR: &[&str] = &[
     "GETEX K PX T",
     "GETEX K EX 1",
     "GETEX K PERSIST",
+    "SADD E V",
+    "SPOP E",
+    "SPOP E 2",
     "HSET h V 1 V 2 V 3",
     "HSET h V 1 V 2 V 3 V 4 V 5",
     "HSET h V 1 V 2 V 3 V 4 V 5 V 6",
@@ -209,6 +214,7 @@ fn near(generator: &mut Generator) -> Command {
     let template = *generator.prng.pick(NEAR);
     let words = template.split(' ').map(|word| match word {
         "K" => format!("n{}", 1 + generator.prng.below(3)),
+        "E" => format!("s{}", 1 + generator.prng.below(3)),
         "V" if template.contains(" h") => generator.prng.below(12).to_string(),
         "V" => generator.prng.below(1000).to_string(),
         "T" => (1 + generator.prng.below(300)).to_string(),

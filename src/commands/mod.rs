@@ -13,6 +13,7 @@ mod dispatch;
 pub mod gate;
 pub mod generic;
 pub mod hash;
+pub mod hyperloglog;
 mod inbox;
 pub mod list;
 pub mod local;

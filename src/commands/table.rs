@@ -5,7 +5,9 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, hash, list, server, set, sorted_set, stream, string};
+use super::{
+    bitmap, connection, generic, hash, hyperloglog, list, server, set, sorted_set, stream, string,
+};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -19,6 +21,7 @@ pub const FAMILIES: &[Family] = &[
     set::FAMILY,
     sorted_set::FAMILY,
     stream::FAMILY,
+    hyperloglog::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
     server::FAMILY,

@@ -8,6 +8,7 @@ pub mod bits;
 pub mod dict;
 mod form;
 pub mod hash;
+pub mod hyperloglog;
 pub mod intset;
 pub mod lcs;
 pub mod list;

@@ -19,6 +19,8 @@ const DIFFERENCES: &[&str] = &[
     "config|resetstat tips",
     "config|rewrite tips",
     "config|get arguments.0",
+    // 7.2 says that sources may be left out, as they always could.
+    "pfmerge arguments.1",
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",

@@ -51,6 +51,41 @@ const TEMPLATES: &[(usize, &str)] = &[
         "BITFIELD K OVERFLOW WRAP|SAT|FAIL INCRBY T W N INCRBY T W N",
     ),
     (2, "BITFIELD_RO K GET T W GET T W"),
+    (20, "SADD SK SM*"),
+    (4, "SADD SK SMALL SMALL SMALL SMALL"),
+    (10, "SREM SK SM*"),
+    (4, "SISMEMBER SK SM"),
+    (4, "SMISMEMBER SK SM*"),
+    (3, "SCARD SK"),
+    (4, "SMEMBERS SK"),
+    (2, "SPOP SK 100000"),
+    (2, "SPOP SK 0"),
+    (4, "SADD single x"),
+    (4, "SPOP single ?3"),
+    (4, "SRANDMEMBER SK ?U"),
+    (2, "SRANDMEMBER SK -7"),
+    (8, "SMOVE SK SK SM"),
+    (6, "SINTER SK*"),
+    (4, "SINTERCARD 2 SK SK ?LIMIT U"),
+    (6, "SINTERSTORE SK SK*"),
+    (6, "SUNION SK*"),
+    (4, "SUNIONSTORE SK SK*"),
+    (6, "SDIFF SK*"),
+    (6, "SDIFFSTORE SK SK*"),
+    (4, "SSCAN SK 0 COUNT 100000 ?MATCH ?SM"),
+    (20, "PFADD HK SM*"),
+    (
+        6,
+        "PFADD HK SMALL SMALL SMALL SMALL SMALL SMALL SMALL SMALL",
+    ),
+    (2, "PFADD HK"),
+    (8, "PFCOUNT HK"),
+    (4, "PFCOUNT HK*"),
+    (6, "PFMERGE HK HK*"),
+    (2, "PFDEBUG DECODE HK"),
+    (2, "PFDEBUG ENCODING HK"),
+    (1, "PFDEBUG TODENSE HK"),
+    (4, "DEL HK"),
     (8, "DEL K*"),
     (4, "UNLINK K*"),
     (6, "EXISTS K*"),
@@ -249,6 +284,27 @@ const KEYS: &[&[u8]] = &[
     b"{{x}}",
 ];
 
+/// Keys that mostly hold sets.
+const SETS: &[&[u8]] = &[b"s1", b"s2", b"s3", b"{t}s", b"s5", b"s6"];
+
+/// Keys that mostly hold HyperLogLogs.
+const HLLS: &[&[u8]] = &[b"h1", b"h2", b"h3", b"{t}hll", b"h5"];
+
+const SET_MEMBERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"",
+    b"01",
+    b"x\x00y",
+    b"32767",
+    b"-32769",
+    b"2147483648",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    // Longer than what is packed.
+    b"sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss",
+];
 const HASHES: &[&[u8]] = &[b"h:1", b"h:2", b"h:3", b"{t}h", b"h:4"];
 
 const FIELDS: &[&[u8]] = &[
@@ -372,8 +428,9 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        // What is configured has to stay the same on both sides.
-        if command[0] != b"CONFIG" && self.prng.percent(10) {
+        // What is configured has to stay the same on both sides, and what is drawn by chance too.
+        let is_drawn = template.starts_with("SPOP") || template.contains("single");
+        if !is_drawn && command[0] != b"CONFIG" && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
@@ -389,6 +446,9 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "HK*" => (0..count).for_each(|_| self.token("HK", out)),
+            "SK*" => (0..count).for_each(|_| self.token("SK", out)),
+            "SM*" => (0..count).for_each(|_| self.token("SM", out)),
             "f*" => (0..count).for_each(|_| self.token("f", out)),
             "FV*" => (0..count).for_each(|_| {
                 self.token("f", out);
@@ -454,6 +514,13 @@ impl Generator {
             "I" => self.range_end(true),
             "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
+            "HK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "HK" => prng.pick(HLLS).to_vec(),
+            "SK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "SK" => prng.pick(SETS).to_vec(),
+            "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
+            "SM" => (prng.below(60) as i64 - 20).to_string().into_bytes(),
+            "SMALL" => prng.below(1000).to_string().into_bytes(),
             // A key that is most likely a hash, and a field.
             "H" if prng.percent(95) => prng.pick(HASHES).to_vec(),
             "H" => prng.pick(KEYS).to_vec(),
