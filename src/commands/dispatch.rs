@@ -72,6 +72,9 @@ fn settle(core: &mut Core, id: SessionId) {
     if session.reply_mode == ReplyMode::Skip {
         session.reply_mode = ReplyMode::On;
     }
+    if !session.echoes.is_empty() {
+        core.send_echoes(id);
+    }
 }
 
 #[inline]
@@ -99,7 +102,9 @@ fn run(
     }
     let verdict = match command.run {
         Run::Data(run) => run_data(core, id, (command, run), args, known),
-        Run::Control(run) => run_control(core, id, (command, run), args),
+        Run::Control(_) if must_wait(core, id) => Verdict::NotYet,
+        Run::Message(_) if message_must_wait(core, id) => Verdict::NotYet,
+        Run::Control(run) | Run::Message(run) => run_control(core, id, (command, run), args),
         Run::Container => {
             core.reply_error(id, &errors::wrong_arity(command.spec.name));
             Verdict::Done
@@ -156,6 +161,17 @@ fn must_wait(core: &Core, id: SessionId) -> bool {
         .is_some_and(|session| !session.late.is_empty())
 }
 
+/// Whether earlier commands of this connection must be answered before it may send a message:
+/// whoever gets the message must not miss their effects.
+fn message_must_wait(core: &Core, id: SessionId) -> bool {
+    let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
+    core.sessions.find(id).is_some_and(|session| {
+        session.late.awaits_commands()
+            || session.late.len() >= LATE_MAX
+            || is_strict && !session.late.is_empty()
+    })
+}
+
 #[inline]
 fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
     if core.config.pipeline_order == PipelineOrder::Strict && must_wait(core, id) {
@@ -195,6 +211,7 @@ fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdi
         session.late.park(start);
     }
     core.mark_dirty(id);
+    core.notify_own();
     record(core, id, head.command, nanos, args);
     if let Err(error) = result {
         failed(core, head.command, &error);
@@ -216,10 +233,11 @@ fn failed(core: &Core, command: u16, error: &ErrorReply) {
     core.count_error(&error.0);
 }
 
+/// Replies one connection may be owed before it has to wait; bounds what a client can make other
+/// cores hold.
+const LATE_MAX: usize = 4096;
+
 fn run_away(core: &mut Core, id: SessionId, shard: ShardId, head: Head, args: Args<'_>) -> Verdict {
-    /// Replies one connection may be owed before it has to wait; bounds what a client can make
-    /// other cores hold.
-    const LATE_MAX: usize = 4096;
     let Some(session) = core.sessions.find(id) else {
         return Verdict::Done;
     };
@@ -258,9 +276,6 @@ fn run_control(
     command: (&'static Command, ControlFn),
     args: Args<'_>,
 ) -> Verdict {
-    if must_wait(core, id) {
-        return Verdict::NotYet;
-    }
     let (row, run) = command;
     let Some(session) = core.sessions.find_mut(id) else {
         return Verdict::Done;
@@ -282,6 +297,7 @@ fn run_control(
     record(core, id, row.number, nanos, args);
     match outcome {
         Ok(Flow::Done) => core.reply(id, |writer| writer.output().append(&mut out)),
+        Ok(Flow::Pushed) => core.push_behind(id, &out),
         Ok(Flow::Later) => {}
         Err(error) => {
             failed(core, row.number, &error);

@@ -6,7 +6,7 @@
 use super::row::Run;
 use super::table::{Command, table};
 use crate::command::{Args, Flags};
-use crate::resp::{ErrorReply, errors};
+use crate::resp::{ErrorReply, Protocol, errors};
 use crate::session::{Core, Session};
 
 /// Finds the command of a request: a subcommand where the name is a container's.
@@ -45,7 +45,13 @@ fn resolve_subcommand(
 type Gate = fn(&Core, &Session, &'static Command, Args<'_>) -> Result<(), ErrorReply>;
 
 /// All gates, in the order in which Redis checks.
-const GATES: &[Gate] = &[arity, debug_allowed, authenticated, in_memory];
+const GATES: &[Gate] = &[
+    arity,
+    debug_allowed,
+    authenticated,
+    in_memory,
+    for_listeners,
+];
 
 /// Lets a command pass, or says why not.
 #[inline]
@@ -128,4 +134,25 @@ fn in_memory(
         return Ok(());
     }
     Err(errors::OUT_OF_MEMORY.into())
+}
+
+/// In the older protocol replies and messages look alike, so whoever listens to channels may only
+/// do what belongs to that.
+#[inline]
+fn for_listeners(
+    _: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    let is_confined = !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2;
+    if !is_confined || command.spec.is_for_listeners {
+        return Ok(());
+    }
+    let name = command.spec.name;
+    Err(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+         are allowed in this context"
+    )
+    .into())
 }

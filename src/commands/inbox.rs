@@ -29,6 +29,11 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
         core.arrived(answer.to, (&data.output, start, answer.end));
         start = answer.end;
     }
+    let events = std::mem::take(&mut data.events);
+    if !events.is_empty() {
+        core.notify(events);
+    }
+    core.notify_own();
     core.router.recycle(data);
     for order in orders {
         obey(core, order);
@@ -56,6 +61,7 @@ impl Turn {
     pub fn settle(&mut self, core: &mut Core) {
         loop {
             core.router.settle(&mut core.shard);
+            core.notify_own();
             let deliveries = core.router.take_deliveries();
             core.deliver(deliveries, |core, delivery| {
                 record_away(core, delivery.command, delivery.nanos, delivery.is_error);
@@ -92,6 +98,9 @@ fn obey(core: &mut Core, order: Order) {
             let answer = super::connection::answer(core, &question);
             core.answer(from, number, answer);
         }
+        Order::Messages { from, messages } => core.take_messages(from, &messages),
+        Order::Heard(heard) => core.take_heard(&heard),
+        Order::News(news) => core.take_news(&news),
         Order::Tell(question) => drop(super::connection::answer(core, &question)),
     }
 }

@@ -14,6 +14,7 @@ pub mod gate;
 pub mod generic;
 mod inbox;
 pub mod local;
+pub mod pubsub;
 pub mod row;
 pub mod server;
 mod slow;

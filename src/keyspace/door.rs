@@ -6,6 +6,7 @@
 
 use super::db::Db;
 use super::entry::{self, Entry, EntryRef, NewValue, StringRef};
+use super::notes::Note;
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
@@ -20,8 +21,10 @@ use bytes::{Bytes, BytesMut};
 pub enum Lookup {
     /// A read: counts as hit or miss and refreshes the access word.
     Read,
-    /// A read that does not refresh it (TTL, TYPE, EXISTS, OBJECT).
+    /// A read that does not refresh it (TTL, TYPE, EXISTS).
     Peek,
+    /// The same, and nobody is told when there is nothing (OBJECT).
+    Inspect,
     /// For a command that will write: neither counts nor refreshes.
     Write,
 }
@@ -82,6 +85,9 @@ impl<'a> Door<'a> {
             } else {
                 &mut stats.misses
             }) += 1;
+            if found.is_none() && lookup != Lookup::Inspect {
+                self.common.notes.note(self.index, Note::Missed, key.bytes);
+            }
         }
         let found = found?;
         if lookup == Lookup::Read && self.common.touches {
@@ -132,9 +138,9 @@ impl<'a> Door<'a> {
     }
 
     fn expire(&mut self, found: Found) {
-        if self.common.reports_expired {
-            let key = self.view(found).key().into();
-            self.common.expired_keys.push((self.index, key));
+        if self.common.notes.wants(Note::Expired) {
+            let key: Box<[u8]> = self.view(found).key().into();
+            self.common.notes.note(self.index, Note::Expired, &key);
         }
         self.common.stats.expired += 1;
         self.tell_observer(found);
@@ -188,6 +194,9 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change(&mut self, key: &[u8], found: Option<Found>) {
         self.common.stats.changes += 1;
+        if found.is_none() {
+            self.common.notes.note(self.index, Note::New, key);
+        }
         if let Some(mut observer) = self.common.observer.take() {
             let old = found.map(|found| self.view(found));
             observer.before_change(self.index, key, old);
@@ -385,6 +394,10 @@ impl<'a> Door<'a> {
     pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
+        if found.is_some() {
+            // Redis: what is put somewhere whole is a new key even where there was one.
+            self.common.notes.note(self.index, Note::New, key.bytes);
+        }
         self.replace(key, found, entry);
     }
 

@@ -7,6 +7,7 @@ use super::EntryRef;
 use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
+use super::notes::Notes;
 use super::slot::Slot;
 use crate::base::prng::Prng;
 use crate::object::Packing;
@@ -50,10 +51,8 @@ pub struct Common {
     pub access: AccessRule,
     /// Up to where collections are packed.
     pub packing: Packing,
-    /// Keys removed because they had expired, for whoever tells the outside.
-    pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
-    /// Whether `expired_keys` is wanted.
-    pub reports_expired: bool,
+    /// What is noticed of keys on the way, for whoever tells the outside.
+    pub notes: Notes,
 }
 
 /// All databases of one shard.
@@ -79,8 +78,7 @@ impl Keyspace {
             touches: true,
             access: AccessRule::default(),
             packing: Packing::default(),
-            expired_keys: Vec::new(),
-            reports_expired: false,
+            notes: Notes::default(),
         };
         Keyspace {
             slots,

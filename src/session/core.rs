@@ -3,6 +3,7 @@
 //! Everything a command can reach without leaving the core. Bytes come in and go out through the
 //! floors above; this holds the state and the small moves that all of them need.
 
+use super::channels::Channels;
 use super::node::Node;
 use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
@@ -62,6 +63,7 @@ pub struct Core {
     pub shard: Shard,
     pub router: Router,
     pub sessions: Sessions,
+    pub channels: Channels,
     /// The time of this turn, Unix milliseconds.
     pub now_ms: i64,
     /// Sessions with output to send.
@@ -96,6 +98,7 @@ impl Core {
             shard,
             router,
             sessions: Sessions::default(),
+            channels: Channels::new(id, &node),
             now_ms,
             dirty: Vec::new(),
             ready: Vec::new(),
@@ -122,6 +125,7 @@ impl Core {
         self.now_ms = self.node.clock.millis().0;
         self.shard.set_now(self.now_ms);
         self.config.refresh();
+        self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
@@ -179,6 +183,11 @@ impl Core {
     pub fn count_error(&self, text: &[u8]) {
         self.counters().error_replies.add(1);
         self.node.errors.record(self.id.0 as usize, text);
+    }
+
+    /// What is to be told to another core, or to this one.
+    pub(super) fn orders_for(&mut self, to: ShardId) -> &mut Vec<Order> {
+        &mut self.orders[to.0 as usize]
     }
 
     /// Takes a place among the late replies of a session.
@@ -356,6 +365,7 @@ impl Core {
 
     /// Lets a client go.
     pub fn leave(&mut self, id: SessionId) {
+        self.unsubscribe_from_everything(id);
         if let Some(session) = self.sessions.remove(id) {
             self.counters().connected_clients.sub(1);
             if session.is_paused {

@@ -85,6 +85,8 @@ pub struct Session {
     pub subscriptions: Subscriptions,
     /// Replies ready to be sent.
     pub output: Output,
+    /// Messages that it has sent to itself, to follow the running command's reply.
+    pub echoes: Output,
     /// Replies still to come.
     pub late: Late,
     /// Nothing more is run until a reply has come.
@@ -128,6 +130,7 @@ impl Session {
             last_command: None,
             subscriptions: Subscriptions::default(),
             output: Output::default(),
+            echoes: Output::default(),
             late: Late::default(),
             is_held: false,
             is_paused: false,

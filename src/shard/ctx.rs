@@ -60,7 +60,17 @@ impl<'a> ShardCtx<'a> {
     /// Notes a change of a key, by the event that keyspace notifications name it.
     #[inline]
     pub fn changed(&mut self, event: super::Event, key: &[u8]) {
-        self.effects.changed(self.db, event, key);
+        self.changed_in(self.db, event, key);
+    }
+
+    /// The same of a key in another database than the command's.
+    #[inline]
+    pub fn changed_in(&mut self, db: DbIndex, event: super::Event, key: &[u8]) {
+        let notes = &mut self.space.common.notes;
+        if !notes.is_empty() {
+            self.effects.gather(notes);
+        }
+        self.effects.changed(db, event, key);
     }
 }
 

@@ -8,28 +8,75 @@
 //! after it ran, so that a log, replicas and notifications see the same thing.
 
 use crate::command::{ArgStore, Args};
-use crate::keyspace::DbIndex;
+use crate::config::KeyspaceEvents;
+use crate::keyspace::{DbIndex, Note, Notes};
 
-/// A change of a key, by the name keyspace notifications give it.
+/// What happened to a key, by the name keyspace notifications give it, and its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event(pub &'static str);
+pub struct Event {
+    pub name: &'static str,
+    /// A bit of [`KeyspaceEvents`].
+    class: u32,
+}
 
 impl Event {
-    pub const APPEND: Event = Event("append");
-    pub const COPY_TO: Event = Event("copy_to");
-    pub const DEL: Event = Event("del");
-    pub const EXPIRE: Event = Event("expire");
-    pub const EXPIRED: Event = Event("expired");
-    pub const INCRBY: Event = Event("incrby");
-    pub const INCRBYFLOAT: Event = Event("incrbyfloat");
-    pub const MOVE_FROM: Event = Event("move_from");
-    pub const MOVE_TO: Event = Event("move_to");
-    pub const PERSIST: Event = Event("persist");
-    pub const RENAME_FROM: Event = Event("rename_from");
-    pub const RENAME_TO: Event = Event("rename_to");
-    pub const SET: Event = Event("set");
-    pub const SETBIT: Event = Event("setbit");
-    pub const SETRANGE: Event = Event("setrange");
+    pub const APPEND: Event = Event::string("append");
+    pub const COPY_TO: Event = Event::generic("copy_to");
+    pub const DEL: Event = Event::generic("del");
+    pub const EVICTED: Event = Event::of("evicted", KeyspaceEvents::EVICTED);
+    pub const EXPIRE: Event = Event::generic("expire");
+    pub const EXPIRED: Event = Event::of("expired", KeyspaceEvents::EXPIRED);
+    pub const INCRBY: Event = Event::string("incrby");
+    pub const INCRBYFLOAT: Event = Event::string("incrbyfloat");
+    pub const KEY_MISS: Event = Event::of("keymiss", KeyspaceEvents::KEY_MISS);
+    pub const MOVE_FROM: Event = Event::generic("move_from");
+    pub const MOVE_TO: Event = Event::generic("move_to");
+    pub const NEW: Event = Event::of("new", KeyspaceEvents::NEW);
+    pub const PERSIST: Event = Event::generic("persist");
+    pub const RENAME_FROM: Event = Event::generic("rename_from");
+    pub const RENAME_TO: Event = Event::generic("rename_to");
+    pub const SET: Event = Event::string("set");
+    pub const SETBIT: Event = Event::string("setbit");
+    pub const SETRANGE: Event = Event::string("setrange");
+
+    const fn of(name: &'static str, class: u32) -> Event {
+        Event { name, class }
+    }
+
+    /// An event of keys of any type.
+    pub const fn generic(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::GENERIC)
+    }
+
+    /// An event of strings.
+    pub const fn string(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::STRING)
+    }
+
+    /// An event of lists.
+    pub const fn list(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::LIST)
+    }
+
+    /// An event of sets.
+    pub const fn set(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::SET)
+    }
+
+    /// An event of hashes.
+    pub const fn hash(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::HASH)
+    }
+
+    /// An event of sorted sets.
+    pub const fn zset(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::ZSET)
+    }
+
+    /// An event of streams.
+    pub const fn stream(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::STREAM)
+    }
 }
 
 /// One effect: a command that replays the change in a database.
@@ -42,29 +89,77 @@ pub struct Effect {
 /// An event, with the key and the database it happened to.
 pub type Happened = (DbIndex, Event, Box<[u8]>);
 
-/// The effects of the running command.
+/// The effects of the running command, and those of earlier ones that nobody has taken yet.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Whether anybody listens.
+    /// Whether anybody wants effects.
     is_recording: bool,
+    /// Which events are wanted.
+    wanted: KeyspaceEvents,
     events: Vec<Happened>,
     replaced: bool,
     list: Vec<Effect>,
+    /// Where the effects of the running command begin.
+    first: usize,
     has_changed: bool,
 }
 
 impl Effects {
-    /// Starts or stops keeping effects and events.
-    pub fn record(&mut self, is_recording: bool) {
+    /// Starts or stops keeping effects.
+    pub(super) fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Keeps events of these classes; says whether that is something new.
+    #[inline]
+    pub(super) fn listen(&mut self, wanted: KeyspaceEvents) -> bool {
+        std::mem::replace(&mut self.wanted, wanted) != wanted
+    }
+
+    /// Which notes of the keyspace become effects or events.
+    pub(super) fn want_notes(&self, notes: &mut Notes) {
+        let has = |event: Event| self.wanted.has(event.class);
+        notes.want(Note::Expired, self.is_recording || has(Event::EXPIRED));
+        notes.want(Note::Missed, has(Event::KEY_MISS));
+        notes.want(Note::New, has(Event::NEW));
     }
 
     /// Notes that a key changed.
     #[inline]
     pub fn changed(&mut self, db: DbIndex, event: Event, key: &[u8]) {
         self.has_changed = true;
-        if self.is_recording {
+        self.happened(db, event, key);
+    }
+
+    /// Notes an event that no command has caused.
+    #[inline]
+    fn happened(&mut self, db: DbIndex, event: Event, key: &[u8]) {
+        if self.wanted.has(event.class) {
             self.events.push((db, event, key.into()));
+        }
+    }
+
+    /// Takes over what the keyspace has noticed so far, ahead of what the command will say next.
+    #[cold]
+    pub(super) fn gather(&mut self, notes: &mut Notes) {
+        for (db, note, key) in notes.take() {
+            match note {
+                Note::Missed => self.happened(db, Event::KEY_MISS, &key),
+                Note::New => self.happened(db, Event::NEW, &key),
+                Note::Expired => {
+                    self.happened(db, Event::EXPIRED, &key);
+                    self.expired(db, &key);
+                }
+            }
+        }
+    }
+
+    /// A key whose time has come was gone before the running command did anything to it.
+    fn expired(&mut self, db: DbIndex, key: &[u8]) {
+        if self.is_recording {
+            let command = ArgStore::from_words([&b"DEL"[..], key]);
+            self.list.insert(self.first, Effect { db, command });
+            self.first += 1;
         }
     }
 
@@ -93,15 +188,25 @@ impl Effects {
                 command: ArgStore::of(args),
             });
         }
+        self.first = self.list.len();
         self.replaced = false;
         self.has_changed = false;
     }
 
     /// Takes what has gathered: effects, and events with their keys.
     pub fn take(&mut self) -> (Vec<Effect>, Vec<Happened>) {
-        (
-            std::mem::take(&mut self.list),
-            std::mem::take(&mut self.events),
-        )
+        self.first = 0;
+        (std::mem::take(&mut self.list), self.take_events())
+    }
+
+    /// Whether there are events that nobody has taken yet.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Takes the events alone.
+    pub fn take_events(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.events)
     }
 }
