@@ -31,7 +31,7 @@ impl Flags {
     pub const MOVABLEKEYS: Flags = Flags(1 << 19);
 
     /// Those that COMMAND INFO shows, with the names it prints, in its order.
-    pub const NAMES: [(Flags, &'static str); 19] = [
+    pub const NAMES: [(Flags, &'static str); 18] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
@@ -45,7 +45,6 @@ impl Flags {
         (Flags::SKIP_SLOWLOG, "skip_slowlog"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
-        (Flags::MAY_REPLICATE, "may_replicate"),
         (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),

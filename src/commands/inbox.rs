@@ -17,6 +17,7 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
     let Parcel { mut data, orders } = parcel;
     core.counters().messages_received.add(1);
     core.router.receive(from, &mut data, &mut core.shard);
+    core.notify_own();
     let mut start = Output::start();
     for answer in &data.answers {
         record_away(core, answer.command, answer.nanos, answer.is_error);
@@ -29,11 +30,6 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
         core.arrived(answer.to, (&data.output, start, answer.end));
         start = answer.end;
     }
-    let events = std::mem::take(&mut data.events);
-    if !events.is_empty() {
-        core.notify(events);
-    }
-    core.notify_own();
     core.router.recycle(data);
     for order in orders {
         obey(core, order);

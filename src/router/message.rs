@@ -6,7 +6,7 @@
 use crate::command::{ArgStore, Spec};
 use crate::keyspace::{DbIndex, ShardId, Slot};
 use crate::resp::{Output, Protocol};
-use crate::shard::{Call, Changed, DataFn, Fetched, Happened, Intents, Ticket};
+use crate::shard::{Call, Changed, DataFn, Fetched, Intents, Ticket};
 use std::ops::Range;
 
 /// Where a reply belongs: a client of the sending core, and which of its replies this is.
@@ -125,19 +125,13 @@ pub struct Parcel {
     pub store: ArgStore,
     pub answers: Vec<Answer>,
     pub output: Output,
-    /// What happened to keys of commands that are answered here: their client's core is the one
-    /// to tell of it, so that all that a client causes is told in order.
-    pub events: Vec<Happened>,
     pub(super) steps: Vec<Step>,
 }
 
 impl Parcel {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.requests.is_empty()
-            && self.answers.is_empty()
-            && self.steps.is_empty()
-            && self.events.is_empty()
+        self.requests.is_empty() && self.answers.is_empty() && self.steps.is_empty()
     }
 
     /// Empties it, keeping the memory.
@@ -146,7 +140,6 @@ impl Parcel {
         self.store.clear();
         self.answers.clear();
         self.output.clear();
-        self.events.clear();
         self.steps.clear();
     }
 }

@@ -101,7 +101,6 @@ impl Router {
                     .as_ref()
                     .map_or_else(Fetched::default, |keys| fetch(shard, keys.args().from(0)));
                 self.step(coordinator, Step::Granted { ticket, fetched });
-                self.hand_over_events(coordinator, shard);
             }
             Some(Parked::Request(..)) => self.run_parked(ticket, shard),
         }
@@ -120,7 +119,6 @@ impl Router {
     pub(super) fn run_part(&mut self, from: Peer, ticket: Ticket, work: Work, shard: &mut Shard) {
         let reply = run_work(&work, shard);
         self.step(from, Step::Ran { ticket, reply });
-        self.hand_over_events(from, shard);
         self.release(ticket, shard);
     }
 

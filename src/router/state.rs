@@ -193,15 +193,5 @@ impl Router {
             is_error,
             args: (nanos >= self.slow_nanos).then(|| Box::new(ArgStore::of(args))),
         });
-        self.hand_over_events(from, shard);
-    }
-
-    /// Lets the core that asked tell what happened to keys.
-    #[inline]
-    pub(super) fn hand_over_events(&mut self, to: Peer, shard: &mut Shard) {
-        if to != self.me && shard.effects.has_events() {
-            let events = shard.effects.take_events();
-            self.outbox[to.0 as usize].events.extend(events);
-        }
     }
 }

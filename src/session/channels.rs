@@ -217,6 +217,7 @@ impl Core {
         let others = self.interested(post);
         if !others.is_empty() {
             self.post_to(&others, &post.owned(None));
+            self.has_announced = true;
         }
     }
 

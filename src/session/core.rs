@@ -81,6 +81,8 @@ pub struct Core {
     /// Until when clients have to be looked after however quiet it is, Unix milliseconds.
     pub(super) look_until_ms: i64,
     orders: Vec<Vec<Order>>,
+    /// Among the orders are announcements, which have to arrive before anybody gets a reply.
+    pub(super) has_announced: bool,
     asked: HashMap<u64, Asked>,
     next_question: u64,
 }
@@ -108,6 +110,7 @@ impl Core {
             looked_after: 0,
             look_until_ms: 0,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
+            has_announced: false,
             asked: HashMap::new(),
             next_question: 0,
             node,
@@ -314,29 +317,35 @@ impl Core {
 
     /// Hands over what is to be sent to other cores.
     pub fn take_parcels(&mut self, mut send: impl FnMut(ShardId, Parcel)) {
-        let orders = &mut self.orders;
         let mut sent = 0;
+        if std::mem::take(&mut self.has_announced) {
+            sent += self.take_orders(&mut send);
+        }
+        let orders = &mut self.orders;
         self.router.take_parcels(|shard, data| {
             let orders = std::mem::take(&mut orders[shard.0 as usize]);
             sent += 1;
             send(shard, Parcel { data, orders });
         });
-        for (shard, orders) in self.orders.iter_mut().enumerate() {
-            if shard != self.id.0 as usize && !orders.is_empty() {
-                let orders = std::mem::take(orders);
-                sent += 1;
-                send(
-                    ShardId(shard as u16),
-                    Parcel {
-                        orders,
-                        ..Parcel::default()
-                    },
-                );
-            }
-        }
+        sent += self.take_orders(&mut send);
         if sent > 0 {
             self.counters().messages_sent.add(sent);
         }
+    }
+
+    /// Hands over the orders alone; returns to how many cores.
+    fn take_orders(&mut self, send: &mut impl FnMut(ShardId, Parcel)) -> u64 {
+        let mut sent = 0;
+        for (shard, orders) in self.orders.iter_mut().enumerate() {
+            if shard == self.id.0 as usize || orders.is_empty() {
+                continue;
+            }
+            let orders = std::mem::take(orders);
+            let data = router::Parcel::default();
+            send(ShardId(shard as u16), Parcel { data, orders });
+            sent += 1;
+        }
+        sent
     }
 
     /// Whether a client may run commands: it has authenticated, or nobody has to.

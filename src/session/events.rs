@@ -1,9 +1,10 @@
 //! Keyspace notifications: what happened to keys, as messages on channels.
 //!
 //! `__keyspace@<db>__:<key>` tells the name of the event, `__keyevent@<db>__:<event>` the key.
-//! The core of the client whose command it was sends them, wherever the key lives, so that a
-//! listener hears of one client's commands in their order, its own messages included; what no
-//! client caused is told by the key's core. Nothing happens here while notifications are off.
+//! The core that has run a command tells, before anybody gets the reply, so that listeners hear of
+//! a key in the order in which it changed, whoever changed it. Commands that a client sends one
+//! after the other are told in that order too; of one command with keys on several shards, each
+//! shard tells its own. Nothing happens here while notifications are off.
 
 use super::channels::Post;
 use super::core::Core;
@@ -12,7 +13,7 @@ use crate::pubsub::Kind;
 use crate::shard::Happened;
 
 impl Core {
-    /// Tells what has happened to keys of this core's shard, or to copies that were gathered here.
+    /// Tells what has happened to keys here since the last time.
     #[inline]
     pub fn notify_own(&mut self) {
         if self.shard.effects.has_events() {
@@ -23,7 +24,7 @@ impl Core {
 
     /// Tells what has happened to keys, in order.
     #[cold]
-    pub fn notify(&mut self, events: Vec<Happened>) {
+    fn notify(&mut self, events: Vec<Happened>) {
         let ways = self.config.notify_keyspace_events;
         for (db, event, key) in events {
             let (db, name) = (db.0, event.name.as_bytes());

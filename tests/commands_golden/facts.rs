@@ -22,6 +22,8 @@ const DIFFERENCES: &[&str] = &[
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",
+    // 7.2: a pattern without a block around it.
+    "psubscribe arguments",
     // 7.2: names of their own for what is shown as ip:port, a choice for SKIPME, no block for ID.
     "client|kill arguments",
     "client|list arguments.1",

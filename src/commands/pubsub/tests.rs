@@ -226,3 +226,70 @@ fn whoever_wants_no_replies_still_gets_messages() {
     ask(&mut node, clients[1], "PUBLISH ch hi");
     assert_eq!(text(node.receive(clients[0])), message("ch", "hi"));
 }
+
+/// A node that tells of keyspace events.
+fn telling(shards: usize, seed: u64) -> LocalNode {
+    let mut node = LocalNode::new(shards, seed);
+    let client = node.connect(0);
+    ask(&mut node, client, "CONFIG SET notify-keyspace-events EAn");
+    node
+}
+
+#[test]
+fn listeners_hear_of_a_key_in_the_order_in_which_it_changed() {
+    for seed in 0..60 {
+        let mut random = Prng::from_seed(seed);
+        let mut node = telling(3, seed);
+        let clients = connect(&mut node, 9);
+        for listener in &clients[..3] {
+            ask(&mut node, *listener, "PSUBSCRIBE __keyevent@0__:*");
+        }
+        for _ in 0..100 {
+            let client = clients[3 + random.below(6) as usize];
+            let key = ["a", "b", "c", "d"][random.below(4) as usize];
+            let line = match random.below(5) {
+                0 => format!("SET {key} 1"),
+                1 => "MSET a 1 b 1 c 1 d 1".to_string(),
+                2 => "DEL a b c d".to_string(),
+                3 => format!("SET {key} 1 PX 3"),
+                _ => format!("DEL {key}"),
+            };
+            node.send(client, format!("{line}\r\n").as_bytes());
+            for _ in 0..random.below(4) {
+                node.step();
+            }
+            node.clock.advance_millis(random.below(2) as i64);
+        }
+        node.run();
+        for listener in &clients[..3] {
+            let got = text(node.receive(*listener));
+            let mut lives = std::collections::BTreeSet::new();
+            let lines: Vec<&str> = got.lines().collect();
+            for message in lines.chunks(9).map(|lines| [lines[6], lines[8]]) {
+                let [event, key] = message;
+                let is_sound = match event.rsplit(':').next() {
+                    Some("new") => lives.insert(key),
+                    Some("del" | "expired") => lives.remove(key),
+                    _ => lives.contains(key),
+                };
+                assert!(is_sound, "seed {seed}: {message:?} of {lines:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_hears_of_its_commands_one_by_one() {
+    for shards in SHARDS {
+        let mut node = telling(shards, 3);
+        let clients = connect(&mut node, 2);
+        ask(&mut node, clients[1], "PSUBSCRIBE __keyevent@0__:set");
+        for number in 0..20 {
+            ask(&mut node, clients[0], &format!("SET key{number} 1"));
+        }
+        let got = text(node.receive(clients[1]));
+        let keys: Vec<&str> = got.lines().filter(|line| line.starts_with("key")).collect();
+        let expected: Vec<String> = (0..20).map(|number| format!("key{number}")).collect();
+        assert_eq!(keys, expected, "{shards} shards");
+    }
+}
