@@ -50,6 +50,10 @@ pub type ControlFn = fn(&mut ControlCtx<'_>) -> ControlOutcome;
 pub enum Run {
     Data(DataFn),
     Control(ControlFn),
+    /// A data command that the client's session takes note of: WATCH.
+    Watch(DataFn),
+    /// Runs what the client has queued: EXEC.
+    Exec,
     /// Only its subcommands run.
     Container,
 }
@@ -99,6 +103,29 @@ pub const fn control(name: &'static str, arity: i16, flags: Flags, run: ControlF
     Row {
         spec: Spec::new(name, arity, flags, Group::Generic),
         run: Run::Control(run),
+    }
+}
+
+/// A data command that the client's session takes note of.
+pub const fn watch(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    keys: &'static [KeySpec],
+    run: DataFn,
+) -> Row {
+    let row = data(name, arity, flags, keys, run);
+    Row {
+        run: Run::Watch(run),
+        ..row
+    }
+}
+
+/// The command that runs what the client has queued.
+pub const fn exec(name: &'static str, arity: i16, flags: Flags) -> Row {
+    Row {
+        spec: Spec::new(name, arity, flags, Group::Generic),
+        run: Run::Exec,
     }
 }
 

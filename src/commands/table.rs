@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, server, string};
+use super::{bitmap, connection, generic, server, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -16,6 +16,7 @@ pub const FAMILIES: &[Family] = &[
     string::FAMILY,
     bitmap::FAMILY,
     generic::FAMILY,
+    transactions::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

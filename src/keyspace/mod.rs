@@ -14,10 +14,12 @@ mod door;
 mod entry;
 mod expire;
 mod graveyard;
+mod pins;
 mod scan;
 mod segment;
 mod slot;
 mod space;
+mod watch;
 
 pub use access::AccessRule;
 pub use collection::Open;
@@ -25,9 +27,11 @@ pub use db::Db;
 pub use digest::{DIGEST_BYTES, Digest};
 pub use door::{Door, Expiry, Lookup, WrongKind};
 pub use entry::{Entry, EntryRef, NewValue, StringRef};
+pub use pins::Pins;
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
 pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};
+pub use watch::{Client, Watched, Watches};
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,9 @@
 //! that caused it lives, and become one reply.
 
 use super::class::{Class, Filter};
-use super::registry::SessionId;
 use crate::keyspace::ShardId;
 use crate::resp::Writer;
+use crate::router::ReplyTo;
 use std::sync::Arc;
 
 /// What a core is asked.
@@ -59,8 +59,7 @@ pub enum Order {
 
 /// A question whose answers are coming in.
 pub struct Asked {
-    pub session: SessionId,
-    pub seq: u32,
+    pub to: ReplyTo,
     pub missing: usize,
     pub answers: Vec<Answer>,
     pub finish: Finish,

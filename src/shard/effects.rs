@@ -4,9 +4,13 @@
 //! clock, on randomness or on what it found replaces it: EXPIRE becomes PEXPIREAT, INCRBYFLOAT
 //! becomes SET. Whoever replays effects consults neither clock nor randomness.
 //!
+//! The effects of one EXEC, and those of one operation on several shards, carry the same group: a
+//! log has to keep them together, all or none (MULTI .. EXEC).
+//!
 //! Nothing is kept unless somebody listens; then the shard hands over the effects of each command
 //! after it ran, so that a log, replicas and notifications see the same thing.
 
+use super::locks::Ticket;
 use crate::command::{ArgStore, Args};
 use crate::keyspace::DbIndex;
 
@@ -32,11 +36,22 @@ impl Event {
     pub const SETRANGE: Event = Event("setrange");
 }
 
+/// What belongs together: the effects that carry the same group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// On this shard only, one behind the other. The number tells it from its neighbours.
+    Here(u64),
+    /// On several shards, under the ticket of the operation.
+    Spread(Ticket),
+}
+
 /// One effect: a command that replays the change in a database.
 #[derive(Clone, Debug)]
 pub struct Effect {
     pub db: DbIndex,
     pub command: ArgStore,
+    /// With what it has to be kept together.
+    pub group: Option<Group>,
 }
 
 /// An event, with the key and the database it happened to.
@@ -51,12 +66,25 @@ pub struct Effects {
     replaced: bool,
     list: Vec<Effect>,
     has_changed: bool,
+    group: Option<Group>,
+    groups: u64,
 }
 
 impl Effects {
     /// Starts or stops keeping effects and events.
     pub fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// From here on effects belong together, until [`Effects::end_group`].
+    pub fn begin_group(&mut self, ticket: Option<Ticket>) {
+        self.groups += 1;
+        self.group = Some(ticket.map_or(Group::Here(self.groups), Group::Spread));
+    }
+
+    /// From here on every command's effects are on their own.
+    pub fn end_group(&mut self) {
+        self.group = None;
     }
 
     /// Notes that a key changed.
@@ -81,6 +109,7 @@ impl Effects {
             self.list.push(Effect {
                 db,
                 command: ArgStore::from_words(words),
+                group: self.group,
             });
         }
     }
@@ -91,6 +120,7 @@ impl Effects {
             self.list.push(Effect {
                 db,
                 command: ArgStore::of(args),
+                group: self.group,
             });
         }
         self.replaced = false;

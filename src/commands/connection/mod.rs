@@ -27,6 +27,7 @@ const GREETING: Flags = OWN
     .and(Flags::FAST)
     .and(Flags::NO_AUTH)
     .and(Flags::ALLOW_BUSY);
+const LEAVING: Flags = GREETING.and(Flags::UNQUEUED).and(Flags::ENDS_MULTI);
 
 /// The rows of this family.
 pub const FAMILY: Family = family(Group::Connection, ROWS);
@@ -72,8 +73,8 @@ const ROWS: &[Row] = &[
     control("ping", -1, Flags::FAST, basic::ping)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("1.0.0", "[message]", "O(1)", "Ping the server"),
-    control("quit", -1, GREETING, basic::quit).doc("1.0.0", "", "O(1)", "Close the connection"),
-    control("reset", 1, GREETING, auth::reset).doc("6.2.0", "", "O(1)", "Reset the connection"),
+    control("quit", -1, LEAVING, basic::quit).doc("1.0.0", "", "O(1)", "Close the connection"),
+    control("reset", 1, LEAVING, auth::reset).doc("6.2.0", "", "O(1)", "Reset the connection"),
     control("select", 2, ALWAYS.and(Flags::FAST), basic::select).doc(
         "1.0.0",
         "index",
