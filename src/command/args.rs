@@ -63,7 +63,9 @@ impl<'a> Args<'a> {
     pub fn shared(self, at: usize) -> Option<&'a Bytes> {
         let at = self.base + at;
         // They lie in the order of their positions, and a transaction may have many.
-        let found = self.big.binary_search_by_key(&at, |(position, _)| *position);
+        let found = self
+            .big
+            .binary_search_by_key(&at, |(position, _)| *position);
         found.ok().map(|index| &self.big[index].1)
     }
 

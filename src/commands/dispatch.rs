@@ -92,7 +92,7 @@ fn run(
             .commands
             .core(core.id.0 as usize)
             .rejected(command.number as usize);
-        refuse(core, id, command, &error);
+        refuse(core, id, (command, args), &error);
         return Verdict::Done;
     }
     if core.must_pause(session, gate::flags_of(session, command)) {
@@ -124,8 +124,13 @@ fn run(
 
 /// A command that did not pass the gates.
 #[cold]
-fn refuse(core: &mut Core, id: SessionId, command: &'static Command, error: &ErrorReply) {
-    if matches!(command.run, Run::Exec) {
+fn refuse(
+    core: &mut Core,
+    id: SessionId,
+    command: (&'static Command, Args<'_>),
+    error: &ErrorReply,
+) {
+    if matches!(command.0.run, Run::Exec) {
         return transactions::abort(core, id, command, error);
     }
     core.reply_error(id, error);

@@ -32,7 +32,10 @@ impl Pins {
             return;
         };
         for hash in hashes {
-            let count = self.keys.get_mut(&hash).expect("what is unpinned was pinned");
+            let count = self
+                .keys
+                .get_mut(&hash)
+                .expect("what is unpinned was pinned");
             *count -= 1;
             if *count == 0 {
                 self.keys.remove(&hash);

@@ -5,9 +5,9 @@
 //! one look at a number. A key that has expired is removed before it is watched, so that a watched
 //! key either is there or is not, and *any* change of it counts: also that its time comes.
 
+use super::Lookup;
 use super::slot::{Key, ShardId};
 use super::space::{DbIndex, Keyspace};
-use super::Lookup;
 use hashbrown::HashMap;
 
 /// A client of the node: its core, and its place there.

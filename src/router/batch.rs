@@ -69,7 +69,11 @@ impl Batch {
     /// The commands with their arguments.
     pub(super) fn calls(&self) -> impl Iterator<Item = (Head, Args<'_>)> {
         self.calls.iter().map(|call| {
-            let store = if call.is_own { &self.own } else { &*self.shared };
+            let store = if call.is_own {
+                &self.own
+            } else {
+                &*self.shared
+            };
             (call.head, store.command(call.args.clone()))
         })
     }

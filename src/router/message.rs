@@ -3,11 +3,11 @@
 //! A core sends one [`Parcel`] to another one in a turn, with everything it has for it: requests of
 //! all its clients, answers to the other's requests, and the steps of operations that span shards.
 
+use super::batch::{Batch, BatchReply};
 use crate::command::{ArgStore, Args, Spec};
 use crate::keyspace::{Client, DbIndex, ShardId, Slot, Watched};
 use crate::resp::{Output, Protocol};
 use crate::shard::{Call, Changed, DataFn, Fetched, Intents, Ticket};
-use super::batch::{Batch, BatchReply};
 use std::ops::Range;
 
 /// Where a reply belongs: a client of the sending core, and which of its replies this is.
@@ -178,7 +178,10 @@ pub enum Step {
     /// Coordinator to shard: a transaction that needs nobody else.
     Alone(Box<Alone>),
     /// Shard to coordinator: its replies; none if a watched key has changed.
-    AloneRan { exec: u64, reply: Option<BatchReply> },
+    AloneRan {
+        exec: u64,
+        reply: Option<BatchReply>,
+    },
 }
 
 /// Everything one core has for another one in a turn.

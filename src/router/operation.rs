@@ -191,7 +191,12 @@ impl Router {
     }
 
     /// Asks this core's own shard for locks; what it says, if it grants at once.
-    pub(super) fn ask_here(&mut self, ticket: Ticket, ask: Ask, shard: &mut Shard) -> Option<Grant> {
+    pub(super) fn ask_here(
+        &mut self,
+        ticket: Ticket,
+        ask: Ask,
+        shard: &mut Shard,
+    ) -> Option<Grant> {
         let me = self.me;
         self.asked(me, ticket, ask, shard);
         let steps = &mut self.outbox[me.0 as usize].steps;
@@ -210,13 +215,7 @@ impl Router {
         ArgStore::from_words(keys.filter(|key| self.map.shard(Slot::of(key)) == shard))
     }
 
-    pub(super) fn granted(
-        &mut self,
-        from: Peer,
-        ticket: Ticket,
-        grant: Grant,
-        shard: &mut Shard,
-    ) {
+    pub(super) fn granted(&mut self, from: Peer, ticket: Ticket, grant: Grant, shard: &mut Shard) {
         let Some(operation) = self.operations.get_mut(&ticket) else {
             return self.transaction_granted(from, ticket, &grant, shard);
         };
@@ -346,7 +345,10 @@ impl Router {
             return false;
         };
         let Work { head, args, .. } = &operation.work;
-        let page = operation.parts.last().and_then(|part| part.reply.as_deref());
+        let page = operation
+            .parts
+            .last()
+            .and_then(|part| part.reply.as_deref());
         let page = page.unwrap_or_default();
         let Some(args) = next_page(map, head.spec, args.args(), page) else {
             return false;

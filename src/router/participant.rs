@@ -227,7 +227,10 @@ impl Router {
         let done = match job {
             Job::Run(batch) => {
                 let client = client.expect("jobs belong to transactions");
-                Some(Done::Ran(batch.run(client, at_ms, Some(ticket), shard), at_ms))
+                Some(Done::Ran(
+                    batch.run(client, at_ms, Some(ticket), shard),
+                    at_ms,
+                ))
             }
             Job::Fetch(keys) => Some(Done::Fetched(fetch_at(shard, &keys, at_ms))),
             Job::Put(changed) => {

@@ -100,7 +100,10 @@ impl Stage {
         let mut parts = Vec::new();
         for (shard, groups) in shares(self.map, head.spec, args) {
             let batch = self.batch(shard);
-            let head = Head { known: None, ..head };
+            let head = Head {
+                known: None,
+                ..head
+            };
             let words = part_args(head.spec, args, &groups);
             self.batches[batch].1.push_own(head, &words);
             parts.push((batch, groups));
@@ -227,7 +230,14 @@ impl Claims {
         match spec.plan {
             Plan::Everywhere(_) => {
                 let is_write = spec.flags.has(Flags::WRITE);
-                self.add_wholes(0, if is_write { Lock::Exclusive } else { Lock::Shared });
+                self.add_wholes(
+                    0,
+                    if is_write {
+                        Lock::Exclusive
+                    } else {
+                        Lock::Shared
+                    },
+                );
             }
             Plan::Cursor(at) => {
                 let first = cursor_shard(self.map, args, at as usize);

@@ -220,7 +220,9 @@ impl Router {
         };
         let parcel = &mut self.outbox[from.0 as usize];
         let start = clock::cycles();
-        let is_error = shard.run(&head.call(args, client), &mut parcel.output).is_err();
+        let is_error = shard
+            .run(&head.call(args, client), &mut parcel.output)
+            .is_err();
         let nanos = clock::nanos_between(start, clock::cycles());
         let end = parcel.output.mark();
         parcel.answers.push(Answer {

@@ -112,9 +112,9 @@ impl Transaction {
     /// Whether a watched key has changed, or its time has come, where grants are there.
     fn is_broken(&self) -> bool {
         let grants = self.members.iter().filter_map(|member| member.grant);
-        grants.into_iter().any(|(watched, _)| {
-            watched.is_broken || watched.expires_at_ms <= self.at_ms
-        })
+        grants
+            .into_iter()
+            .any(|(watched, _)| watched.is_broken || watched.expires_at_ms <= self.at_ms)
     }
 }
 
@@ -192,7 +192,12 @@ impl Router {
     }
 
     /// Takes locks of this shard that are free for a transaction that is running already.
-    pub fn claim_here(&mut self, exec: (u64, Client), intents: Intents, shard: &mut Shard) -> Ticket {
+    pub fn claim_here(
+        &mut self,
+        exec: (u64, Client),
+        intents: Intents,
+        shard: &mut Shard,
+    ) -> Ticket {
         let ticket = self.draw_ticket();
         let now_ms = shard.space.common.now_ms;
         let me = self.me;

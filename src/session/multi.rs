@@ -89,6 +89,8 @@ pub struct Exec {
     pub number: u64,
     /// EXEC's number in the table.
     pub command: u16,
+    /// EXEC as it was typed.
+    pub name: [u8; 4],
     pub session: SessionId,
     /// Where the reply goes, if it is late.
     pub to: Option<ReplyTo>,

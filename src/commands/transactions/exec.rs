@@ -21,12 +21,7 @@ use crate::session::{Core, Exec, ExecNews, Queue, SessionId};
 use std::sync::Arc;
 
 /// EXEC.
-pub fn exec(
-    core: &mut Core,
-    id: SessionId,
-    command: &'static Command,
-    args: Args<'_>,
-) -> Verdict {
+pub fn exec(core: &mut Core, id: SessionId, command: &'static Command, args: Args<'_>) -> Verdict {
     if must_wait(core, id) {
         return Verdict::NotYet;
     }
@@ -43,13 +38,19 @@ pub fn exec(
         show_monitors(core, id, &command.spec, args);
         return verdict;
     }
-    let exec = open(core, id, *queue, command.number);
+    let exec = open(core, id, *queue, (command.number, args));
     start(core, exec);
     Verdict::Done
 }
 
 /// EXEC was refused: the transaction is over.
-pub fn abort(core: &mut Core, id: SessionId, command: &'static Command, error: &ErrorReply) {
+pub fn abort(
+    core: &mut Core,
+    id: SessionId,
+    command: (&'static Command, Args<'_>),
+    error: &ErrorReply,
+) {
+    let (command, args) = command;
     if let Some(session) = core.sessions.find_mut(id) {
         session.queue = None;
     }
@@ -58,21 +59,16 @@ pub fn abort(core: &mut Core, id: SessionId, command: &'static Command, error: &
     let reason = error.0.strip_prefix(b"ERR ").unwrap_or(&error.0);
     text.extend_from_slice(reason);
     core.reply_error(id, &text.into());
-    show_exec(core, id, command);
+    show_monitors(core, id, &command.spec, args);
 }
 
-/// Shows those who watch that a transaction is over.
-pub(super) fn show_exec(core: &mut Core, id: SessionId, command: &'static Command) {
-    let store = crate::command::ArgStore::from_words([command.spec.name.as_bytes()]);
-    show_monitors(core, id, &command.spec, store.args());
-}
-
-fn open(core: &mut Core, id: SessionId, queue: Queue, command: u16) -> Box<Exec> {
+fn open(core: &mut Core, id: SessionId, queue: Queue, typed: (u16, Args<'_>)) -> Box<Exec> {
     core.next_exec += 1;
     let number = core.next_exec;
     let mut exec = Box::new(Exec {
         number,
-        command,
+        command: typed.0,
+        name: *typed.1.get(0).first_chunk().expect("EXEC has four letters"),
         session: id,
         to: None,
         is_muted: false,

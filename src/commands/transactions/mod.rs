@@ -38,7 +38,12 @@ pub const FAMILY: Family = family(
             "O(1)",
             "Mark the start of a transaction block",
         ),
-        exec("exec", 1, OWN.and(Flags::SKIP_SLOWLOG).and(Flags::ENDS_MULTI)).doc(
+        exec(
+            "exec",
+            1,
+            OWN.and(Flags::SKIP_SLOWLOG).and(Flags::ENDS_MULTI),
+        )
+        .doc(
             "1.2.0",
             "",
             "Depends on commands in the transaction",

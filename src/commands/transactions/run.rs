@@ -5,7 +5,6 @@
 //! copies of their keys, scans. Without locks, when everything is here and free, each command is
 //! run in its turn; with locks, the router runs the stages on their shards.
 
-use super::exec::show_exec;
 use super::plan::{claims, command_of};
 use crate::base::clock;
 use crate::command::{ArgStore, Args, Plan};
@@ -14,7 +13,7 @@ use crate::commands::dispatch::{call_control, count_failure, hold, record, recor
 use crate::commands::row::{Flow, Run};
 use crate::commands::table::{Command, table};
 use crate::keyspace::{ShardId, SlotMap};
-use crate::resp::{Mark, Output, Writer, errors};
+use crate::resp::{Mark, Output, Span, Writer, errors};
 use crate::router::{BatchReply, Head, Pages, Route, Stage, route};
 use crate::session::{Core, Exec, Executing, Queued, ReplyMode};
 use crate::shard::DataFn;
@@ -292,7 +291,10 @@ pub fn finish(core: &mut Core, mut exec: Box<Exec>, is_broken: bool) {
         Writer::new(&mut exec.replies, exec.protocol).null_array();
     }
     record_away(core, exec.command, exec.nanos, false);
-    show_exec(core, exec.session, table().command(exec.command));
+    let name = Span { start: 0, len: 4 };
+    let args = Args::new(&exec.name, std::slice::from_ref(&name), &[]);
+    let spec = &table().command(exec.command).spec;
+    show_monitors(core, exec.session, spec, args);
     let end = exec.replies.mark();
     if let Some(to) = exec.to {
         core.arrived(to, (&exec.replies, Output::start(), end));
