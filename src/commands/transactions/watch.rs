@@ -51,4 +51,6 @@ fn remember(core: &mut Core, id: SessionId, args: Args<'_>) {
         };
         session.watched.insert(watched);
     }
+    // What comes next may rely on the watch, on whichever shard it runs.
+    session.is_held = !session.late.is_empty();
 }
