@@ -29,6 +29,10 @@ impl Flags {
     pub const NO_MULTI: Flags = Flags(1 << 17);
     pub const ALLOW_BUSY: Flags = Flags(1 << 18);
     pub const MOVABLEKEYS: Flags = Flags(1 << 19);
+    /// Is not queued behind MULTI.
+    pub const UNQUEUED: Flags = Flags(1 << 20);
+    /// Ends a transaction, or runs it.
+    pub const ENDS_MULTI: Flags = Flags(1 << 21);
 
     /// Those that COMMAND INFO shows, with the names it prints, in its order.
     pub const NAMES: [(Flags, &'static str); 18] = [

@@ -49,6 +49,7 @@ const GATES: &[Gate] = &[
     arity,
     debug_allowed,
     authenticated,
+    outside_multi,
     in_memory,
     for_listeners,
 ];
@@ -119,16 +120,46 @@ fn debug_allowed(
     }
 }
 
+/// Some commands make no sense in a transaction.
+#[inline]
+fn outside_multi(
+    _: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if session.queue.is_some() && command.spec.flags.has(Flags::NO_MULTI) {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    Ok(())
+}
+
+/// The flags of a command, for EXEC those of all that it will run.
+#[inline]
+pub fn flags_of(session: &Session, command: &Command) -> Flags {
+    match (&session.queue, command.run) {
+        (Some(queue), Run::Exec) => command.spec.flags | queue.flags,
+        _ => command.spec.flags,
+    }
+}
+
+/// Whether a command may need memory: what is queued needs some.
+fn needs_memory(session: &Session, command: &Command) -> bool {
+    // Whoever ends a transaction gives memory back.
+    let is_queued = session.queue.is_some() && !command.spec.flags.has(Flags::ENDS_MULTI);
+    is_queued || flags_of(session, command).has(Flags::DENYOOM)
+}
+
 /// At the memory limit nothing runs that may need more.
 #[inline]
 fn in_memory(
     core: &Core,
-    _: &Session,
+    session: &Session,
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
     if core.config.maxmemory == 0
-        || !command.spec.flags.has(Flags::DENYOOM)
+        || !needs_memory(session, command)
         || core.used_memory_bytes() <= core.config.maxmemory
     {
         return Ok(());

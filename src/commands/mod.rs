@@ -20,6 +20,7 @@ pub mod server;
 mod slow;
 pub mod string;
 mod table;
+pub mod transactions;
 mod turn;
 
 pub use dispatch::{Verdict, dispatch};

@@ -55,6 +55,10 @@ pub enum Run {
     /// Sends a message: like a control command, but need not wait for the replies to others of its
     /// kind, because messages of one client keep their order on their way.
     Message(ControlFn),
+    /// A data command that the client's session takes note of: WATCH.
+    Watch(DataFn),
+    /// Runs what the client has queued: EXEC.
+    Exec,
     /// Only its subcommands run.
     Container,
 }
@@ -112,6 +116,29 @@ pub const fn message(name: &'static str, arity: i16, flags: Flags, run: ControlF
     Row {
         spec: Spec::new(name, arity, flags, Group::Generic),
         run: Run::Message(run),
+    }
+}
+
+/// A data command that the client's session takes note of.
+pub const fn watch(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    keys: &'static [KeySpec],
+    run: DataFn,
+) -> Row {
+    let row = data(name, arity, flags, keys, run);
+    Row {
+        run: Run::Watch(run),
+        ..row
+    }
+}
+
+/// The command that runs what the client has queued.
+pub const fn exec(name: &'static str, arity: i16, flags: Flags) -> Row {
+    Row {
+        spec: Spec::new(name, arity, flags, Group::Generic),
+        run: Run::Exec,
     }
 }
 

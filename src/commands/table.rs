@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, pubsub, server, string};
+use super::{bitmap, connection, generic, pubsub, server, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -17,6 +17,7 @@ pub const FAMILIES: &[Family] = &[
     bitmap::FAMILY,
     generic::FAMILY,
     pubsub::FAMILY,
+    transactions::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

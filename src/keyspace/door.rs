@@ -137,7 +137,11 @@ impl<'a> Door<'a> {
             .is_some_and(|at| at <= self.common.now_ms)
     }
 
+    /// Removes an entry whose time has come, unless it has to stay unseen for a while.
     fn expire(&mut self, found: Found) {
+        if self.is_pinned(self.view(found).key()) {
+            return;
+        }
         if self.common.notes.wants(Note::Expired) {
             let key: Box<[u8]> = self.view(found).key().into();
             self.common.notes.note(self.index, Note::Expired, &key);
@@ -150,7 +154,7 @@ impl<'a> Door<'a> {
     /// Removes the entry at a place if it has expired.
     pub(super) fn expire_at(&mut self, segment: usize, place: Place) -> bool {
         let found = Found { segment, place };
-        let expired = self.is_expired(found);
+        let expired = self.is_expired(found) && !self.is_pinned(self.view(found).key());
         if expired {
             self.expire(found);
         }
@@ -194,6 +198,7 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change(&mut self, key: &[u8], found: Option<Found>) {
         self.common.stats.changes += 1;
+        self.common.watches.touch(self.index, key);
         if found.is_none() {
             self.common.notes.note(self.index, Note::New, key);
         }
@@ -208,7 +213,7 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change_of(&mut self, found: Found) {
         self.common.stats.changes += 1;
-        if self.common.observer.is_some() {
+        if self.common.observer.is_some() || !self.common.watches.is_empty() {
             self.tell_observer(found);
         }
     }
@@ -223,8 +228,11 @@ impl<'a> Door<'a> {
         drop(self.detach(found));
     }
 
-    /// Tells the observer of an entry that goes because its time has come.
+    /// Tells the observer and those who watch of an entry that goes or changes.
     fn tell_observer(&mut self, found: Found) {
+        let Common { watches, .. } = &mut *self.common;
+        let record = self.db.segments[found.segment].table.at(found.place);
+        watches.touch(self.index, record.key());
         if let Some(mut observer) = self.common.observer.take() {
             let old = self.view(found);
             observer.before_change(self.index, old.key(), Some(old));

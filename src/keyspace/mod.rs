@@ -15,10 +15,12 @@ mod entry;
 mod expire;
 mod graveyard;
 mod notes;
+mod pins;
 mod scan;
 mod segment;
 mod slot;
 mod space;
+mod watch;
 
 pub use access::AccessRule;
 pub use collection::Open;
@@ -28,9 +30,11 @@ pub use door::{Door, Expiry, Lookup, WrongKind};
 pub use entry::{Entry, EntryRef, NewValue, StringRef};
 pub use expire::Swept;
 pub use notes::{Note, Noted, Notes};
+pub use pins::Pins;
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
 pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};
+pub use watch::{Client, Watched, Watches};
 
 #[cfg(test)]
 mod tests;

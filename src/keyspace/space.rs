@@ -8,7 +8,9 @@ use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
 use super::notes::Notes;
+use super::pins::Pins;
 use super::slot::Slot;
+use super::watch::Watches;
 use crate::base::prng::Prng;
 use crate::object::Packing;
 use std::ops::Range;
@@ -43,6 +45,10 @@ pub struct Common {
     /// effects lifts it, as they were allowed where they happened.
     pub string_bytes_max: u64,
     pub observer: Option<Box<dyn Observer + Send>>,
+    /// Who watches which keys.
+    pub watches: Watches,
+    /// Keys that stay although their time has come.
+    pub pins: Pins,
     /// DEBUG SET-ACTIVE-EXPIRE 0 turns the sweeping off.
     pub active_expire: bool,
     /// Whether reading refreshes the access word (CLIENT NO-TOUCH turns it off).
@@ -74,6 +80,8 @@ impl Keyspace {
             stats: SpaceStats::default(),
             string_bytes_max: u64::MAX,
             observer: None,
+            watches: Watches::default(),
+            pins: Pins::default(),
             active_expire: true,
             touches: true,
             access: AccessRule::default(),
@@ -116,6 +124,7 @@ impl Keyspace {
 
     /// Empties a database; what was in it is freed step by step, see [`Keyspace::bury_step`].
     pub fn flush(&mut self, index: DbIndex) {
+        self.touch_present(index);
         self.observe_all(index);
         self.common.stats.changes += self.dbs[index.0 as usize].len() as u64;
         let empty = Db::new(self.slots.clone());
@@ -125,6 +134,7 @@ impl Keyspace {
 
     /// Exchanges two databases.
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
+        self.touch_swapped(one, other);
         self.observe_all(one);
         self.observe_all(other);
         self.common.stats.changes += 1;

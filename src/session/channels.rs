@@ -196,12 +196,7 @@ impl Core {
         if others.is_empty() {
             return Some(count);
         }
-        let session = self.sessions.find_mut(id)?;
-        let seq = session.late.wait_for_count(session.is_muted());
-        let to = ReplyTo {
-            session: id.to_bits(),
-            seq,
-        };
+        let to = self.await_count(id)?;
         let number = self.channels.next;
         self.channels.next += 1;
         let missing = others.len();
@@ -209,6 +204,19 @@ impl Core {
         self.channels.sent.insert(number, sent);
         self.post_to(&others, &post.owned(Some(number)));
         None
+    }
+
+    /// Takes a place for the number of clients that got a message.
+    fn await_count(&mut self, id: SessionId) -> Option<ReplyTo> {
+        let session = self.sessions.find_mut(id)?;
+        if session.executing.is_some() {
+            return self.await_reply(id);
+        }
+        let seq = session.late.wait_for_count(session.is_muted());
+        Some(ReplyTo {
+            session: id.to_bits(),
+            seq,
+        })
     }
 
     /// Sends a message of the server's own; nobody is interested in how many got it.
@@ -308,7 +316,8 @@ impl Core {
     /// Lets what a client has sent to itself follow its reply.
     #[cold]
     pub fn send_echoes(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.find_mut(id) else {
+        let session = self.sessions.find_mut(id);
+        let Some(session) = session.filter(|session| !session.echoes.is_empty()) else {
             return;
         };
         let echoes = std::mem::take(&mut session.echoes);

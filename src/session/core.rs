@@ -4,6 +4,7 @@
 //! floors above; this holds the state and the small moves that all of them need.
 
 use super::channels::Channels;
+use super::multi::{Exec, ExecNews};
 use super::node::Node;
 use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
@@ -15,7 +16,7 @@ use crate::keyspace::{AccessRule, ShardId};
 use crate::object::Packing;
 use crate::observe::counters::Counters;
 use crate::resp::{ErrorReply, Mark, Output, Writer};
-use crate::router::{self, Delivery, ReplyTo, Router};
+use crate::router::{self, ReplyTo, Router};
 use crate::runtime::Held;
 use crate::shard::Shard;
 use hashbrown::HashMap;
@@ -47,6 +48,9 @@ fn packing(config: &Config) -> Packing {
         stream_node_entries_max: config.stream_node_max_entries,
     }
 }
+
+/// Marks a reply that belongs to a running EXEC: numbers of sessions have no such bit.
+const IN_EXEC: u64 = 1 << 63;
 
 /// Everything one core has for another one in a turn.
 #[derive(Debug, Default)]
@@ -80,6 +84,10 @@ pub struct Core {
     pub(super) looked_after: u32,
     /// Until when clients have to be looked after however quiet it is, Unix milliseconds.
     pub(super) look_until_ms: i64,
+    /// EXECs that are running, by their numbers.
+    pub execs: HashMap<u64, Box<Exec>>,
+    pub exec_news: Vec<(u64, ExecNews)>,
+    pub next_exec: u64,
     orders: Vec<Vec<Order>>,
     /// Among the orders are announcements, which have to arrive before anybody gets a reply.
     pub(super) has_announced: bool,
@@ -109,6 +117,9 @@ impl Core {
             paused: Vec::new(),
             looked_after: 0,
             look_until_ms: 0,
+            execs: HashMap::new(),
+            exec_news: Vec::new(),
+            next_exec: 0,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
             has_announced: false,
             asked: HashMap::new(),
@@ -196,6 +207,19 @@ impl Core {
     /// Takes a place among the late replies of a session.
     pub fn await_reply(&mut self, id: SessionId) -> Option<ReplyTo> {
         let session = self.sessions.find_mut(id)?;
+        if let Some(executing) = &mut session.executing {
+            executing.is_awaiting = true;
+            return Some(ReplyTo {
+                session: id.to_bits() | IN_EXEC,
+                seq: 0,
+            });
+        }
+        self.take_place(id)
+    }
+
+    /// The same, for the reply of a whole EXEC too.
+    pub fn take_place(&mut self, id: SessionId) -> Option<ReplyTo> {
+        let session = self.sessions.find_mut(id)?;
         let seq = session.late.wait(session.is_muted());
         Some(ReplyTo {
             session: id.to_bits(),
@@ -204,10 +228,16 @@ impl Core {
     }
 
     /// Gives a late reply to its client.
-    pub fn arrived(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) {
+    ///
+    /// Says whether the client is still there.
+    pub fn arrived(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) -> bool {
+        if to.session & IN_EXEC != 0 {
+            self.arrived_in_exec(to, reply);
+            return true;
+        }
         let id = SessionId::from_bits(to.session);
         let Some(session) = self.sessions.find_mut(id) else {
-            return;
+            return false;
         };
         session.late.arrived(to.seq, reply, &mut session.output);
         let is_empty = session.late.is_empty();
@@ -216,14 +246,20 @@ impl Core {
             self.ready.push(id);
         }
         self.mark_dirty(id);
+        true
     }
 
-    /// Gives whole replies of operations to their clients.
-    pub fn deliver(&mut self, deliveries: Vec<Delivery>, mut count: impl FnMut(&Core, &Delivery)) {
-        for delivery in deliveries {
-            count(self, &delivery);
-            let end = delivery.output.mark();
-            self.arrived(delivery.to, (&delivery.output, Output::start(), end));
+    /// Gives the reply of a command inside EXEC to it.
+    #[cold]
+    fn arrived_in_exec(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) {
+        let id = SessionId::from_bits(to.session & !IN_EXEC);
+        let session = self.sessions.find(id);
+        if let Some(executing) = session.and_then(|session| session.executing) {
+            let (source, from, to) = reply;
+            let mut output = Output::default();
+            output.append_part(source, from, to);
+            self.exec_news
+                .push((executing.exec, ExecNews::Replied(output)));
         }
     }
 
@@ -244,8 +280,7 @@ impl Core {
         self.next_question += 1;
         let missing = self.orders.len();
         let asked = Asked {
-            session: id,
-            seq: to.seq,
+            to,
             missing,
             answers: Vec::new(),
             finish: Box::new(finish),
@@ -286,7 +321,8 @@ impl Core {
         let Some(asked) = self.asked.remove(&number) else {
             return;
         };
-        let Some(session) = self.sessions.find(asked.session) else {
+        let id = SessionId::from_bits(asked.to.session & !IN_EXEC);
+        let Some(session) = self.sessions.find(id) else {
             return;
         };
         let mut output = Output::default();
@@ -294,10 +330,7 @@ impl Core {
             asked.answers,
             &mut Writer::new(&mut output, session.protocol),
         );
-        let to = ReplyTo {
-            session: asked.session.to_bits(),
-            seq: asked.seq,
-        };
+        let to = asked.to;
         if let Some(error) = output.plain().and_then(|text| text.strip_prefix(b"-")) {
             self.count_error(error.strip_suffix(b"\r\n").unwrap_or(error));
         }
@@ -376,6 +409,10 @@ impl Core {
     pub fn leave(&mut self, id: SessionId) {
         self.unsubscribe_from_everything(id);
         if let Some(session) = self.sessions.remove(id) {
+            self.forget_watched(id, &session.watched);
+            if let Some(executing) = session.executing {
+                self.exec_news.push((executing.exec, ExecNews::Gone));
+            }
             self.counters().connected_clients.sub(1);
             if session.is_paused {
                 self.counters().blocked_clients.sub(1);

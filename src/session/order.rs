@@ -4,10 +4,10 @@
 //! that caused it lives, and become one reply.
 
 use super::class::{Class, Filter};
-use super::registry::SessionId;
 use crate::keyspace::ShardId;
 use crate::pubsub::{Kind, News};
 use crate::resp::Writer;
+use crate::router::ReplyTo;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -86,8 +86,7 @@ pub enum Order {
 
 /// A question whose answers are coming in.
 pub struct Asked {
-    pub session: SessionId,
-    pub seq: u32,
+    pub to: ReplyTo,
     pub missing: usize,
     pub answers: Vec<Answer>,
     pub finish: Finish,

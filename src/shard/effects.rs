@@ -4,9 +4,13 @@
 //! clock, on randomness or on what it found replaces it: EXPIRE becomes PEXPIREAT, INCRBYFLOAT
 //! becomes SET. Whoever replays effects consults neither clock nor randomness.
 //!
+//! The effects of one EXEC, and those of one operation on several shards, carry the same group: a
+//! log has to keep them together, all or none (MULTI .. EXEC).
+//!
 //! Nothing is kept unless somebody listens; then the shard hands over the effects of each command
 //! after it ran, so that a log, replicas and notifications see the same thing.
 
+use super::locks::Ticket;
 use crate::command::{ArgStore, Args};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::{DbIndex, Note, Notes};
@@ -79,11 +83,22 @@ impl Event {
     }
 }
 
+/// What belongs together: the effects that carry the same group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// On this shard only, one behind the other. The number tells it from its neighbours.
+    Here(u64),
+    /// On several shards, under the ticket of the operation.
+    Spread(Ticket),
+}
+
 /// One effect: a command that replays the change in a database.
 #[derive(Clone, Debug)]
 pub struct Effect {
     pub db: DbIndex,
     pub command: ArgStore,
+    /// With what it has to be kept together.
+    pub group: Option<Group>,
 }
 
 /// An event, with the key and the database it happened to.
@@ -102,6 +117,8 @@ pub struct Effects {
     /// Where the effects of the running command begin.
     first: usize,
     has_changed: bool,
+    group: Option<Group>,
+    groups: u64,
 }
 
 impl Effects {
@@ -122,6 +139,17 @@ impl Effects {
         notes.want(Note::Expired, self.is_recording || has(Event::EXPIRED));
         notes.want(Note::Missed, has(Event::KEY_MISS));
         notes.want(Note::New, has(Event::NEW));
+    }
+
+    /// From here on effects belong together, until [`Effects::end_group`].
+    pub fn begin_group(&mut self, ticket: Option<Ticket>) {
+        self.groups += 1;
+        self.group = Some(ticket.map_or(Group::Here(self.groups), Group::Spread));
+    }
+
+    /// From here on every command's effects are on their own.
+    pub fn end_group(&mut self) {
+        self.group = None;
     }
 
     /// Notes that a key changed.
@@ -158,7 +186,9 @@ impl Effects {
     fn expired(&mut self, db: DbIndex, key: &[u8]) {
         if self.is_recording {
             let command = ArgStore::from_words([&b"DEL"[..], key]);
-            self.list.insert(self.first, Effect { db, command });
+            let group = self.group;
+            let effect = Effect { db, command, group };
+            self.list.insert(self.first, effect);
             self.first += 1;
         }
     }
@@ -176,6 +206,7 @@ impl Effects {
             self.list.push(Effect {
                 db,
                 command: ArgStore::from_words(words),
+                group: self.group,
             });
         }
     }
@@ -186,6 +217,7 @@ impl Effects {
             self.list.push(Effect {
                 db,
                 command: ArgStore::of(args),
+                group: self.group,
             });
         }
         self.first = self.list.len();

@@ -5,11 +5,11 @@
 
 use super::ctx::{DataFn, ShardCtx};
 use super::effects::Effects;
-use super::locks::Locks;
+use super::locks::{Locks, Ticket};
 use crate::base::prng::Prng;
 use crate::command::{Args, Spec};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::{DbIndex, Keyspace, ShardId, Slot, SlotMap, Swept};
+use crate::keyspace::{Client, DbIndex, Keyspace, ShardId, Slot, SlotMap, Swept};
 use crate::resp::{ErrorReply, Output, Protocol, Writer};
 
 /// A command to run, with what its caller knows.
@@ -20,6 +20,10 @@ pub struct Call<'a> {
     pub db: DbIndex,
     pub protocol: Protocol,
     pub args: Args<'a>,
+    /// Who asks.
+    pub client: Client,
+    /// Whether it runs inside EXEC, where nothing waits.
+    pub is_in_exec: bool,
     /// Position, slot and hash of a key that routing has computed already.
     pub known: Option<(usize, Slot, u64)>,
 }
@@ -79,6 +83,20 @@ impl Shard {
         }
     }
 
+    /// What a ticket has locked stays, though its time may come.
+    pub fn pin(&mut self, ticket: Ticket) {
+        if let Some(intents) = self.locks.intents(ticket) {
+            self.space.common.pins.pin(intents.hashes());
+        }
+    }
+
+    /// The end of [`Shard::pin`].
+    pub fn unpin(&mut self, ticket: Ticket) {
+        if let Some(intents) = self.locks.intents(ticket) {
+            self.space.common.pins.unpin(intents.hashes());
+        }
+    }
+
     /// Runs a command; its reply is in `out`, also when it is an error, which is returned too.
     #[inline]
     pub fn run(&mut self, call: &Call<'_>, out: &mut Output) -> Result<(), ErrorReply> {
@@ -102,6 +120,8 @@ pub(super) fn run(
         space,
         reply: Writer::new(out, call.protocol),
         effects,
+        client: call.client,
+        is_in_exec: call.is_in_exec,
         known: call.known,
     };
     let outcome = (call.run)(&mut ctx);

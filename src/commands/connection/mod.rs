@@ -27,6 +27,7 @@ const GREETING: Flags = OWN
     .and(Flags::FAST)
     .and(Flags::NO_AUTH)
     .and(Flags::ALLOW_BUSY);
+const LEAVING: Flags = GREETING.and(Flags::UNQUEUED).and(Flags::ENDS_MULTI);
 
 /// The rows of this family.
 pub const FAMILY: Family = family(Group::Connection, ROWS);
@@ -73,10 +74,10 @@ const ROWS: &[Row] = &[
         .for_listeners()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("1.0.0", "[message]", "O(1)", "Ping the server"),
-    control("quit", -1, GREETING, basic::quit)
+    control("quit", -1, LEAVING, basic::quit)
         .for_listeners()
         .doc("1.0.0", "", "O(1)", "Close the connection"),
-    control("reset", 1, GREETING, auth::reset)
+    control("reset", 1, LEAVING, auth::reset)
         .for_listeners()
         .doc("6.2.0", "", "O(1)", "Reset the connection"),
     control("select", 2, ALWAYS.and(Flags::FAST), basic::select).doc(
