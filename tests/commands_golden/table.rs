@@ -115,7 +115,8 @@ fn plans_fit_the_keys() {
         let fits = match (command.run, plan) {
             (Run::Data(_), Plan::Gather | Plan::Split(_)) => !keys.is_empty(),
             (Run::Data(_), _) => keys.is_empty(),
-            (Run::Control(_) | Run::Message(_) | Run::Container, plan) => plan == Plan::Here,
+            (Run::Watch(_), _) => true,
+            (Run::Control(_) | Run::Message(_) | Run::Exec | Run::Container, plan) => plan == Plan::Here,
         };
         (!fits).then(|| format!("{plan:?} with {} key specifications", keys.len()))
     });
