@@ -36,7 +36,14 @@ fn answers_like_redis() {
             "{shards} shards, {} commands, DIFF_SEED={seed}",
             total / SHARDS.len()
         );
-        let (ours, oracle) = (Setup::ringshard(shards).start(), oracle.start());
+        // Small limits, so that every encoding is met.
+        let set = |setup: Setup| {
+            setup
+                .arg("enable-debug-command", "yes")
+                .arg("hash-max-listpack-entries", "9")
+        };
+        let ours = set(Setup::ringshard(shards)).start();
+        let oracle = set(oracle.clone()).start();
         let old = oracle
             .client()
             .call("INFO server")

@@ -5,7 +5,8 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, pubsub, server, string, transactions};
+use super::{bitmap, connection, generic, hash, list, pubsub, server, set, sorted_set, stream};
+use super::{string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -15,7 +16,12 @@ pub const FAMILIES: &[Family] = &[
     connection::SERVER_FAMILY,
     string::FAMILY,
     bitmap::FAMILY,
+    list::FAMILY,
+    set::FAMILY,
+    sorted_set::FAMILY,
+    stream::FAMILY,
     generic::FAMILY,
+    hash::FAMILY,
     pubsub::FAMILY,
     transactions::FAMILY,
     server::FAMILY,

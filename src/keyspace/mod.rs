@@ -13,6 +13,7 @@ mod digest;
 mod door;
 mod entry;
 mod expire;
+mod fields;
 mod graveyard;
 mod notes;
 mod pins;

@@ -15,10 +15,21 @@ pub enum Note {
     Missed,
     /// It was not there before.
     New,
+    /// Fields of it were removed because their time had come.
+    Fields,
+    /// The same, and these were the last ones, so that it is gone.
+    LastFields,
 }
 
-/// A note, with the key and its database.
-pub type Noted = (DbIndex, Note, Box<[u8]>);
+/// A note about a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    pub db: DbIndex,
+    pub note: Note,
+    pub key: Box<[u8]>,
+    /// The fields that a note is about.
+    pub fields: Vec<Box<[u8]>>,
+}
 
 /// The notes, and which are wanted.
 #[derive(Debug, Default)]
@@ -47,7 +58,19 @@ impl Notes {
     #[inline]
     pub fn note(&mut self, db: DbIndex, note: Note, key: &[u8]) {
         if self.wants(note) {
-            self.list.push((db, note, key.into()));
+            self.list.push(Noted {
+                db,
+                note,
+                key: key.into(),
+                fields: Vec::new(),
+            });
+        }
+    }
+
+    /// Makes a note about fields if it is wanted.
+    pub fn note_fields(&mut self, noted: Noted) {
+        if self.wants(noted.note) {
+            self.list.push(noted);
         }
     }
 

@@ -31,6 +31,8 @@ pub struct SpaceStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// Fields of hashes whose time came.
+    pub expired_fields: u64,
     /// Changes since the start, as rdb_changes_since_last_save counts them.
     pub changes: u64,
 }
@@ -57,6 +59,8 @@ pub struct Common {
     pub access: AccessRule,
     /// Up to where collections are packed.
     pub packing: Packing,
+    /// Whether long strings in DUMP payloads are compressed (rdbcompression).
+    pub compresses_dumps: bool,
     /// What is noticed of keys on the way, for whoever tells the outside.
     pub notes: Notes,
 }
@@ -86,6 +90,7 @@ impl Keyspace {
             touches: true,
             access: AccessRule::default(),
             packing: Packing::default(),
+            compresses_dumps: true,
             notes: Notes::default(),
         };
         Keyspace {

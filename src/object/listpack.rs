@@ -410,6 +410,42 @@ pub fn encode(value: &[u8], out: &mut Vec<u8>) {
     encoded.append_to(content, out);
 }
 
+/// Appends the encoding of an integer to bytes that will be spliced in.
+pub fn encode_integer(number: i64, out: &mut Vec<u8>) {
+    Encoded::integer(number).append_to(b"", out);
+}
+
+/// Appends `count` elements that `write` encodes behind the bytes it is given, in one go.
+pub fn append(bytes: &mut Vec<u8>, count: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    bytes.pop();
+    write(bytes);
+    bytes.push(END);
+    let total = u32::try_from(bytes.len()).expect("its owner splits a listpack in time");
+    bytes[..4].copy_from_slice(&total.to_le_bytes());
+    let known = count_of(bytes);
+    if known != COUNT_UNKNOWN {
+        let count = u16::try_from(usize::from(known) + count).unwrap_or(COUNT_UNKNOWN);
+        bytes[4..HEADER].copy_from_slice(&count.to_le_bytes());
+    }
+}
+
+/// Puts an integer in the place of an element; the place behind it.
+pub fn replace_integer(room: &mut dyn Room, at: usize, number: i64) -> usize {
+    let old = Listpack::new(room.bytes()).at(at);
+    let old_len = old.expect("an element is replaced").next - at;
+    let encoded = Encoded::integer(number);
+    let len = encoded.len(b"");
+    let mut bytes = [0; 10];
+    bytes[..encoded.head_len].copy_from_slice(&encoded.head[..encoded.head_len]);
+    bytes[encoded.head_len..len].copy_from_slice(&encoded.back[..encoded.back_len]);
+    if len == old_len {
+        room.rewrite(at, len, &bytes[..len]);
+    } else {
+        splice(room, at, (old_len, 1), (&bytes[..len], 1));
+    }
+    at + len
+}
+
 /// Puts encoded elements in the place of others, and keeps the header in step.
 ///
 /// From `at` on, `remove` bytes that hold `removed` elements go; `insert` holds `inserted`.
@@ -583,6 +619,23 @@ mod tests {
         let expected = b"\x2a\0\0\0\x08\0\x81a\x02\x7f\x01\xdf\xff\x02\xcf\xff\x02\xf1\0\x80\x03\
             \xf2\xff\xff\x7f\x04\xf4\xff\xe7\x76\x48\x17\0\0\0\x09\x83\x30\x30\x37\x04\xff";
         assert_eq!(bytes, expected);
+    }
+
+    #[test]
+    fn integers_are_appended_and_replaced_in_place() {
+        let mut bytes = EMPTY.to_vec();
+        append(&mut bytes, 2, |out| {
+            encode_integer(127, out);
+            encode_integer(5, out);
+        });
+        replace_integer(&mut bytes, HEADER, 128);
+        let mut expected = EMPTY.to_vec();
+        push_back(&mut expected, b"128");
+        push_back(&mut expected, b"5");
+        assert_eq!(bytes, expected);
+        replace_integer(&mut bytes, HEADER, i64::MIN);
+        replace_integer(&mut bytes, HEADER, -4096);
+        assert_eq!(all(&bytes), [b"-4096".to_vec(), b"5".to_vec()]);
     }
 
     #[test]

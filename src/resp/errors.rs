@@ -41,6 +41,7 @@ pub const BIT_OFFSET: &str = "ERR bit offset is not an integer or out of range";
 pub const OVERFLOW: &str = "ERR increment or decrement would overflow";
 pub const NAN_OR_INFINITY: &str = "ERR increment would produce NaN or Infinity";
 pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+pub const INVALID_STREAM_ID: &str = "ERR Invalid stream ID specified as stream command argument";
 pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 pub const INVALID_DB_INDEX: &str = "ERR invalid DB index";
 pub const INVALID_CURSOR: &str = "ERR invalid cursor";
@@ -49,6 +50,7 @@ pub const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or us
 pub const BAD_CLIENT_NAME: &str =
     "ERR Client names cannot contain spaces, newlines or special characters.";
 pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
+pub const BUSY_KEY: &str = "BUSYKEY Target key name already exists.";
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 

@@ -96,6 +96,18 @@ impl Output {
         }
     }
 
+    /// Puts bytes before all that was written since the mark.
+    pub fn insert(&mut self, mark: Mark, bytes: &[u8]) {
+        let len = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.bytes
+            .copy_within(mark.bytes..len, mark.bytes + bytes.len());
+        self.bytes[mark.bytes..mark.bytes + bytes.len()].copy_from_slice(bytes);
+        for (position, _) in &mut self.shared[mark.shared..] {
+            *position += bytes.len();
+        }
+    }
+
     /// Whether the bytes since the mark begin with this one.
     #[inline]
     pub fn starts_with(&self, mark: Mark, first: u8) -> bool {
@@ -201,6 +213,15 @@ mod tests {
             (b"aBIGb".to_vec(), b"cBIGGER2d".to_vec())
         );
         assert_eq!((one.len(), rest.len()), (5, 9));
+    }
+
+    #[test]
+    fn what_is_inserted_stands_before_what_came_since() {
+        let mut one = output(&["a", "@BIG"]);
+        let mark = one.mark();
+        one.append(&mut output(&["c", "@BIGGER", "d"]));
+        one.insert(mark, b"*123");
+        assert_eq!(one.to_bytes(), b"aBIG*123cBIGGERd");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! this client. Source: the Redis serialization protocol specification, RESP2 and RESP3.
 
 use super::errors::ErrorReply;
-use super::output::Output;
+use super::output::{Mark, Output};
 use crate::base::number;
 use bytes::Bytes;
 
@@ -163,6 +163,28 @@ impl<'a> Writer<'a> {
         self.number_line(b'*', len as i64)
     }
 
+    /// Puts the head of an array before the `len` replies written since the mark, for those whose
+    /// number is known only afterwards.
+    pub fn array_since(&mut self, mark: Mark, len: usize) -> Written {
+        self.head_since(mark, b'*', len)
+    }
+
+    /// The same with the head of a map (none of its own in RESP2: there a pair is an array).
+    pub fn map_since(&mut self, mark: Mark, pairs: usize) -> Written {
+        let kind = match self.protocol {
+            Protocol::Resp2 => b'*',
+            Protocol::Resp3 => b'%',
+        };
+        self.head_since(mark, kind, pairs)
+    }
+
+    fn head_since(&mut self, mark: Mark, kind: u8, len: usize) -> Written {
+        let mut buffer = itoa::Buffer::new();
+        let head = [&[kind], buffer.format(len).as_bytes(), b"\r\n"].concat();
+        self.out.insert(mark, &head);
+        Written
+    }
+
     /// The head of a set.
     pub fn set(&mut self, len: usize) -> Written {
         self.number_line(
@@ -195,10 +217,10 @@ impl<'a> Writer<'a> {
         )
     }
 
-    /// A floating point number (a string in RESP2).
+    /// A floating point number (a string in RESP2), with the fewest digits as since Redis 7.2.
     pub fn double(&mut self, number: f64) -> Written {
         let mut buffer = [0; number::F64_TEXT_MAX];
-        let text = number::format_f64(&mut buffer, number);
+        let text = number::format_f64_shortest(&mut buffer, number);
         match self.protocol {
             Protocol::Resp2 => self.bulk(text),
             Protocol::Resp3 => self.line(b',', text),

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod derived;
 mod merge;
 mod message;
 mod operation;

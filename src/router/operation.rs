@@ -27,12 +27,12 @@ use crate::resp::Output;
 use crate::shard::{Changed, Fetched, Shard, Ticket, run_gathered};
 
 /// One shard's share in an operation.
-struct Part {
-    shard: ShardId,
+pub(super) struct Part {
+    pub(super) shard: ShardId,
     /// Which of the command's key groups belong to it.
     groups: Vec<u32>,
     is_granted: bool,
-    fetched: Fetched,
+    pub(super) fetched: Fetched,
     reply: Option<Vec<u8>>,
 }
 
@@ -51,10 +51,12 @@ impl Part {
 /// An operation this core coordinates.
 pub(super) struct Operation {
     to: ReplyTo,
-    work: Work,
+    pub(super) work: Work,
     /// `None`: gathered here.
     merge: Option<Merge>,
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
+    /// How many shards have yet to send what was asked of them after their grants.
+    pub(super) awaited: usize,
     /// All grants are there and the parts run: nothing is yielded any more.
     is_running: bool,
     /// The other shard may be running its part already.
@@ -67,7 +69,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    fn part(&mut self, shard: ShardId) -> &mut Part {
+    pub(super) fn part(&mut self, shard: ShardId) -> &mut Part {
         let part = self.parts.iter_mut().find(|part| part.shard == shard);
         part.expect("only the operation's shards answer")
     }
@@ -114,6 +116,7 @@ impl Router {
             work,
             merge,
             parts: self.parts(head, args),
+            awaited: 0,
             is_running: false,
             is_trying: false,
             is_wounded: false,
@@ -266,7 +269,10 @@ impl Router {
             .expect("it was just granted");
         operation.is_running = true;
         if operation.merge.is_none() {
-            return self.run_gather(ticket, shard);
+            if !self.fetch_derived(ticket) {
+                self.run_gather(ticket, shard);
+            }
+            return;
         }
         let runs: Vec<_> = operation
             .parts
@@ -279,7 +285,7 @@ impl Router {
         }
     }
 
-    fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
+    pub(super) fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
         let mut operation = self
             .operations
             .remove(&ticket)

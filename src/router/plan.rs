@@ -64,6 +64,9 @@ fn by_keys(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
         let key = Key::new(args.get(at));
         return Route::One(map.shard(key.slot), Some((at, key.slot, key.hash)));
     }
+    if map.shards() > 1 && spec.derives_keys(args) {
+        return Route::Several;
+    }
     if matches!(spec.plan, Plan::Split(_)) && !spec.keys.iter().all(|keys| keys.ends_whole(args)) {
         // Nothing that could be split: the handler refuses it on any shard.
         return Route::Any;
@@ -92,6 +95,9 @@ pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -
             Lock::Shared
         });
     }
+    if spec.derives_keys(args) {
+        return whole_for_derived(map, spec, args, shard);
+    }
     let keys = positions(spec.keys, args).filter_map(|(at, flags)| {
         let key = Key::new(args.get(at));
         (map.shard(key.slot) == shard).then_some((key.hash, key_lock(flags)))
@@ -109,15 +115,16 @@ pub(super) fn key_lock(flags: KeyFlags) -> Lock {
 
 /// The shards of a command, and which of its key groups each of them has.
 pub(super) fn shares(map: SlotMap, spec: &Spec, args: Args<'_>) -> Vec<(ShardId, Vec<u32>)> {
+    let all = || (0..map.shards()).map(|shard| (ShardId(shard as u16), Vec::new()));
     match spec.plan {
-        Plan::Everywhere(_) => {
-            let shards = (0..map.shards()).map(|shard| ShardId(shard as u16));
-            return shards.map(|shard| (shard, Vec::new())).collect();
-        }
+        Plan::Everywhere(_) => return all().collect(),
         Plan::Cursor(at) => return vec![(cursor_shard(map, args, at as usize), Vec::new())],
         _ => {}
     }
-    let mut shares: Vec<(ShardId, Vec<u32>)> = Vec::new();
+    let mut shares: Vec<(ShardId, Vec<u32>)> = match spec.derives_keys(args) {
+        true => all().collect(),
+        false => Vec::new(),
+    };
     for (group, (at, _)) in positions(spec.keys, args).enumerate() {
         let owner = map.shard(Slot::of(args.get(at)));
         let found = shares.iter().position(|(shard, _)| *shard == owner);
@@ -151,4 +158,17 @@ pub(super) fn part_args(spec: &Spec, args: Args<'_>, groups: &[u32]) -> ArgStore
         }
     }
     store
+}
+
+/// Keys whose names are not known yet may be any: everything, alone where a key is written.
+fn whole_for_derived(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -> Intents {
+    let is_written = positions(spec.keys, args).any(|(at, flags)| {
+        let owner = map.shard(Slot::of(args.get(at)));
+        owner == shard && !flags.is_read_only()
+    });
+    Intents::whole(if is_written {
+        Lock::Exclusive
+    } else {
+        Lock::Shared
+    })
 }

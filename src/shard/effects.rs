@@ -13,7 +13,7 @@
 use super::locks::Ticket;
 use crate::command::{ArgStore, Args};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::{DbIndex, Note, Notes};
+use crate::keyspace::{DbIndex, Note, Noted, Notes};
 
 /// What happened to a key, by the name keyspace notifications give it, and its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +30,63 @@ impl Event {
     pub const EVICTED: Event = Event::of("evicted", KeyspaceEvents::EVICTED);
     pub const EXPIRE: Event = Event::generic("expire");
     pub const EXPIRED: Event = Event::of("expired", KeyspaceEvents::EXPIRED);
+    pub const HDEL: Event = Event::hash("hdel");
+    pub const HEXPIRE: Event = Event::hash("hexpire");
+    pub const HEXPIRED: Event = Event::hash("hexpired");
+    pub const HINCRBY: Event = Event::hash("hincrby");
+    pub const HINCRBYFLOAT: Event = Event::hash("hincrbyfloat");
+    pub const HPERSIST: Event = Event::hash("hpersist");
+    pub const HSET: Event = Event::hash("hset");
     pub const INCRBY: Event = Event::string("incrby");
     pub const INCRBYFLOAT: Event = Event::string("incrbyfloat");
     pub const KEY_MISS: Event = Event::of("keymiss", KeyspaceEvents::KEY_MISS);
+    pub const LINSERT: Event = Event::list("linsert");
+    pub const LPOP: Event = Event::list("lpop");
+    pub const LPUSH: Event = Event::list("lpush");
+    pub const LREM: Event = Event::list("lrem");
+    pub const LSET: Event = Event::list("lset");
+    pub const LTRIM: Event = Event::list("ltrim");
     pub const MOVE_FROM: Event = Event::generic("move_from");
     pub const MOVE_TO: Event = Event::generic("move_to");
     pub const NEW: Event = Event::of("new", KeyspaceEvents::NEW);
     pub const PERSIST: Event = Event::generic("persist");
+    pub const PFADD: Event = Event::string("pfadd");
     pub const RENAME_FROM: Event = Event::generic("rename_from");
     pub const RENAME_TO: Event = Event::generic("rename_to");
+    pub const RESTORE: Event = Event::generic("restore");
+    pub const RPOP: Event = Event::list("rpop");
+    pub const RPUSH: Event = Event::list("rpush");
+    pub const SADD: Event = Event::set("sadd");
+    pub const SDIFFSTORE: Event = Event::set("sdiffstore");
     pub const SET: Event = Event::string("set");
     pub const SETBIT: Event = Event::string("setbit");
     pub const SETRANGE: Event = Event::string("setrange");
+    pub const SINTERSTORE: Event = Event::set("sinterstore");
+    pub const SORTSTORE: Event = Event::list("sortstore");
+    pub const SPOP: Event = Event::set("spop");
+    pub const SREM: Event = Event::set("srem");
+    pub const SUNIONSTORE: Event = Event::set("sunionstore");
+    pub const XADD: Event = Event::stream("xadd");
+    pub const XDEL: Event = Event::stream("xdel");
+    pub const XGROUP_CREATE: Event = Event::stream("xgroup-create");
+    pub const XGROUP_CREATECONSUMER: Event = Event::stream("xgroup-createconsumer");
+    pub const XGROUP_DELCONSUMER: Event = Event::stream("xgroup-delconsumer");
+    pub const XGROUP_DESTROY: Event = Event::stream("xgroup-destroy");
+    pub const XGROUP_SETID: Event = Event::stream("xgroup-setid");
+    pub const XSETID: Event = Event::stream("xsetid");
+    pub const XTRIM: Event = Event::stream("xtrim");
+    pub const ZADD: Event = Event::zset("zadd");
+    pub const ZDIFFSTORE: Event = Event::zset("zdiffstore");
+    pub const ZINCR: Event = Event::zset("zincr");
+    pub const ZINTERSTORE: Event = Event::zset("zinterstore");
+    pub const ZPOPMAX: Event = Event::zset("zpopmax");
+    pub const ZPOPMIN: Event = Event::zset("zpopmin");
+    pub const ZRANGESTORE: Event = Event::zset("zrangestore");
+    pub const ZREM: Event = Event::zset("zrem");
+    pub const ZREMRANGEBYLEX: Event = Event::zset("zremrangebylex");
+    pub const ZREMRANGEBYRANK: Event = Event::zset("zremrangebyrank");
+    pub const ZREMRANGEBYSCORE: Event = Event::zset("zremrangebyscore");
+    pub const ZUNIONSTORE: Event = Event::zset("zunionstore");
 
     const fn of(name: &'static str, class: u32) -> Event {
         Event { name, class }
@@ -139,6 +184,12 @@ impl Effects {
         notes.want(Note::Expired, self.is_recording || has(Event::EXPIRED));
         notes.want(Note::Missed, has(Event::KEY_MISS));
         notes.want(Note::New, has(Event::NEW));
+        for note in [Note::Fields, Note::LastFields] {
+            notes.want(
+                note,
+                self.is_recording || has(Event::HEXPIRED) || has(Event::DEL),
+            );
+        }
     }
 
     /// From here on effects belong together, until [`Effects::end_group`].
@@ -150,6 +201,11 @@ impl Effects {
     /// From here on every command's effects are on their own.
     pub fn end_group(&mut self) {
         self.group = None;
+    }
+
+    /// Whether anybody listens, for those to whom an effect is dear.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     /// Notes that a key changed.
@@ -170,22 +226,37 @@ impl Effects {
     /// Takes over what the keyspace has noticed so far, ahead of what the command will say next.
     #[cold]
     pub(super) fn gather(&mut self, notes: &mut Notes) {
-        for (db, note, key) in notes.take() {
+        for Noted {
+            db,
+            note,
+            key,
+            fields,
+        } in notes.take()
+        {
             match note {
                 Note::Missed => self.happened(db, Event::KEY_MISS, &key),
                 Note::New => self.happened(db, Event::NEW, &key),
                 Note::Expired => {
                     self.happened(db, Event::EXPIRED, &key);
-                    self.expired(db, &key);
+                    self.passed(db, &[b"DEL", &key]);
+                }
+                Note::Fields | Note::LastFields => {
+                    self.happened(db, Event::HEXPIRED, &key);
+                    if note == Note::LastFields {
+                        self.happened(db, Event::DEL, &key);
+                    }
+                    let mut words = vec![&b"HDEL"[..], &key];
+                    words.extend(fields.iter().map(|field| &**field));
+                    self.passed(db, &words);
                 }
             }
         }
     }
 
-    /// A key whose time has come was gone before the running command did anything to it.
-    fn expired(&mut self, db: DbIndex, key: &[u8]) {
+    /// What time has done had happened before the running command did anything.
+    fn passed(&mut self, db: DbIndex, words: &[&[u8]]) {
         if self.is_recording {
-            let command = ArgStore::from_words([&b"DEL"[..], key]);
+            let command = ArgStore::from_words(words.iter().copied());
             let group = self.group;
             let effect = Effect { db, command, group };
             self.list.insert(self.first, effect);
@@ -196,6 +267,17 @@ impl Effects {
     /// Notes a change of whole databases, for which keyspace notifications have no event.
     pub fn changed_whole(&mut self) {
         self.has_changed = true;
+    }
+
+    /// Notes a change of a key for which keyspace notifications have no event, as those of what
+    /// groups of a stream have confirmed.
+    pub fn changed_quietly(&mut self) {
+        self.has_changed = true;
+    }
+
+    /// Whether effects are kept; where telling them takes long, it can be left out.
+    pub fn are_kept(&self) -> bool {
+        self.is_recording
     }
 
     /// The effect is this command instead of the one that ran; may be said several times.

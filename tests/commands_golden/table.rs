@@ -85,7 +85,7 @@ fn walk(arguments: &[Argument<'_>], marked: &mut HashSet<usize>) -> Vec<String> 
         let name = argument.name.as_str();
         let is_said = name.starts_with("key")
             || name.ends_with("key")
-            || ["source", "destination"].contains(&name);
+            || ["source", "destination", "src", "dst"].contains(&name);
         let is_key = argument.kind == Kind::Key;
         let is_leaf = argument.arguments.is_empty();
         if is_leaf && argument.kind != Kind::PureToken && is_said != is_key {
@@ -116,7 +116,9 @@ fn plans_fit_the_keys() {
             (Run::Data(_), Plan::Gather | Plan::Split(_)) => !keys.is_empty(),
             (Run::Data(_), _) => keys.is_empty(),
             (Run::Watch(_), _) => true,
-            (Run::Control(_) | Run::Message(_) | Run::Exec | Run::Container, plan) => plan == Plan::Here,
+            (Run::Control(_) | Run::Message(_) | Run::Exec | Run::Container, plan) => {
+                plan == Plan::Here
+            }
         };
         (!fits).then(|| format!("{plan:?} with {} key specifications", keys.len()))
     });

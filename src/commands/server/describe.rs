@@ -87,7 +87,7 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => typed(reply, "index", &[("index", i64::from(index))]),
-        Begin::Keyword(word, from) => {
+        Begin::Keyword(word, from) | Begin::Option(word, from, _) => {
             reply.map(2);
             field(reply, "type", "keyword");
             reply.bulk(b"spec");
@@ -95,6 +95,7 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
             field(reply, "keyword", word);
             number(reply, "startfrom", i64::from(from))
         }
+        Begin::Unknown => typed(reply, "unknown", &[]),
     };
     reply.bulk(b"find_keys");
     match spec.find {
@@ -108,6 +109,7 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
             let fields = [("keynumidx", count), ("firstkey", first), ("keystep", step)];
             typed(reply, "keynum", &fields)
         }
+        Find::Option { .. } | Find::Derived => typed(reply, "unknown", &[]),
     }
 }
 
