@@ -6,7 +6,11 @@
 
 use super::row::{Family, Row};
 use super::{
+<<<<<<< HEAD
     bitmap, connection, generic, hash, hyperloglog, list, server, set, sorted_set, stream, string,
+=======
+    bitmap, connection, generic, geo, hash, list, server, set, sorted_set, stream, string,
+>>>>>>> zset
 };
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
@@ -20,6 +24,7 @@ pub const FAMILIES: &[Family] = &[
     list::FAMILY,
     set::FAMILY,
     sorted_set::FAMILY,
+    geo::FAMILY,
     stream::FAMILY,
     hyperloglog::FAMILY,
     generic::FAMILY,
