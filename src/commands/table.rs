@@ -5,9 +5,8 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{
-    bitmap, connection, generic, geo, hash, list, server, set, sorted_set, stream, string,
-};
+use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set};
+use super::{sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -22,8 +21,11 @@ pub const FAMILIES: &[Family] = &[
     sorted_set::FAMILY,
     geo::FAMILY,
     stream::FAMILY,
+    hyperloglog::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
+    pubsub::FAMILY,
+    transactions::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

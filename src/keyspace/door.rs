@@ -6,11 +6,12 @@
 
 use super::db::Db;
 use super::entry::{self, Entry, EntryRef, NewValue, StringRef};
+use super::notes::Note;
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
 use crate::base::record::Record;
-use crate::base::table::{Place, TABLE_RECORDS_MAX, Table};
+use crate::base::table::{Place, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
 use crate::resp::{ErrorReply, errors};
 use bytes::{Bytes, BytesMut};
@@ -20,8 +21,10 @@ use bytes::{Bytes, BytesMut};
 pub enum Lookup {
     /// A read: counts as hit or miss and refreshes the access word.
     Read,
-    /// A read that does not refresh it (TTL, TYPE, EXISTS, OBJECT).
+    /// A read that does not refresh it (TTL, TYPE, EXISTS).
     Peek,
+    /// The same, and nobody is told when there is nothing (OBJECT).
+    Inspect,
     /// For a command that will write: neither counts nor refreshes.
     Write,
 }
@@ -39,13 +42,17 @@ pub enum Expiry {
 
 #[derive(Clone, Copy)]
 pub(super) struct Found {
-    segment: usize,
-    place: Place,
+    pub segment: usize,
+    pub place: Place,
 }
 
 impl Found {
     pub(super) fn place(self) -> Place {
         self.place
+    }
+
+    pub(super) fn segment(self) -> usize {
+        self.segment
     }
 }
 
@@ -82,6 +89,9 @@ impl<'a> Door<'a> {
             } else {
                 &mut stats.misses
             }) += 1;
+            if found.is_none() && lookup != Lookup::Inspect {
+                self.common.notes.note(self.index, Note::Missed, key.bytes);
+            }
         }
         let found = found?;
         if lookup == Lookup::Read && self.common.touches {
@@ -125,16 +135,20 @@ impl<'a> Door<'a> {
     }
 
     #[inline]
-    fn is_expired(&self, found: Found) -> bool {
+    pub(super) fn is_expired(&self, found: Found) -> bool {
         self.view(found)
             .expires_at_ms()
             .is_some_and(|at| at <= self.common.now_ms)
     }
 
-    fn expire(&mut self, found: Found) {
-        if self.common.reports_expired {
-            let key = self.view(found).key().into();
-            self.common.expired_keys.push((self.index, key));
+    /// Removes an entry whose time has come, unless it has to stay unseen for a while.
+    pub(super) fn expire(&mut self, found: Found) {
+        if self.is_pinned(self.view(found).key()) {
+            return;
+        }
+        if self.common.notes.wants(Note::Expired) {
+            let key: Box<[u8]> = self.view(found).key().into();
+            self.common.notes.note(self.index, Note::Expired, &key);
         }
         self.common.stats.expired += 1;
         self.tell_observer(found);
@@ -144,7 +158,7 @@ impl<'a> Door<'a> {
     /// Removes the entry at a place if it has expired.
     pub(super) fn expire_at(&mut self, segment: usize, place: Place) -> bool {
         let found = Found { segment, place };
-        let expired = self.is_expired(found);
+        let expired = self.is_expired(found) && !self.is_pinned(self.view(found).key());
         if expired {
             self.expire(found);
         }
@@ -188,6 +202,10 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change(&mut self, key: &[u8], found: Option<Found>) {
         self.common.stats.changes += 1;
+        self.common.watches.touch(self.index, key);
+        if found.is_none() {
+            self.common.notes.note(self.index, Note::New, key);
+        }
         if let Some(mut observer) = self.common.observer.take() {
             let old = found.map(|found| self.view(found));
             observer.before_change(self.index, key, old);
@@ -199,7 +217,7 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change_of(&mut self, found: Found) {
         self.common.stats.changes += 1;
-        if self.common.observer.is_some() {
+        if self.common.observer.is_some() || !self.common.watches.is_empty() {
             self.tell_observer(found);
         }
     }
@@ -209,21 +227,16 @@ impl<'a> Door<'a> {
         &mut self.db.segments[found.segment].table
     }
 
-    /// Notes when fields of an entry expire, after it has changed.
-    #[inline]
-    pub(super) fn note_fields(&mut self, found: Found) {
-        let fields_ms = self.view(found).earliest_field_ms();
-        let segment = &mut self.db.segments[found.segment];
-        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
-    }
-
     /// Takes an entry away of which everybody knows already that it changes.
     pub(super) fn discard(&mut self, found: Found) {
         drop(self.detach(found));
     }
 
-    /// Tells the observer of an entry that goes because its time has come.
+    /// Tells the observer and those who watch of an entry that goes or changes.
     fn tell_observer(&mut self, found: Found) {
+        let Common { watches, .. } = &mut *self.common;
+        let record = self.db.segments[found.segment].table.at(found.place);
+        watches.touch(self.index, record.key());
         if let Some(mut observer) = self.common.observer.take() {
             let old = self.view(found);
             observer.before_change(self.index, old.key(), Some(old));
@@ -334,11 +347,9 @@ impl<'a> Door<'a> {
             segment.note_expiry(at);
         }
         let lines = segment.table.lines();
-        let fields_ms = EntryRef {
+        segment.note_fields(EntryRef {
             record: record.as_ref(),
-        }
-        .earliest_field_ms();
-        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
+        });
         let place = segment.table.insert(Segment::tag(key), record);
         if segment.table.lines() != lines {
             self.db.sweep.relaid(number);
@@ -398,6 +409,10 @@ impl<'a> Door<'a> {
     pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
+        if found.is_some() {
+            // Redis: what is put somewhere whole is a new key even where there was one.
+            self.common.notes.note(self.index, Note::New, key.bytes);
+        }
         self.replace(key, found, entry);
     }
 
@@ -539,47 +554,6 @@ impl<'a> Door<'a> {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongKind),
         }
-    }
-
-    /// A random live key, each equally likely; `None` when there is none to be found.
-    pub fn random_key(&mut self) -> Option<Box<[u8]>> {
-        // Every try but the last removes an entry.
-        const TRIES: usize = 1000;
-        for _ in 0..TRIES {
-            let found = self.random_place()?;
-            if !self.is_expired(found) {
-                return Some(self.view(found).key().into());
-            }
-            self.expire(found);
-        }
-        None
-    }
-
-    fn random_place(&mut self) -> Option<Found> {
-        // A segment of average size is drawn at once; emptied ones make draws miss.
-        const DRAWS: usize = 16;
-        let random = &mut self.common.random;
-        let segments = &self.db.segments;
-        if self.db.len == 0 {
-            return None;
-        }
-        for _ in 0..DRAWS {
-            let segment = random.below(segments.len() as u64) as usize;
-            let rank = random.below(TABLE_RECORDS_MAX as u64) as usize;
-            if rank < segments[segment].table.len() {
-                let place = segments[segment].table.random(random);
-                return Some(Found { segment, place });
-            }
-        }
-        let mut rank = random.below(self.db.len as u64) as usize;
-        let segment = segments.iter().position(|segment| {
-            let is_here = rank < segment.table.len();
-            rank -= if is_here { 0 } else { segment.table.len() };
-            is_here
-        });
-        let segment = segment.expect("a database has as many entries as its segments");
-        let place = segments[segment].table.random(random);
-        Some(Found { segment, place })
     }
 }
 

@@ -73,6 +73,19 @@ const TEMPLATES: &[(usize, &str)] = &[
     (6, "SDIFF SK*"),
     (6, "SDIFFSTORE SK SK*"),
     (4, "SSCAN SK 0 COUNT 100000 ?MATCH ?SM"),
+    (20, "PFADD HK SM*"),
+    (
+        6,
+        "PFADD HK SMALL SMALL SMALL SMALL SMALL SMALL SMALL SMALL",
+    ),
+    (2, "PFADD HK"),
+    (8, "PFCOUNT HK"),
+    (4, "PFCOUNT HK*"),
+    (6, "PFMERGE HK HK*"),
+    (2, "PFDEBUG DECODE HK"),
+    (2, "PFDEBUG ENCODING HK"),
+    (1, "PFDEBUG TODENSE HK"),
+    (4, "DEL HK"),
     (8, "DEL K*"),
     (4, "UNLINK K*"),
     (6, "EXISTS K*"),
@@ -320,6 +333,9 @@ const KEYS: &[&[u8]] = &[
 /// Keys that mostly hold sets.
 const SETS: &[&[u8]] = &[b"s1", b"s2", b"s3", b"{t}s", b"s5", b"s6"];
 
+/// Keys that mostly hold HyperLogLogs.
+const HLLS: &[&[u8]] = &[b"h1", b"h2", b"h3", b"{t}hll", b"h5"];
+
 const SET_MEMBERS: &[&[u8]] = &[
     b"a",
     b"b",
@@ -427,6 +443,8 @@ const GARBAGE: &[&[u8]] = &[
 pub struct Generator {
     pub prng: Prng,
     total: usize,
+    /// How many more commands are queued before the transaction ends; none when there is none.
+    left: Option<usize>,
 }
 
 impl Generator {
@@ -435,7 +453,44 @@ impl Generator {
         Generator {
             prng: Prng::new(seed),
             total,
+            left: None,
         }
+    }
+
+    /// The next command of a sequence in which some stand between MULTI and EXEC, some of these
+    /// behind WATCH.
+    pub fn step(&mut self) -> Command {
+        let word = |word: &str| vec![word.as_bytes().to_vec()];
+        match self.left {
+            None if self.prng.below(60) == 0 => {
+                let mut watch = Command::new();
+                self.token("WATCH", &mut watch);
+                self.token("K*", &mut watch);
+                watch
+            }
+            None if self.prng.below(25) == 0 => {
+                self.left = Some(self.prng.below(8));
+                word("MULTI")
+            }
+            Some(0) => {
+                self.left = None;
+                word(if self.prng.below(20) == 0 {
+                    "DISCARD"
+                } else {
+                    "EXEC"
+                })
+            }
+            Some(left) => {
+                self.left = Some(left - 1);
+                self.command()
+            }
+            None => self.command(),
+        }
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_in_multi(&self) -> bool {
+        self.left.is_some()
     }
 
     /// The next command of the sequence.
@@ -458,10 +513,11 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        // What is drawn by chance is not spoilt, so that both servers draw the same; nor are sets
-        // whose scores are all the same, as ranges of members mean nothing elsewhere.
+        // What is configured has to stay the same on both sides, and what is drawn by chance too;
+        // and sets whose scores are all the same, as ranges of members mean nothing elsewhere.
         let is_drawn = template.starts_with("SPOP") || template.contains("single");
-        if !is_drawn && !template.contains(" Q ") && self.prng.percent(10) {
+        let is_kept = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
+        if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
@@ -477,6 +533,7 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "HK*" => (0..count).for_each(|_| self.token("HK", out)),
             "SK*" => (0..count).for_each(|_| self.token("SK", out)),
             "SM*" => (0..count).for_each(|_| self.token("SM", out)),
             "f*" => (0..count).for_each(|_| self.token("f", out)),
@@ -548,6 +605,8 @@ impl Generator {
             "I" => self.range_end(true),
             "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
+            "HK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "HK" => prng.pick(HLLS).to_vec(),
             "SK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
             "SK" => prng.pick(SETS).to_vec(),
             "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
