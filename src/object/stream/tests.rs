@@ -2,5 +2,3 @@
 //!
 //! Which entries approximate trimming keeps depends on nodes, so the list knows in which node an
 //! entry is; bytes are compared with what redis-server 7.0.15 keeps.
-
-use super::*;
