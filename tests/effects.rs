@@ -35,6 +35,7 @@ const GROUPS: [Group; 7] = [
     Group::List,
     Group::Set,
     Group::SortedSet,
+    Group::Geo,
 ];
 
 /// What the generator has not: expiries so near that they pass during the run.

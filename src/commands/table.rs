@@ -6,7 +6,8 @@
 
 use super::row::{Family, Row};
 use super::{
-    bitmap, connection, generic, hash, hyperloglog, list, server, set, sorted_set, stream, string,
+    bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, sorted_set, stream,
+    string,
 };
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
@@ -20,6 +21,7 @@ pub const FAMILIES: &[Family] = &[
     list::FAMILY,
     set::FAMILY,
     sorted_set::FAMILY,
+    geo::FAMILY,
     stream::FAMILY,
     hyperloglog::FAMILY,
     generic::FAMILY,

@@ -20,6 +20,8 @@ impl Event {
     pub const DEL: Event = Event("del");
     pub const EXPIRE: Event = Event("expire");
     pub const EXPIRED: Event = Event("expired");
+    pub const GEORADIUSSTORE: Event = Event("georadiusstore");
+    pub const GEOSEARCHSTORE: Event = Event("geosearchstore");
     pub const HDEL: Event = Event("hdel");
     pub const HEXPIRE: Event = Event("hexpire");
     pub const HINCRBY: Event = Event("hincrby");
