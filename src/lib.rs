@@ -31,6 +31,9 @@ pub mod shard;
 // Floor 4: keys to cores.
 pub mod router;
 
+// Floor 5: channels.
+pub mod pubsub;
+
 // Floor 8: clients, and one core's world.
 pub mod session;
 

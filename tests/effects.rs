@@ -13,11 +13,11 @@ mod support;
 
 use generate::{Command, Generator};
 use ringshard::base::prng::Prng;
-use ringshard::command::{ArgStore, Args, Flags, Group};
+use ringshard::command::{Args, Flags, Group};
 use ringshard::commands::local::{LocalClient, LocalNode};
 use ringshard::commands::row::Run;
 use ringshard::commands::table;
-use ringshard::keyspace::{DbIndex, Digest, EntryRef, Key, Keyspace, ShardId, SlotMap};
+use ringshard::keyspace::{Client, DbIndex, Digest, EntryRef, Key, Keyspace, ShardId, SlotMap};
 use ringshard::object::Kind;
 use ringshard::object::hash::HashRef;
 use ringshard::resp::{Output, Protocol};
@@ -131,6 +131,11 @@ impl Follower {
             db: DbIndex(0),
             protocol: Protocol::Resp2,
             args,
+            client: Client {
+                core: ShardId(0),
+                session: 0,
+            },
+            is_in_exec: false,
             known: None,
         };
         let mut reply = Output::default();
@@ -150,8 +155,7 @@ impl Rehearsal {
     fn new(shards: usize, seed: u64) -> Rehearsal {
         let mut node = LocalNode::new(shards, seed);
         for core in &mut node.cores {
-            core.shard.effects.record(true);
-            core.shard.space.common.reports_expired = true;
+            core.shard.record(true);
         }
         let client = node.connect(shards - 1);
         Rehearsal {
@@ -167,20 +171,7 @@ impl Rehearsal {
         support::client::encode(command, &mut bytes);
         self.node.talk(self.client, &bytes);
         for core in &mut self.node.cores {
-            for (_, key) in core.shard.space.common.expired_keys.drain(..) {
-                let mut door = self.follower.0.space.door(DbIndex(0));
-                door.remove(&Key::new(&key));
-            }
-        }
-        for core in &mut self.node.cores {
-            for gone in core.shard.space.common.expired_fields.drain(..) {
-                let mut words = vec![&b"HDEL"[..], &gone.key];
-                words.extend(gone.fields.iter().map(|field| &**field));
-                let command = ArgStore::from_words(words);
-                self.follower.apply(command.args());
-            }
-            let (effects, events) = core.shard.effects.take();
-            assert!(events.is_empty() || !effects.is_empty(), "an untold change");
+            let (effects, _) = core.shard.effects.take();
             for effect in effects {
                 self.follower.apply(effect.command.args());
                 let name = String::from_utf8_lossy(&command[0]);

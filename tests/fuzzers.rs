@@ -8,6 +8,7 @@
 //! `FUZZ=<name> FUZZ_SEED=<seed> FUZZ_RUNS=1` repeats one execution.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
 #[path = "interchange/old.rs"]
 mod old;
 #[path = "fuzzers/payload.rs"]
@@ -29,7 +30,9 @@ static ALLOCATOR: alloc::Jemalloc = alloc::Jemalloc;
 type Fuzzer = Box<dyn FnMut(&mut Prng) -> usize>;
 
 /// Name, maker, and how many clients take the input in one execution: each has a mebibyte.
-const FUZZERS: &[(&str, fn() -> Fuzzer, u64)] = &[
+type Row = (&'static str, fn() -> Fuzzer, u64);
+
+const FUZZERS: &[Row] = &[
     ("resp", resp, 2),
     ("config", config, 1),
     ("glob", glob_matcher, 1),

@@ -62,10 +62,11 @@ impl<'a> Args<'a> {
     #[inline]
     pub fn shared(self, at: usize) -> Option<&'a Bytes> {
         let at = self.base + at;
-        self.big
-            .iter()
-            .find(|(position, _)| *position == at)
-            .map(|(_, bytes)| bytes)
+        // They lie in the order of their positions, and a transaction may have many.
+        let found = self
+            .big
+            .binary_search_by_key(&at, |(position, _)| *position);
+        found.ok().map(|index| &self.big[index].1)
     }
 
     /// All arguments from a position on.

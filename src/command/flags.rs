@@ -29,9 +29,13 @@ impl Flags {
     pub const NO_MULTI: Flags = Flags(1 << 17);
     pub const ALLOW_BUSY: Flags = Flags(1 << 18);
     pub const MOVABLEKEYS: Flags = Flags(1 << 19);
+    /// Is not queued behind MULTI.
+    pub const UNQUEUED: Flags = Flags(1 << 20);
+    /// Ends a transaction, or runs it.
+    pub const ENDS_MULTI: Flags = Flags(1 << 21);
 
     /// Those that COMMAND INFO shows, with the names it prints, in its order.
-    pub const NAMES: [(Flags, &'static str); 19] = [
+    pub const NAMES: [(Flags, &'static str); 18] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
@@ -45,7 +49,6 @@ impl Flags {
         (Flags::SKIP_SLOWLOG, "skip_slowlog"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
-        (Flags::MAY_REPLICATE, "may_replicate"),
         (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),

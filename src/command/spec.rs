@@ -66,8 +66,8 @@ impl Group {
             Group::Geo => Categories::GEO,
             Group::Transactions => Categories::TRANSACTION,
             Group::Connection => Categories::CONNECTION,
-            Group::PubSub => Categories::PUBSUB,
-            Group::Server | Group::Scripting => Categories::NONE,
+            // The flag implies the category.
+            Group::Server | Group::Scripting | Group::PubSub => Categories::NONE,
         }
     }
 }
@@ -168,6 +168,8 @@ pub struct Spec {
     pub tips: &'static [&'static str],
     /// A form of its container that Redis does not list: COMMAND does not show it.
     pub is_hidden: bool,
+    /// Runs also while a client of the older protocol listens to channels.
+    pub is_for_listeners: bool,
     /// Has only subcommands.
     pub is_container: bool,
     pub doc: Doc,
@@ -200,6 +202,7 @@ impl Spec {
             tips,
             is_apart: false,
             is_hidden: false,
+            is_for_listeners: false,
             is_container: false,
             doc,
         }

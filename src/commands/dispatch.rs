@@ -5,13 +5,14 @@
 
 use super::connection;
 use super::gate;
-use super::row::{ControlCtx, ControlFn, Flow, Run};
+use super::row::{ControlCtx, ControlFn, ControlOutcome, Flow, Run};
 use super::table::Command;
+use super::transactions;
 use crate::base::clock;
-use crate::command::Args;
+use crate::command::{Args, Flags};
 use crate::config::choice::PipelineOrder;
 use crate::keyspace::{ShardId, Slot};
-use crate::resp::{ErrorReply, Output, Writer, errors};
+use crate::resp::{ErrorReply, Output, Protocol, Writer, errors};
 use crate::router::{Head, ReplyTo, Route, lock_intents, route};
 use crate::session::{Core, ReplyMode, SessionId};
 use crate::shard::DataFn;
@@ -49,6 +50,7 @@ pub fn dispatch(core: &mut Core, id: SessionId, args: Args<'_>, staged: Staged) 
         Ok(command) => run(core, id, command, args, staged.known),
         Err(error) => {
             core.reply_error(id, &error);
+            transactions::spoil(core, id);
             Verdict::Done
         }
     };
@@ -72,6 +74,9 @@ fn settle(core: &mut Core, id: SessionId) {
     if session.reply_mode == ReplyMode::Skip {
         session.reply_mode = ReplyMode::On;
     }
+    if !session.echoes.is_empty() {
+        core.send_echoes(id);
+    }
 }
 
 #[inline]
@@ -90,16 +95,24 @@ fn run(
             .commands
             .core(core.id.0 as usize)
             .rejected(command.number as usize);
-        core.reply_error(id, &error);
+        refuse(core, id, (command, args), &error);
         return Verdict::Done;
     }
-    if core.must_pause(session, command.spec.flags) {
+    if core.must_pause(session, gate::flags_of(session, command)) {
         core.pause_session(id);
         return Verdict::NotYet;
     }
+    if session.queue.is_some() && !command.spec.flags.has(Flags::UNQUEUED) {
+        transactions::enqueue(core, id, command, args, known);
+        return Verdict::Done;
+    }
     let verdict = match command.run {
         Run::Data(run) => run_data(core, id, (command, run), args, known),
-        Run::Control(run) => run_control(core, id, (command, run), args),
+        Run::Control(_) if must_wait(core, id) => Verdict::NotYet,
+        Run::Message(_) if message_must_wait(core, id) => Verdict::NotYet,
+        Run::Control(run) | Run::Message(run) => run_control(core, id, (command, run), args),
+        Run::Watch(run) => transactions::watch_keys(core, id, (command, run), args),
+        Run::Exec => return transactions::run_queued(core, id, command, args),
         Run::Container => {
             core.reply_error(id, &errors::wrong_arity(command.spec.name));
             Verdict::Done
@@ -114,8 +127,35 @@ fn run(
     verdict
 }
 
+/// A command that did not pass the gates.
+#[cold]
+fn refuse(
+    core: &mut Core,
+    id: SessionId,
+    command: (&'static Command, Args<'_>),
+    error: &ErrorReply,
+) {
+    if matches!(command.0.run, Run::Exec) {
+        return transactions::abort(core, id, command, error);
+    }
+    core.reply_error(id, error);
+    transactions::spoil(core, id);
+}
+
+/// Replies with the error of a command that has run.
+pub(super) fn fail(
+    core: &mut Core,
+    id: SessionId,
+    command: &'static Command,
+    error: &ErrorReply,
+) -> Verdict {
+    record_away(core, command.number, 0, true);
+    core.reply_error(id, error);
+    Verdict::Done
+}
+
 #[inline]
-fn run_data(
+pub(super) fn run_data(
     core: &mut Core,
     id: SessionId,
     command: (&'static Command, DataFn),
@@ -139,6 +179,7 @@ fn run_data(
         command: row.number,
         db,
         protocol,
+        is_in_exec: false,
         known,
     };
     match route {
@@ -150,10 +191,21 @@ fn run_data(
 }
 
 /// Whether earlier commands of this connection must be answered first.
-fn must_wait(core: &Core, id: SessionId) -> bool {
+pub(super) fn must_wait(core: &Core, id: SessionId) -> bool {
     core.sessions
         .find(id)
         .is_some_and(|session| !session.late.is_empty())
+}
+
+/// Whether earlier commands of this connection must be answered before it may send a message:
+/// whoever gets the message must not miss their effects.
+fn message_must_wait(core: &Core, id: SessionId) -> bool {
+    let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
+    core.sessions.find(id).is_some_and(|session| {
+        session.late.awaits_commands()
+            || session.late.len() >= LATE_MAX
+            || is_strict && !session.late.is_empty()
+    })
 }
 
 #[inline]
@@ -171,6 +223,7 @@ fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdi
         core.router.settle(&mut core.shard);
         return Verdict::Done;
     }
+    let client = core.client(id);
     let Core {
         shard, sessions, ..
     } = core;
@@ -186,7 +239,7 @@ fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdi
     };
     let start = out.mark();
     let begin = clock::cycles();
-    let result = shard.run(&head.call(args), out);
+    let result = shard.run(&head.call(args, client), out);
     let nanos = clock::nanos_between(begin, clock::cycles());
     if is_muted {
         out.cut_back(start);
@@ -195,6 +248,7 @@ fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdi
         session.late.park(start);
     }
     core.mark_dirty(id);
+    core.notify_own();
     record(core, id, head.command, nanos, args);
     if let Err(error) = result {
         failed(core, head.command, &error);
@@ -209,17 +263,23 @@ fn is_locked(core: &Core, head: Head, args: Args<'_>) -> bool {
 
 #[cold]
 fn failed(core: &Core, command: u16, error: &ErrorReply) {
+    count_failure(core, command, &error.0);
+}
+
+/// Counts a command that has failed; the text is without the dash.
+pub(super) fn count_failure(core: &Core, command: u16, text: &[u8]) {
     core.node
         .commands
         .core(core.id.0 as usize)
         .failed(command as usize);
-    core.count_error(&error.0);
+    core.count_error(text);
 }
 
+/// Replies one connection may be owed before it has to wait; bounds what a client can make other
+/// cores hold.
+const LATE_MAX: usize = 4096;
+
 fn run_away(core: &mut Core, id: SessionId, shard: ShardId, head: Head, args: Args<'_>) -> Verdict {
-    /// Replies one connection may be owed before it has to wait; bounds what a client can make
-    /// other cores hold.
-    const LATE_MAX: usize = 4096;
     let Some(session) = core.sessions.find(id) else {
         return Verdict::Done;
     };
@@ -246,8 +306,8 @@ fn run_on_several(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) ->
 }
 
 /// Lets a client's next commands wait for the reply of this one.
-fn hold(core: &mut Core, id: SessionId) -> Option<ReplyTo> {
-    let to = core.await_reply(id)?;
+pub(super) fn hold(core: &mut Core, id: SessionId) -> Option<ReplyTo> {
+    let to = core.take_place(id)?;
     core.sessions.find_mut(id)?.is_held = true;
     Some(to)
 }
@@ -258,15 +318,36 @@ fn run_control(
     command: (&'static Command, ControlFn),
     args: Args<'_>,
 ) -> Verdict {
-    if must_wait(core, id) {
-        return Verdict::NotYet;
+    let row = command.0;
+    if let Some(session) = core.sessions.find_mut(id) {
+        session.last_command = Some(&row.spec);
     }
+    let (outcome, mut out, nanos) = call_control(core, id, command, args);
+    record(core, id, row.number, nanos, args);
+    match outcome {
+        Ok(Flow::Done) => core.reply(id, |writer| writer.output().append(&mut out)),
+        Ok(Flow::Pushed) => core.push_behind(id, &out),
+        Ok(Flow::Later) => {}
+        Err(error) => {
+            failed(core, row.number, &error);
+            core.reply(id, |writer| {
+                writer.error(&error);
+            });
+        }
+    }
+    Verdict::Done
+}
+
+/// Calls a control handler: what came of it, its reply, and how long it took.
+pub(super) fn call_control(
+    core: &mut Core,
+    id: SessionId,
+    command: (&'static Command, ControlFn),
+    args: Args<'_>,
+) -> (ControlOutcome, Output, u64) {
     let (row, run) = command;
-    let Some(session) = core.sessions.find_mut(id) else {
-        return Verdict::Done;
-    };
-    session.last_command = Some(&row.spec);
-    let protocol = session.protocol;
+    let session = core.sessions.find(id);
+    let protocol = session.map_or(Protocol::Resp2, |session| session.protocol);
     let mut out = Output::default();
     let begin = clock::cycles();
     let reply = Writer::new(&mut out, protocol);
@@ -279,23 +360,12 @@ fn run_control(
     };
     let outcome = run(&mut ctx);
     let nanos = clock::nanos_between(begin, clock::cycles());
-    record(core, id, row.number, nanos, args);
-    match outcome {
-        Ok(Flow::Done) => core.reply(id, |writer| writer.output().append(&mut out)),
-        Ok(Flow::Later) => {}
-        Err(error) => {
-            failed(core, row.number, &error);
-            core.reply(id, |writer| {
-                writer.error(&error);
-            });
-        }
-    }
-    Verdict::Done
+    (outcome, out, nanos)
 }
 
 /// Counts a command that has run here, and notes it if it was slow.
 #[inline]
-fn record(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
+pub(super) fn record(core: &Core, id: SessionId, command: u16, nanos: u64, args: Args<'_>) {
     let commands = core.node.commands.core(core.id.0 as usize);
     commands.ran(command as usize, nanos);
     core.counters().commands_processed.add(1);

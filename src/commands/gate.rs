@@ -6,7 +6,7 @@
 use super::row::Run;
 use super::table::{Command, table};
 use crate::command::{Args, Flags};
-use crate::resp::{ErrorReply, errors};
+use crate::resp::{ErrorReply, Protocol, errors};
 use crate::session::{Core, Session};
 
 /// Finds the command of a request: a subcommand where the name is a container's.
@@ -35,17 +35,21 @@ fn resolve_subcommand(
     };
     match table().find_subcommand(command, name) {
         Some(found) => Ok(found),
-        None if matches!(command.run, Run::Container) => {
-            Err(errors::unknown_subcommand(command.spec.name, name))
-        }
-        None => Ok(command),
+        None => Err(errors::unknown_subcommand(command.spec.name, name)),
     }
 }
 
 type Gate = fn(&Core, &Session, &'static Command, Args<'_>) -> Result<(), ErrorReply>;
 
 /// All gates, in the order in which Redis checks.
-const GATES: &[Gate] = &[arity, debug_allowed, authenticated, in_memory];
+const GATES: &[Gate] = &[
+    arity,
+    debug_allowed,
+    authenticated,
+    outside_multi,
+    in_memory,
+    for_listeners,
+];
 
 /// Lets a command pass, or says why not.
 #[inline]
@@ -113,19 +117,70 @@ fn debug_allowed(
     }
 }
 
+/// Some commands make no sense in a transaction.
+#[inline]
+fn outside_multi(
+    _: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if session.queue.is_some() && command.spec.flags.has(Flags::NO_MULTI) {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    Ok(())
+}
+
+/// The flags of a command, for EXEC those of all that it will run.
+#[inline]
+pub fn flags_of(session: &Session, command: &Command) -> Flags {
+    match (&session.queue, command.run) {
+        (Some(queue), Run::Exec) => command.spec.flags | queue.flags,
+        _ => command.spec.flags,
+    }
+}
+
+/// Whether a command may need memory: what is queued needs some.
+fn needs_memory(session: &Session, command: &Command) -> bool {
+    // Whoever ends a transaction gives memory back.
+    let is_queued = session.queue.is_some() && !command.spec.flags.has(Flags::ENDS_MULTI);
+    is_queued || flags_of(session, command).has(Flags::DENYOOM)
+}
+
 /// At the memory limit nothing runs that may need more.
 #[inline]
 fn in_memory(
     core: &Core,
-    _: &Session,
+    session: &Session,
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
     if core.config.maxmemory == 0
-        || !command.spec.flags.has(Flags::DENYOOM)
+        || !needs_memory(session, command)
         || core.used_memory_bytes() <= core.config.maxmemory
     {
         return Ok(());
     }
     Err(errors::OUT_OF_MEMORY.into())
+}
+
+/// In the older protocol replies and messages look alike, so whoever listens to channels may only
+/// do what belongs to that.
+#[inline]
+fn for_listeners(
+    _: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    let is_confined = !session.subscriptions.is_empty() && session.protocol == Protocol::Resp2;
+    if !is_confined || command.spec.is_for_listeners {
+        return Ok(());
+    }
+    let name = command.spec.name;
+    Err(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+         are allowed in this context"
+    )
+    .into())
 }

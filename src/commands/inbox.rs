@@ -5,11 +5,13 @@
 
 use super::dispatch::record_away;
 use super::slow;
+use super::table::table;
+use super::transactions;
 use super::turn::{Turn, resume};
-use crate::command::ArgStore;
+use crate::command::{ArgStore, Group};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
-use crate::router::ReplyTo;
+use crate::router::{Delivery, ReplyTo};
 use crate::session::{Core, Order, Parcel, SessionId};
 
 /// Takes in a parcel of another core.
@@ -17,6 +19,7 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
     let Parcel { mut data, orders } = parcel;
     core.counters().messages_received.add(1);
     core.router.receive(from, &mut data, &mut core.shard);
+    core.notify_own();
     let mut start = Output::start();
     for answer in &data.answers {
         record_away(core, answer.command, answer.nanos, answer.is_error);
@@ -26,7 +29,9 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
         if answer.is_error {
             count_error(core, &data.output, start, answer.end);
         }
-        core.arrived(answer.to, (&data.output, start, answer.end));
+        if !core.arrived(answer.to, (&data.output, start, answer.end)) {
+            note_gone(core, answer.to, answer.command);
+        }
         start = answer.end;
     }
     core.router.recycle(data);
@@ -56,28 +61,50 @@ impl Turn {
     pub fn settle(&mut self, core: &mut Core) {
         loop {
             core.router.settle(&mut core.shard);
+            core.notify_own();
             let deliveries = core.router.take_deliveries();
-            core.deliver(deliveries, |core, delivery| {
-                record_away(core, delivery.command, delivery.nanos, delivery.is_error);
-                if let Some(args) = &delivery.args {
-                    note_slow(core, delivery.to, (delivery.command, delivery.nanos), args);
-                }
-                if delivery.is_error {
-                    let (start, end) = (Output::start(), delivery.output.mark());
-                    count_error(core, &delivery.output, start, end);
-                }
-            });
+            for delivery in &deliveries {
+                deliver(core, delivery);
+            }
+            transactions::go_on(core);
             for order in core.take_own_orders() {
                 obey(core, order);
             }
             let ready = std::mem::take(&mut core.ready);
-            if ready.is_empty() && !core.router.has_deliveries() && !core.has_own_orders() {
+            if ready.is_empty() && !has_more(core) {
                 return;
             }
             for id in ready {
                 resume(core, self, id);
             }
         }
+    }
+}
+
+fn has_more(core: &Core) -> bool {
+    let has_replies = core.router.has_deliveries() || core.router.has_own_parcel();
+    has_replies || core.router.has_news() || !core.exec_news.is_empty() || core.has_own_orders()
+}
+
+fn deliver(core: &mut Core, delivery: &Delivery) {
+    record_away(core, delivery.command, delivery.nanos, delivery.is_error);
+    if let Some(args) = &delivery.args {
+        note_slow(core, delivery.to, (delivery.command, delivery.nanos), args);
+    }
+    let (start, end) = (Output::start(), delivery.output.mark());
+    if delivery.is_error {
+        count_error(core, &delivery.output, start, end);
+    }
+    if !core.arrived(delivery.to, (&delivery.output, start, end)) {
+        note_gone(core, delivery.to, delivery.command);
+    }
+}
+
+/// A reply for a client that has gone meanwhile. What it has begun to watch, nobody watches.
+#[cold]
+fn note_gone(core: &mut Core, to: ReplyTo, command: u16) {
+    if table().command(command).spec.group == Group::Transactions {
+        core.forget_gone(SessionId::from_bits(to.session));
     }
 }
 
@@ -92,6 +119,9 @@ fn obey(core: &mut Core, order: Order) {
             let answer = super::connection::answer(core, &question);
             core.answer(from, number, answer);
         }
+        Order::Messages { from, messages } => core.take_messages(from, &messages),
+        Order::Heard(heard) => core.take_heard(&heard),
+        Order::News(news) => core.take_news(&news),
         Order::Tell(question) => drop(super::connection::answer(core, &question)),
     }
 }

@@ -18,6 +18,7 @@ pub mod hyperloglog;
 mod inbox;
 pub mod list;
 pub mod local;
+pub mod pubsub;
 pub mod row;
 pub mod server;
 pub mod set;
@@ -26,6 +27,7 @@ pub mod sorted_set;
 pub mod stream;
 pub mod string;
 mod table;
+pub mod transactions;
 mod turn;
 
 pub use dispatch::{Verdict, dispatch};

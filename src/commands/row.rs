@@ -31,6 +31,8 @@ pub struct ControlCtx<'a> {
 pub enum Flow {
     /// It has replied.
     Done,
+    /// It has replied with pushed messages, which also those get who want no replies.
+    Pushed,
     /// Its reply comes later, or it never has one.
     Later,
 }
@@ -52,6 +54,13 @@ pub type ControlFn = fn(&mut ControlCtx<'_>) -> ControlOutcome;
 pub enum Run {
     Data(DataFn),
     Control(ControlFn),
+    /// Sends a message: like a control command, but need not wait for the replies to others of its
+    /// kind, because messages of one client keep their order on their way.
+    Message(ControlFn),
+    /// A data command that the client's session takes note of: WATCH.
+    Watch(DataFn),
+    /// Runs what the client has queued: EXEC.
+    Exec,
     /// Only its subcommands run.
     Container,
 }
@@ -104,6 +113,37 @@ pub const fn control(name: &'static str, arity: i16, flags: Flags, run: ControlF
     }
 }
 
+/// A command that sends a message from where the client is.
+pub const fn message(name: &'static str, arity: i16, flags: Flags, run: ControlFn) -> Row {
+    Row {
+        spec: Spec::new(name, arity, flags, Group::Generic),
+        run: Run::Message(run),
+    }
+}
+
+/// A data command that the client's session takes note of.
+pub const fn watch(
+    name: &'static str,
+    arity: i16,
+    flags: Flags,
+    keys: &'static [KeySpec],
+    run: DataFn,
+) -> Row {
+    let row = data(name, arity, flags, keys, run);
+    Row {
+        run: Run::Watch(run),
+        ..row
+    }
+}
+
+/// The command that runs what the client has queued.
+pub const fn exec(name: &'static str, arity: i16, flags: Flags) -> Row {
+    Row {
+        spec: Spec::new(name, arity, flags, Group::Generic),
+        run: Run::Exec,
+    }
+}
+
 /// A command that only has subcommands.
 pub const fn container(name: &'static str, arity: i16, flags: Flags) -> Row {
     let mut spec = Spec::new(name, arity, flags, Group::Generic);
@@ -136,6 +176,18 @@ impl Row {
     /// What it does to its keys depends on its arguments.
     pub const fn key_use(mut self, key_use: KeyUse) -> Row {
         self.spec.key_use = Some(key_use);
+        self
+    }
+
+    /// Where its keys stand, or what is like keys.
+    pub const fn keys(mut self, keys: &'static [KeySpec]) -> Row {
+        self.spec.keys = keys;
+        self
+    }
+
+    /// Runs also while a client of the older protocol listens to channels.
+    pub const fn for_listeners(mut self) -> Row {
+        self.spec.is_for_listeners = true;
         self
     }
 

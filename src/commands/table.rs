@@ -5,10 +5,8 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{
-    bitmap, connection, generic, geo, hash, hyperloglog, list, server, set, sorted_set, stream,
-    string,
-};
+use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set};
+use super::{sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -26,6 +24,8 @@ pub const FAMILIES: &[Family] = &[
     hyperloglog::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
+    pubsub::FAMILY,
+    transactions::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

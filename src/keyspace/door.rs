@@ -6,6 +6,7 @@
 
 use super::db::Db;
 use super::entry::{self, Entry, EntryRef, NewValue, StringRef};
+use super::notes::Note;
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
@@ -20,8 +21,10 @@ use bytes::{Bytes, BytesMut};
 pub enum Lookup {
     /// A read: counts as hit or miss and refreshes the access word.
     Read,
-    /// A read that does not refresh it (TTL, TYPE, EXISTS, OBJECT).
+    /// A read that does not refresh it (TTL, TYPE, EXISTS).
     Peek,
+    /// The same, and nobody is told when there is nothing (OBJECT).
+    Inspect,
     /// For a command that will write: neither counts nor refreshes.
     Write,
 }
@@ -86,6 +89,9 @@ impl<'a> Door<'a> {
             } else {
                 &mut stats.misses
             }) += 1;
+            if found.is_none() && lookup != Lookup::Inspect {
+                self.common.notes.note(self.index, Note::Missed, key.bytes);
+            }
         }
         let found = found?;
         if lookup == Lookup::Read && self.common.touches {
@@ -135,10 +141,14 @@ impl<'a> Door<'a> {
             .is_some_and(|at| at <= self.common.now_ms)
     }
 
+    /// Removes an entry whose time has come, unless it has to stay unseen for a while.
     pub(super) fn expire(&mut self, found: Found) {
-        if self.common.reports_expired {
-            let key = self.view(found).key().into();
-            self.common.expired_keys.push((self.index, key));
+        if self.is_pinned(self.view(found).key()) {
+            return;
+        }
+        if self.common.notes.wants(Note::Expired) {
+            let key: Box<[u8]> = self.view(found).key().into();
+            self.common.notes.note(self.index, Note::Expired, &key);
         }
         self.common.stats.expired += 1;
         self.tell_observer(found);
@@ -148,7 +158,7 @@ impl<'a> Door<'a> {
     /// Removes the entry at a place if it has expired.
     pub(super) fn expire_at(&mut self, segment: usize, place: Place) -> bool {
         let found = Found { segment, place };
-        let expired = self.is_expired(found);
+        let expired = self.is_expired(found) && !self.is_pinned(self.view(found).key());
         if expired {
             self.expire(found);
         }
@@ -192,6 +202,10 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change(&mut self, key: &[u8], found: Option<Found>) {
         self.common.stats.changes += 1;
+        self.common.watches.touch(self.index, key);
+        if found.is_none() {
+            self.common.notes.note(self.index, Note::New, key);
+        }
         if let Some(mut observer) = self.common.observer.take() {
             let old = found.map(|found| self.view(found));
             observer.before_change(self.index, key, old);
@@ -203,7 +217,7 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change_of(&mut self, found: Found) {
         self.common.stats.changes += 1;
-        if self.common.observer.is_some() {
+        if self.common.observer.is_some() || !self.common.watches.is_empty() {
             self.tell_observer(found);
         }
     }
@@ -218,8 +232,11 @@ impl<'a> Door<'a> {
         drop(self.detach(found));
     }
 
-    /// Tells the observer of an entry that goes because its time has come.
+    /// Tells the observer and those who watch of an entry that goes or changes.
     fn tell_observer(&mut self, found: Found) {
+        let Common { watches, .. } = &mut *self.common;
+        let record = self.db.segments[found.segment].table.at(found.place);
+        watches.touch(self.index, record.key());
         if let Some(mut observer) = self.common.observer.take() {
             let old = self.view(found);
             observer.before_change(self.index, old.key(), Some(old));
@@ -392,6 +409,10 @@ impl<'a> Door<'a> {
     pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
+        if found.is_some() {
+            // Redis: what is put somewhere whole is a new key even where there was one.
+            self.common.notes.note(self.index, Note::New, key.bytes);
+        }
         self.replace(key, found, entry);
     }
 

@@ -10,6 +10,7 @@ use super::collection::Open;
 use super::db::Db;
 use super::door::Found;
 use super::expire::Swept;
+use super::notes::{Note, Noted};
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{DbIndex, Keyspace};
@@ -21,16 +22,6 @@ use crate::object::{Holder, Packed};
 const FIELDS_A_STEP: usize = 512;
 /// Hashes a step removes fields from.
 const HASHES_A_STEP: usize = 64;
-
-/// Fields of one hash that were removed because their time had come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExpiredFields {
-    pub db: DbIndex,
-    pub key: Box<[u8]>,
-    pub fields: Vec<Box<[u8]>>,
-    /// They were the last ones, so the key is gone too.
-    pub is_key_gone: bool,
-}
 
 impl EntryRef<'_> {
     /// No field of it expires before this; `i64::MAX` when none does at all.
@@ -104,14 +95,15 @@ impl Open<'_> {
         }
         let Door { index, common, .. } = self.door_mut();
         common.stats.expired_fields += fields.len() as u64;
-        if common.reports_expired {
-            common.expired_fields.push(ExpiredFields {
-                db: *index,
-                key,
-                fields,
-                is_key_gone,
-            });
-        }
+        common.notes.note_fields(Noted {
+            db: *index,
+            note: match is_key_gone {
+                true => Note::LastFields,
+                false => Note::Fields,
+            },
+            key,
+            fields,
+        });
     }
 }
 

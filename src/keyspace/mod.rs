@@ -15,11 +15,14 @@ mod entry;
 mod expire;
 mod fields;
 mod graveyard;
+mod notes;
+mod pins;
 mod random;
 mod scan;
 mod segment;
 mod slot;
 mod space;
+mod watch;
 
 pub use access::AccessRule;
 pub use collection::Open;
@@ -27,10 +30,13 @@ pub use db::Db;
 pub use digest::{DIGEST_BYTES, Digest};
 pub use door::{Door, Expiry, Lookup, WrongKind};
 pub use entry::{Entry, EntryRef, NewValue, StringRef};
-pub use fields::ExpiredFields;
+pub use expire::Swept;
+pub use notes::{Note, Noted, Notes};
+pub use pins::Pins;
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
 pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};
+pub use watch::{Client, Watched, Watches};
 
 #[cfg(test)]
 mod tests;

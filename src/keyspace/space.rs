@@ -7,8 +7,10 @@ use super::EntryRef;
 use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
-use super::fields::ExpiredFields;
+use super::notes::Notes;
+use super::pins::Pins;
 use super::slot::Slot;
+use super::watch::Watches;
 use crate::base::prng::Prng;
 use crate::object::Packing;
 use std::ops::Range;
@@ -45,6 +47,10 @@ pub struct Common {
     /// effects lifts it, as they were allowed where they happened.
     pub string_bytes_max: u64,
     pub observer: Option<Box<dyn Observer + Send>>,
+    /// Who watches which keys.
+    pub watches: Watches,
+    /// Keys that stay although their time has come.
+    pub pins: Pins,
     /// DEBUG SET-ACTIVE-EXPIRE 0 turns the sweeping off.
     pub active_expire: bool,
     /// Whether reading refreshes the access word (CLIENT NO-TOUCH turns it off).
@@ -55,12 +61,8 @@ pub struct Common {
     pub packing: Packing,
     /// Whether long strings in DUMP payloads are compressed (rdbcompression).
     pub compresses_dumps: bool,
-    /// Keys removed because they had expired, for whoever tells the outside.
-    pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
-    /// Fields removed because they had expired, for the same.
-    pub expired_fields: Vec<ExpiredFields>,
-    /// Whether `expired_keys` and `expired_fields` are wanted.
-    pub reports_expired: bool,
+    /// What is noticed of keys on the way, for whoever tells the outside.
+    pub notes: Notes,
 }
 
 /// All databases of one shard.
@@ -82,14 +84,14 @@ impl Keyspace {
             stats: SpaceStats::default(),
             string_bytes_max: u64::MAX,
             observer: None,
+            watches: Watches::default(),
+            pins: Pins::default(),
             active_expire: true,
             touches: true,
             access: AccessRule::default(),
             packing: Packing::default(),
             compresses_dumps: true,
-            expired_keys: Vec::new(),
-            expired_fields: Vec::new(),
-            reports_expired: false,
+            notes: Notes::default(),
         };
         Keyspace {
             slots,
@@ -127,6 +129,7 @@ impl Keyspace {
 
     /// Empties a database; what was in it is freed step by step, see [`Keyspace::bury_step`].
     pub fn flush(&mut self, index: DbIndex) {
+        self.touch_present(index);
         self.observe_all(index);
         self.common.stats.changes += self.dbs[index.0 as usize].len() as u64;
         let empty = Db::new(self.slots.clone());
@@ -136,6 +139,7 @@ impl Keyspace {
 
     /// Exchanges two databases.
     pub fn swap(&mut self, one: DbIndex, other: DbIndex) {
+        self.touch_swapped(one, other);
         self.observe_all(one);
         self.observe_all(other);
         self.common.stats.changes += 1;

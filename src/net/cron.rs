@@ -98,6 +98,7 @@ impl Cron {
             }
             self.next_db = (self.next_db + 1) % databases;
         }
+        core.notify_own();
         let spent = clock::nanos_between(begin, clock::cycles());
         core.counters().expire_cycle_ns.add(spent);
         self.sweep_ms = match is_more {
@@ -117,7 +118,7 @@ impl Cron {
 /// Sweeps one database as long as it is fruitful; true when time ran out.
 fn sweep_db(core: &mut Core, db: DbIndex, begin: u64) -> bool {
     loop {
-        let swept = core.shard.space.sweep(db);
+        let swept = core.shard.sweep(db);
         if swept.is_over {
             return false;
         }

@@ -132,7 +132,7 @@ impl Reactor {
     }
 
     fn sleep(&self) -> Sleep {
-        if !self.core.ready.is_empty() {
+        if !self.core.ready.is_empty() || !self.core.exec_news.is_empty() {
             return Sleep::Poll;
         }
         let unpause_ms = self.core.next_unpause_ms().unwrap_or(i64::MAX);

@@ -3,8 +3,9 @@
 //! A core sends one [`Parcel`] to another one in a turn, with everything it has for it: requests of
 //! all its clients, answers to the other's requests, and the steps of operations that span shards.
 
-use crate::command::{ArgStore, Spec};
-use crate::keyspace::{DbIndex, ShardId, Slot};
+use super::batch::{Batch, BatchReply};
+use crate::command::{ArgStore, Args, Spec};
+use crate::keyspace::{Client, DbIndex, ShardId, Slot, Watched};
 use crate::resp::{Output, Protocol};
 use crate::shard::{Call, Changed, DataFn, Fetched, Intents, Ticket};
 use std::ops::Range;
@@ -25,14 +26,16 @@ pub struct Head {
     pub command: u16,
     pub db: DbIndex,
     pub protocol: Protocol,
+    /// Whether it runs inside EXEC.
+    pub is_in_exec: bool,
     /// Position, slot and hash of a key that routing has computed already.
     pub known: Option<(usize, Slot, u64)>,
 }
 
 impl Head {
-    /// The command with these arguments.
+    /// The command with these arguments, for this client.
     #[inline]
-    pub fn call<'a>(&self, args: crate::command::Args<'a>) -> Call<'a> {
+    pub fn call<'a>(&self, args: Args<'a>, client: Client) -> Call<'a> {
         let (spec, run, db) = (self.spec, self.run, self.db);
         Call {
             spec,
@@ -40,6 +43,8 @@ impl Head {
             db,
             protocol: self.protocol,
             args,
+            client,
+            is_in_exec: self.is_in_exec,
             known: self.known,
         }
     }
@@ -70,10 +75,11 @@ pub struct Answer {
 pub struct Work {
     pub head: Head,
     pub args: ArgStore,
+    pub client: Client,
 }
 
 /// What a shard does as soon as it grants the locks.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Then {
     /// Says so.
     Report,
@@ -81,13 +87,57 @@ pub enum Then {
     Fetch(ArgStore),
     /// Runs its part at once and releases, if it can grant at once; otherwise says that it waits.
     Try(Work),
+    /// The same with a transaction's part, at this moment or later.
+    TryBatch(Batch, i64),
 }
 
 /// Locks to be granted, and what then.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ask {
     pub intents: Intents,
     pub then: Then,
+    /// The client whose transaction this is, if it is one.
+    pub exec: Option<Client>,
+}
+
+/// What a shard says when it grants the locks.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub fetched: Fetched,
+    /// What became of the keys that the client of a transaction watches here.
+    pub watched: Watched,
+    /// The time on this shard, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// A transaction whose keys are all on one shard.
+#[derive(Debug)]
+pub struct Alone {
+    /// The number its coordinator knows it by.
+    pub exec: u64,
+    pub client: Client,
+    pub batch: Batch,
+}
+
+/// What a shard is to do for a transaction it has granted the locks.
+#[derive(Debug)]
+pub enum Job {
+    Run(Batch),
+    /// Copy the entries of these keys.
+    Fetch(ArgStore),
+    /// These keys have changed.
+    Put(Changed),
+    Nothing,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Done {
+    /// The replies, and the moment at which it ran.
+    Ran(BatchReply, i64),
+    Fetched(Fetched),
+    /// Nothing was run: a watched key has changed.
+    Broken,
 }
 
 /// The reply of a part as plain bytes, and how long the part ran.
@@ -98,12 +148,12 @@ pub struct Reply {
 }
 
 /// A step of an operation that spans shards.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Step {
     /// Coordinator to shard: grant these locks.
     Ask { ticket: Ticket, ask: Ask },
     /// Shard to coordinator: granted.
-    Granted { ticket: Ticket, fetched: Fetched },
+    Granted { ticket: Ticket, grant: Grant },
     /// Shard to coordinator: could not run at once, waits.
     Waits { ticket: Ticket },
     /// Shard to coordinator: a lower ticket needs what you were granted.
@@ -120,11 +170,30 @@ pub enum Step {
     Fetched { ticket: Ticket, fetched: Fetched },
     /// Coordinator to shard: these keys have changed; release.
     Install { ticket: Ticket, changed: Changed },
+    /// Coordinator to shard: your part of a transaction, at this moment; release behind the last.
+    Do {
+        ticket: Ticket,
+        job: Job,
+        at_ms: i64,
+        is_last: bool,
+    },
+    /// Shard to coordinator: what came of it.
+    Did { ticket: Ticket, done: Done },
+    /// Coordinator to shard: a transaction that needs nobody else.
+    Alone(Box<Alone>),
+    /// Shard to coordinator: its replies; none if a watched key has changed.
+    AloneRan {
+        exec: u64,
+        reply: Option<BatchReply>,
+    },
 }
 
 /// Everything one core has for another one in a turn.
 #[derive(Debug, Default)]
 pub struct Parcel {
+    /// Sessions of the sender that no longer watch anything. All that they have watched so far
+    /// has been answered, so this comes before everything else here.
+    pub(super) forgotten: Vec<u64>,
     pub requests: Vec<Request>,
     pub store: ArgStore,
     pub answers: Vec<Answer>,
@@ -135,11 +204,15 @@ pub struct Parcel {
 impl Parcel {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.requests.is_empty() && self.answers.is_empty() && self.steps.is_empty()
+        self.requests.is_empty()
+            && self.answers.is_empty()
+            && self.steps.is_empty()
+            && self.forgotten.is_empty()
     }
 
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
+        self.forgotten.clear();
         self.requests.clear();
         self.store.clear();
         self.answers.clear();

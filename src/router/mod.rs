@@ -6,14 +6,20 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod derived;
 mod merge;
 mod message;
 mod operation;
 mod participant;
 mod plan;
+mod stage;
 mod state;
+mod transaction;
 
+pub use batch::{BatchReply, Went};
 pub use message::{Answer, Head, Parcel, ReplyTo, Request};
 pub use plan::{Route, lock_intents, only_key, route};
+pub use stage::{Claims, Pages, Stage, StageWent};
 pub use state::{Delivery, Router};
+pub use transaction::News;

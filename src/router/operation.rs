@@ -14,10 +14,11 @@
 //! for copies with the grants, runs here, and sends the changed entries back with the release; its
 //! client need not wait for that, because the locks keep everybody else from looking earlier.
 
-use super::merge::{PartReply, merge, page_cursor};
-use super::message::{Ask, Head, Peer, Reply, ReplyTo, Step, Then, Work};
+use super::merge::{PartReply, merge};
+use super::message::{Ask, Grant, Head, Peer, Reply, ReplyTo, Step, Then, Work};
 use super::participant::run_work;
-use super::plan::{cursor_shard, lock_intents};
+use super::plan::{cursor_shard, lock_intents, part_args, shares};
+use super::stage::next_page;
 use super::state::{Delivery, Router};
 use crate::base::clock;
 use crate::command::{ArgStore, Args, Merge, Plan, positions};
@@ -36,10 +37,10 @@ pub(super) struct Part {
 }
 
 impl Part {
-    fn new(shard: ShardId) -> Part {
+    fn new(shard: ShardId, groups: Vec<u32>) -> Part {
         Part {
             shard,
-            groups: Vec::new(),
+            groups,
             is_granted: false,
             fetched: Fetched::default(),
             reply: None,
@@ -86,35 +87,13 @@ impl Operation {
 
     /// What a shard is to run: the command with its own key groups only.
     fn work_for(&self, part: &Part) -> Work {
-        let args = self.work.args.args();
-        let spec = self.work.head.spec;
-        let Some(keys) = spec
-            .keys
-            .first()
-            .filter(|_| matches!(spec.plan, Plan::Split(_)))
-        else {
-            return self.work.clone();
-        };
-        let positions = keys.positions(args);
-        let (mut first, mut step) = (args.len(), 1);
-        if let (Some(one), Some(two)) = (positions.clone().next(), positions.clone().nth(1)) {
-            (first, step) = (one, two - one);
-        }
-        let mut store = ArgStore::default();
-        for at in 0..first {
-            store.push_from(args, at);
-        }
-        for group in &part.groups {
-            for at in 0..step {
-                store.push_from(args, first + *group as usize * step + at);
-            }
-        }
+        let Work { head, args, client } = &self.work;
+        let args = part_args(head.spec, args.args(), &part.groups);
+        let known = None;
         Work {
-            head: Head {
-                known: None,
-                ..self.work.head
-            },
-            args: store,
+            head: Head { known, ..*head },
+            args,
+            client: *client,
         }
     }
 }
@@ -130,6 +109,7 @@ impl Router {
         let work = Work {
             head,
             args: ArgStore::of(args),
+            client: self.client(to),
         };
         let operation = Operation {
             to,
@@ -149,33 +129,10 @@ impl Router {
     }
 
     fn parts(&self, head: Head, args: Args<'_>) -> Vec<Part> {
-        let all = || {
-            let shards = (0..self.map.shards()).map(|shard| ShardId(shard as u16));
-            shards.map(Part::new).collect::<Vec<_>>()
-        };
-        match head.spec.plan {
-            Plan::Everywhere(_) => return all(),
-            Plan::Cursor(at) => {
-                return vec![Part::new(cursor_shard(self.map, args, at as usize))];
-            }
-            _ => {}
-        }
-        let mut parts = match head.spec.derives_keys(args) {
-            true => all(),
-            false => Vec::new(),
-        };
-        for (group, (at, _)) in positions(head.spec.keys, args).enumerate() {
-            let owner = self.map.shard(Slot::of(args.get(at)));
-            let index = parts
-                .iter()
-                .position(|part| part.shard == owner)
-                .unwrap_or_else(|| {
-                    parts.push(Part::new(owner));
-                    parts.len() - 1
-                });
-            parts[index].groups.push(group as u32);
-        }
-        parts
+        let shares = shares(self.map, head.spec, args).into_iter();
+        shares
+            .map(|(shard, groups)| Part::new(shard, groups))
+            .collect()
     }
 
     fn ask_all(&mut self, ticket: Ticket, mut operation: Operation, shard: &mut Shard) {
@@ -209,7 +166,11 @@ impl Router {
                     peer,
                     Step::Ask {
                         ticket,
-                        ask: Ask { intents, then },
+                        ask: Ask {
+                            intents,
+                            then,
+                            exec: None,
+                        },
                     },
                 );
             }
@@ -224,14 +185,31 @@ impl Router {
         intents: crate::shard::Intents,
         shard: &mut Shard,
     ) -> bool {
+        let ask = Ask {
+            intents,
+            then: Then::Report,
+            exec: None,
+        };
+        self.ask_here(ticket, ask, shard).is_some()
+    }
+
+    /// Asks this core's own shard for locks; what it says, if it grants at once.
+    pub(super) fn ask_here(
+        &mut self,
+        ticket: Ticket,
+        ask: Ask,
+        shard: &mut Shard,
+    ) -> Option<Grant> {
         let me = self.me;
-        let then = Then::Report;
-        self.asked(me, ticket, Ask { intents, then }, shard);
+        self.asked(me, ticket, ask, shard);
         let steps = &mut self.outbox[me.0 as usize].steps;
         let is_grant =
             |step: &Step| matches!(step, Step::Granted { ticket: t, .. } if *t == ticket);
-        let at = steps.iter().position(is_grant);
-        at.map(|at| steps.remove(at)).is_some()
+        let at = steps.iter().position(is_grant)?;
+        match steps.remove(at) {
+            Step::Granted { grant, .. } => Some(grant),
+            _ => unreachable!("just seen to be a grant"),
+        }
     }
 
     fn keys_of(&self, operation: &Operation, shard: ShardId) -> ArgStore {
@@ -240,19 +218,13 @@ impl Router {
         ArgStore::from_words(keys.filter(|key| self.map.shard(Slot::of(key)) == shard))
     }
 
-    pub(super) fn granted(
-        &mut self,
-        from: Peer,
-        ticket: Ticket,
-        fetched: Fetched,
-        shard: &mut Shard,
-    ) {
+    pub(super) fn granted(&mut self, from: Peer, ticket: Ticket, grant: Grant, shard: &mut Shard) {
         let Some(operation) = self.operations.get_mut(&ticket) else {
-            return;
+            return self.transaction_granted(from, ticket, &grant, shard);
         };
         let part = operation.part(from);
         part.is_granted = true;
-        part.fetched = fetched;
+        part.fetched = grant.fetched;
         if operation.is_granted() && !operation.is_trying {
             self.run_operation(ticket, shard);
         }
@@ -262,7 +234,7 @@ impl Router {
     pub(super) fn waits(&mut self, _from: Peer, ticket: Ticket) {
         let me = self.me;
         let Some(operation) = self.operations.get_mut(&ticket) else {
-            return;
+            return self.transaction_waits(ticket);
         };
         operation.is_trying = false;
         if std::mem::take(&mut operation.is_wounded) {
@@ -274,7 +246,7 @@ impl Router {
     /// A lower ticket needs what this operation was granted on a shard.
     pub(super) fn wounded(&mut self, from: Peer, ticket: Ticket) {
         let Some(operation) = self.operations.get_mut(&ticket) else {
-            return;
+            return self.transaction_wounded(from, ticket);
         };
         if operation.is_running {
             return;
@@ -323,10 +295,11 @@ impl Router {
             .iter_mut()
             .flat_map(|part| std::mem::take(&mut part.fetched))
             .collect();
-        let Work { head, args } = &operation.work;
+        let Work { head, args, client } = &operation.work;
+        let call = head.call(args.args(), *client);
         let mut output = Output::default();
         let start = clock::cycles();
-        let (changed, result) = run_gathered(shard, &head.call(args.args()), fetched, &mut output);
+        let (changed, result) = run_gathered(shard, &call, fetched, &mut output);
         let nanos = clock::nanos_between(start, clock::cycles());
         let mut by_part: Vec<Changed> = operation.parts.iter().map(|_| Vec::new()).collect();
         for change in changed {
@@ -354,7 +327,9 @@ impl Router {
                 .iter()
                 .find(|part| part.shard == me)
                 .expect("a pair");
+            shard.effects.begin_group(Some(ticket));
             let reply = run_work(&operation.work_for(own), shard);
+            shard.effects.end_group();
             operation.arrived(me, reply);
             self.release(ticket, shard);
         }
@@ -375,30 +350,30 @@ impl Router {
         let Some(operation) = self.operations.get_mut(&ticket) else {
             return false;
         };
-        let Plan::Cursor(at) = operation.work.head.spec.plan else {
+        let Work { head, args, .. } = &operation.work;
+        let page = operation
+            .parts
+            .last()
+            .and_then(|part| part.reply.as_deref());
+        let page = page.unwrap_or_default();
+        let Some(args) = next_page(map, head.spec, args.args(), page) else {
             return false;
         };
-        let last = operation.parts.last().expect("a scan begins somewhere");
-        let cursor = page_cursor(last.reply.as_deref().unwrap_or_default()).unwrap_or_default();
-        let mut args = ArgStore::default();
-        let old = operation.work.args.args();
-        for position in 0..old.len() {
-            match position == at as usize {
-                true => args.push(cursor),
-                false => args.push_from(old, position),
-            }
-        }
+        let Plan::Cursor(at) = head.spec.plan else {
+            unreachable!("only scans have pages");
+        };
         let next = cursor_shard(map, args.args(), at as usize);
-        if next <= last.shard {
-            return false;
-        }
         let old = std::mem::replace(&mut operation.work.args, args);
         operation.typed.get_or_insert(old);
-        operation.parts.push(Part::new(next));
+        operation.parts.push(Part::new(next, Vec::new()));
         let (work, spec) = (operation.work.clone(), operation.work.head.spec);
         let intents = lock_intents(map, spec, work.args.args(), me);
         let then = Then::Try(work);
-        let ask = Ask { intents, then };
+        let ask = Ask {
+            intents,
+            then,
+            exec: None,
+        };
         self.step(next, Step::Ask { ticket, ask });
         true
     }

@@ -2,21 +2,34 @@
 //!
 //! The lookups of all requests of a parcel are prefetched together before the first one runs.
 
-use super::message::{Ask, Head, Parcel, Peer, Reply, ReplyTo, Request, Step, Then, Work};
+use super::batch::Batch;
+use super::message::{Alone, Ask, Done, Grant, Head, Job, Parcel, Peer};
+use super::message::{Reply, ReplyTo, Request, Step, Then, Work};
 use super::plan::lock_intents;
 use super::state::Router;
 use crate::base::clock;
 use crate::command::ArgStore;
-use crate::keyspace::Key;
+use crate::keyspace::{Client, Key, Watched};
 use crate::resp::Output;
-use crate::shard::{Changed, Fetched, Intents, Shard, Ticket, fetch, install};
+use crate::shard::{Changed, Fetched, Intents, Lock, Shard, Ticket, fetch, install};
 
 /// Who waits for locks on this shard, and what then.
 pub(super) enum Parked {
-    /// A part of an operation of this coordinator, which wants copies of these keys.
-    Part(Peer, Option<ArgStore>),
+    /// A part of an operation of this coordinator.
+    Part(Member),
+    /// A transaction that needs nobody else.
+    Alone(Peer, Box<Alone>),
     /// A single-shard command that this core asked for.
     Request(Peer, ReplyTo, Work),
+}
+
+/// A part of an operation.
+pub(super) struct Member {
+    coordinator: Peer,
+    /// The keys it wants copies of.
+    keys: Option<ArgStore>,
+    /// The client whose transaction it is, if it is one.
+    exec: Option<Client>,
 }
 
 impl Router {
@@ -38,6 +51,10 @@ impl Router {
                     let work = Work {
                         head,
                         args: ArgStore::of(args),
+                        client: Client {
+                            core: from,
+                            session: request.to.session,
+                        },
                     };
                     self.park(Parked::Request(from, request.to, work), intents, shard);
                     continue;
@@ -58,13 +75,17 @@ impl Router {
     }
 
     pub(super) fn asked(&mut self, from: Peer, ticket: Ticket, ask: Ask, shard: &mut Shard) {
-        let Ask { intents, then } = ask;
+        let Ask {
+            intents,
+            then,
+            exec,
+        } = ask;
         let asked = shard.locks.ask(ticket, intents);
         for rival in asked.wounded {
             // A parked single-shard command runs as soon as it is granted, so whoever holds a
             // grant is a part of an operation.
-            if let Some(Parked::Part(coordinator, _)) = self.parked.get(&rival) {
-                let coordinator = *coordinator;
+            if let Some(Parked::Part(member)) = self.parked.get(&rival) {
+                let coordinator = member.coordinator;
                 self.step(coordinator, Step::Wound { ticket: rival });
             }
         }
@@ -72,14 +93,24 @@ impl Router {
             Then::Try(work) if asked.is_granted => {
                 return self.run_part(from, ticket, work, shard);
             }
-            Then::Try(_) => {
+            Then::TryBatch(batch, at_ms) if asked.is_granted => {
+                let client = exec.expect("batches are parts of transactions");
+                return self.try_batch(from, ticket, (client, batch, at_ms), shard);
+            }
+            Then::Try(_) | Then::TryBatch(..) => {
                 self.step(from, Step::Waits { ticket });
                 None
             }
             Then::Report => None,
             Then::Fetch(keys) => Some(keys),
         };
-        self.parked.insert(ticket, Parked::Part(from, keys));
+        let coordinator = from;
+        let member = Member {
+            coordinator,
+            keys,
+            exec,
+        };
+        self.parked.insert(ticket, Parked::Part(member));
         if asked.is_granted {
             self.grant(ticket, shard);
         }
@@ -95,13 +126,21 @@ impl Router {
     fn grant(&mut self, ticket: Ticket, shard: &mut Shard) {
         match self.parked.get(&ticket) {
             None => {}
-            Some(Parked::Part(coordinator, keys)) => {
-                let coordinator = *coordinator;
-                let fetched = keys
-                    .as_ref()
-                    .map_or_else(Fetched::default, |keys| fetch(shard, keys.args().from(0)));
-                self.step(coordinator, Step::Granted { ticket, fetched });
+            Some(Parked::Part(member)) => {
+                let (coordinator, exec) = (member.coordinator, member.exec);
+                let keys = member.keys.as_ref();
+                let grant = Grant {
+                    fetched: keys
+                        .map_or_else(Fetched::default, |keys| fetch(shard, keys.args().from(0))),
+                    watched: exec.map_or(Watched::NOTHING, |client| shard.space.watched(client)),
+                    now_ms: shard.space.common.now_ms,
+                };
+                if exec.is_some() {
+                    shard.pin(ticket);
+                }
+                self.step(coordinator, Step::Granted { ticket, grant });
             }
+            Some(Parked::Alone(..)) => self.run_parked_alone(ticket, shard),
             Some(Parked::Request(..)) => self.run_parked(ticket, shard),
         }
     }
@@ -117,7 +156,9 @@ impl Router {
 
     /// Runs this shard's part of an operation, and releases its locks.
     pub(super) fn run_part(&mut self, from: Peer, ticket: Ticket, work: Work, shard: &mut Shard) {
+        shard.effects.begin_group(Some(ticket));
         let reply = run_work(&work, shard);
+        shard.effects.end_group();
         self.step(from, Step::Ran { ticket, reply });
         self.release(ticket, shard);
     }
@@ -127,6 +168,7 @@ impl Router {
         self.release(ticket, shard);
     }
 
+    /// Releases the locks of a part that has run; a transaction's keys are not pinned any more.
     pub(super) fn release(&mut self, ticket: Ticket, shard: &mut Shard) {
         self.parked.remove(&ticket);
         let granted = shard.locks.release(ticket);
@@ -134,9 +176,127 @@ impl Router {
     }
 
     pub(super) fn yielded(&mut self, ticket: Ticket, shard: &mut Shard) {
+        if self.client_of(ticket).is_some() {
+            shard.unpin(ticket);
+        }
         let granted = shard.locks.yield_grant(ticket);
         self.grant_all(granted, shard);
     }
+}
+
+impl Router {
+    /// The client whose transaction has this ticket, if it is one.
+    fn client_of(&self, ticket: Ticket) -> Option<Client> {
+        match self.parked.get(&ticket) {
+            Some(Parked::Part(member)) => member.exec,
+            _ => None,
+        }
+    }
+
+    /// A transaction's part that can run at once.
+    fn try_batch(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        work: (Client, Batch, i64),
+        shard: &mut Shard,
+    ) {
+        let (client, batch, at_ms) = work;
+        let at_ms = at_ms.max(shard.space.common.now_ms);
+        let watched = shard.space.watched(client);
+        let done = if watched.is_broken || watched.expires_at_ms <= at_ms {
+            Done::Broken
+        } else {
+            Done::Ran(batch.run(client, at_ms, Some(ticket), shard), at_ms)
+        };
+        self.step(from, Step::Did { ticket, done });
+        self.release(ticket, shard);
+    }
+
+    /// Does this shard's part of a transaction.
+    pub(super) fn work_on(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        work: (Job, i64, bool),
+        shard: &mut Shard,
+    ) {
+        let (job, at_ms, is_last) = work;
+        let client = self.client_of(ticket);
+        shard.unpin(ticket);
+        let done = match job {
+            Job::Run(batch) => {
+                let client = client.expect("jobs belong to transactions");
+                Some(Done::Ran(
+                    batch.run(client, at_ms, Some(ticket), shard),
+                    at_ms,
+                ))
+            }
+            Job::Fetch(keys) => Some(Done::Fetched(fetch_at(shard, &keys, at_ms))),
+            Job::Put(changed) => {
+                install(shard, changed);
+                None
+            }
+            Job::Nothing => None,
+        };
+        if let Some(done) = done {
+            self.step(from, Step::Did { ticket, done });
+        }
+        match is_last {
+            true => self.release(ticket, shard),
+            false => shard.pin(ticket),
+        }
+    }
+
+    /// Runs a transaction that needs no other shard, as soon as nobody holds its keys.
+    pub(super) fn take_alone(&mut self, from: Peer, alone: Box<Alone>, shard: &mut Shard) {
+        if !shard.locks.is_empty() {
+            let intents = self.intents_of(&alone, shard);
+            if !shard.locks.is_free(&intents) {
+                return self.park(Parked::Alone(from, alone), intents, shard);
+            }
+        }
+        self.run_alone(from, *alone, shard);
+    }
+
+    fn intents_of(&self, alone: &Alone, shard: &Shard) -> Intents {
+        let calls = alone.batch.calls();
+        let calls = calls.map(|(head, args)| lock_intents(self.map, head.spec, args, self.me));
+        let watched = shard.space.common.watches.hashes(alone.client);
+        let watched = Intents::of_keys(watched.map(|hash| (hash, Lock::Shared)).collect());
+        Intents::joined(calls.chain([watched]))
+    }
+
+    fn run_parked_alone(&mut self, ticket: Ticket, shard: &mut Shard) {
+        let Some(Parked::Alone(from, alone)) = self.parked.remove(&ticket) else {
+            return;
+        };
+        self.run_alone(from, *alone, shard);
+        let granted = shard.locks.release(ticket);
+        self.grant_all(granted, shard);
+    }
+
+    fn run_alone(&mut self, from: Peer, alone: Alone, shard: &mut Shard) {
+        let Alone {
+            exec,
+            client,
+            batch,
+        } = alone;
+        let watched = shard.space.watched(client);
+        shard.space.common.watches.forget(client);
+        let now_ms = shard.space.common.now_ms;
+        let reply = (!watched.is_broken).then(|| batch.run(client, now_ms, None, shard));
+        self.step(from, Step::AloneRan { exec, reply });
+    }
+}
+
+/// Copies what a shard has of these keys at this moment.
+fn fetch_at(shard: &mut Shard, keys: &ArgStore, at_ms: i64) -> Fetched {
+    let now_ms = shard.space.common.now_ms;
+    shard.set_now(at_ms);
+    let fetched = fetch(shard, keys.args().from(0));
+    shard.set_now(now_ms.max(at_ms));
+    fetched
 }
 
 /// Runs one part; its reply comes as plain bytes, ready to be merged.
@@ -144,7 +304,7 @@ pub(super) fn run_work(work: &Work, shard: &mut Shard) -> Reply {
     let mut out = Output::default();
     let start = clock::cycles();
     // An error is a reply like any other here: the merge shows it.
-    let _ = shard.run(&work.head.call(work.args.args()), &mut out);
+    let _ = shard.run(&work.head.call(work.args.args(), work.client), &mut out);
     let nanos = clock::nanos_between(start, clock::cycles());
     let bytes = out.to_bytes();
     Reply { bytes, nanos }

@@ -2,7 +2,7 @@
 //!
 //! Plain functions over data: the same decision serves dispatch, locks and the look-ahead.
 
-use crate::command::{Args, Begin, Find, KeyFlags, KeySpec, Plan, Spec, positions};
+use crate::command::{ArgStore, Args, Begin, Find, KeyFlags, KeySpec, Plan, Spec, positions};
 use crate::keyspace::{Cursor, Key, ShardId, Slot, SlotMap};
 use crate::shard::{Intents, Lock};
 
@@ -100,14 +100,64 @@ pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -
     }
     let keys = positions(spec.keys, args).filter_map(|(at, flags)| {
         let key = Key::new(args.get(at));
-        let lock = if flags.is_read_only() {
-            Lock::Shared
-        } else {
-            Lock::Exclusive
-        };
-        (map.shard(key.slot) == shard).then_some((key.hash, lock))
+        (map.shard(key.slot) == shard).then_some((key.hash, key_lock(flags)))
     });
     Intents::of_keys(keys.collect())
+}
+
+pub(super) fn key_lock(flags: KeyFlags) -> Lock {
+    if flags.is_read_only() {
+        Lock::Shared
+    } else {
+        Lock::Exclusive
+    }
+}
+
+/// The shards of a command, and which of its key groups each of them has.
+pub(super) fn shares(map: SlotMap, spec: &Spec, args: Args<'_>) -> Vec<(ShardId, Vec<u32>)> {
+    let all = || (0..map.shards()).map(|shard| (ShardId(shard as u16), Vec::new()));
+    match spec.plan {
+        Plan::Everywhere(_) => return all().collect(),
+        Plan::Cursor(at) => return vec![(cursor_shard(map, args, at as usize), Vec::new())],
+        _ => {}
+    }
+    let mut shares: Vec<(ShardId, Vec<u32>)> = match spec.derives_keys(args) {
+        true => all().collect(),
+        false => Vec::new(),
+    };
+    for (group, (at, _)) in positions(spec.keys, args).enumerate() {
+        let owner = map.shard(Slot::of(args.get(at)));
+        let found = shares.iter().position(|(shard, _)| *shard == owner);
+        let index = found.unwrap_or_else(|| {
+            shares.push((owner, Vec::new()));
+            shares.len() - 1
+        });
+        shares[index].1.push(group as u32);
+    }
+    shares
+}
+
+/// What one shard is to run: a split command with its own key groups only, any other as it is.
+pub(super) fn part_args(spec: &Spec, args: Args<'_>, groups: &[u32]) -> ArgStore {
+    let is_split = matches!(spec.plan, Plan::Split(_));
+    let Some(keys) = spec.keys.first().filter(|_| is_split) else {
+        return ArgStore::of(args);
+    };
+    let positions = keys.positions(args);
+    let (mut first, mut step) = (args.len(), 1);
+    if let (Some(one), Some(two)) = (positions.clone().next(), positions.clone().nth(1)) {
+        (first, step) = (one, two - one);
+    }
+    let mut store = ArgStore::default();
+    for at in 0..first {
+        store.push_from(args, at);
+    }
+    for group in groups {
+        for at in 0..step {
+            store.push_from(args, first + *group as usize * step + at);
+        }
+    }
+    store
 }
 
 /// Keys whose names are not known yet may be any: everything, alone where a key is written.

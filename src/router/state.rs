@@ -7,9 +7,10 @@
 use super::message::{Answer, Head, Parcel, Peer, ReplyTo, Request, Step};
 use super::operation::Operation;
 use super::participant::Parked;
+use super::transaction::{News, Transaction};
 use crate::base::clock;
 use crate::command::{ArgStore, Args};
-use crate::keyspace::{ShardId, SlotMap};
+use crate::keyspace::{Client, ShardId, SlotMap};
 use crate::resp::Output;
 use crate::shard::{Shard, Ticket};
 use hashbrown::HashMap;
@@ -37,6 +38,8 @@ pub struct Router {
     pub(super) operations: HashMap<Ticket, Operation>,
     pub(super) parked: HashMap<Ticket, Parked>,
     pub(super) deliveries: Vec<Delivery>,
+    pub(super) transactions: HashMap<Ticket, Transaction>,
+    pub(super) news: Vec<(u64, News)>,
     spare: Vec<Parcel>,
     /// From this duration on a command is answered together with its arguments.
     pub slow_nanos: u64,
@@ -56,6 +59,8 @@ impl Router {
             operations: HashMap::new(),
             parked: HashMap::new(),
             deliveries: Vec::new(),
+            transactions: HashMap::new(),
+            news: Vec::new(),
             spare: Vec::new(),
             slow_nanos: u64::MAX,
         }
@@ -83,6 +88,19 @@ impl Router {
         parcel.requests.push(Request { to, head, args });
     }
 
+    /// Tells a shard that a session of this core watches nothing any more.
+    pub fn forget(&mut self, shard: ShardId, session: u64) {
+        self.outbox[shard.0 as usize].forgotten.push(session);
+    }
+
+    /// The client that a reply is for.
+    pub(super) fn client(&self, to: ReplyTo) -> Client {
+        Client {
+            core: self.me,
+            session: to.session,
+        }
+    }
+
     pub(super) fn step(&mut self, peer: Peer, step: Step) {
         self.outbox[peer.0 as usize].steps.push(step);
     }
@@ -101,6 +119,7 @@ impl Router {
     /// Runs what another core sent: steps and requests. Its answers are left for the caller, who
     /// returns the parcel with [`Router::recycle`].
     pub fn receive(&mut self, from: ShardId, parcel: &mut Parcel, shard: &mut Shard) {
+        forget(from, parcel, shard);
         self.run_requests(from, parcel, shard);
         for step in std::mem::take(&mut parcel.steps) {
             self.handle(from, step, shard);
@@ -114,6 +133,7 @@ impl Router {
         while !self.outbox[me].is_empty() {
             let fresh = self.spare.pop().unwrap_or_default();
             let mut parcel = std::mem::replace(&mut self.outbox[me], fresh);
+            forget(self.me, &mut parcel, shard);
             self.run_requests(self.me, &mut parcel, shard);
             for step in std::mem::take(&mut parcel.steps) {
                 self.handle(self.me, step, shard);
@@ -153,6 +173,11 @@ impl Router {
         std::mem::take(&mut self.deliveries)
     }
 
+    /// Whether there is something that this core has sent to itself.
+    pub fn has_own_parcel(&self) -> bool {
+        !self.outbox[self.me.0 as usize].is_empty()
+    }
+
     /// Whether a reply may be waiting to be taken.
     pub fn has_deliveries(&self) -> bool {
         !self.deliveries.is_empty()
@@ -166,10 +191,19 @@ impl Router {
             Step::Fetch { ticket, keys } => self.fetch_for(from, ticket, &keys, shard),
             Step::Fetched { ticket, fetched } => self.fetched(from, ticket, fetched, shard),
             Step::Yield { ticket } => self.yielded(ticket, shard),
-            Step::Granted { ticket, fetched } => self.granted(from, ticket, fetched, shard),
+            Step::Granted { ticket, grant } => self.granted(from, ticket, grant, shard),
             Step::Waits { ticket } => self.waits(from, ticket),
             Step::Wound { ticket } => self.wounded(from, ticket),
             Step::Ran { ticket, reply } => self.ran(from, ticket, reply, shard),
+            Step::Do {
+                ticket,
+                job,
+                at_ms,
+                is_last,
+            } => self.work_on(from, ticket, (job, at_ms, is_last), shard),
+            Step::Did { ticket, done } => self.did(from, ticket, done, shard),
+            Step::Alone(alone) => self.take_alone(from, alone, shard),
+            Step::AloneRan { exec, reply } => self.alone_ran(from, exec, reply),
         }
     }
 
@@ -182,9 +216,15 @@ impl Router {
         shard: &mut Shard,
     ) {
         let (to, head) = request;
+        let client = Client {
+            core: from,
+            session: to.session,
+        };
         let parcel = &mut self.outbox[from.0 as usize];
         let start = clock::cycles();
-        let is_error = shard.run(&head.call(args), &mut parcel.output).is_err();
+        let is_error = shard
+            .run(&head.call(args, client), &mut parcel.output)
+            .is_err();
         let nanos = clock::nanos_between(start, clock::cycles());
         let end = parcel.output.mark();
         parcel.answers.push(Answer {
@@ -195,5 +235,16 @@ impl Router {
             is_error,
             args: (nanos >= self.slow_nanos).then(|| Box::new(ArgStore::of(args))),
         });
+    }
+}
+
+/// Forgets what clients of another core, or of this one, have watched.
+fn forget(from: Peer, parcel: &mut Parcel, shard: &mut Shard) {
+    for session in parcel.forgotten.drain(..) {
+        let client = Client {
+            core: from,
+            session,
+        };
+        shard.space.common.watches.forget(client);
     }
 }

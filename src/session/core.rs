@@ -3,6 +3,8 @@
 //! Everything a command can reach without leaving the core. Bytes come in and go out through the
 //! floors above; this holds the state and the small moves that all of them need.
 
+use super::channels::Channels;
+use super::multi::{Exec, ExecNews};
 use super::node::Node;
 use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
@@ -14,7 +16,7 @@ use crate::keyspace::{AccessRule, ShardId};
 use crate::object::Packing;
 use crate::observe::counters::Counters;
 use crate::resp::{ErrorReply, Mark, Output, Writer};
-use crate::router::{self, Delivery, ReplyTo, Router};
+use crate::router::{self, ReplyTo, Router};
 use crate::runtime::Held;
 use crate::shard::Shard;
 use hashbrown::HashMap;
@@ -47,6 +49,9 @@ fn packing(config: &Config) -> Packing {
     }
 }
 
+/// Marks a reply that belongs to a running EXEC: numbers of sessions have no such bit.
+const IN_EXEC: u64 = 1 << 63;
+
 /// Everything one core has for another one in a turn.
 #[derive(Debug, Default)]
 pub struct Parcel {
@@ -62,6 +67,7 @@ pub struct Core {
     pub shard: Shard,
     pub router: Router,
     pub sessions: Sessions,
+    pub channels: Channels,
     /// The time of this turn, Unix milliseconds.
     pub now_ms: i64,
     /// Sessions with output to send.
@@ -78,7 +84,13 @@ pub struct Core {
     pub(super) looked_after: u32,
     /// Until when clients have to be looked after however quiet it is, Unix milliseconds.
     pub(super) look_until_ms: i64,
+    /// EXECs that are running, by their numbers.
+    pub execs: HashMap<u64, Box<Exec>>,
+    pub exec_news: Vec<(u64, ExecNews)>,
+    pub next_exec: u64,
     orders: Vec<Vec<Order>>,
+    /// Among the orders are announcements, which have to arrive before anybody gets a reply.
+    pub(super) has_announced: bool,
     asked: HashMap<u64, Asked>,
     next_question: u64,
 }
@@ -96,6 +108,7 @@ impl Core {
             shard,
             router,
             sessions: Sessions::default(),
+            channels: Channels::new(id, &node),
             now_ms,
             dirty: Vec::new(),
             ready: Vec::new(),
@@ -104,7 +117,11 @@ impl Core {
             paused: Vec::new(),
             looked_after: 0,
             look_until_ms: 0,
+            execs: HashMap::new(),
+            exec_news: Vec::new(),
+            next_exec: 0,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
+            has_announced: false,
             asked: HashMap::new(),
             next_question: 0,
             node,
@@ -122,6 +139,7 @@ impl Core {
         self.now_ms = self.node.clock.millis().0;
         self.shard.set_now(self.now_ms);
         self.config.refresh();
+        self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
@@ -182,8 +200,26 @@ impl Core {
         self.node.errors.record(self.id.0 as usize, text);
     }
 
+    /// What is to be told to another core, or to this one.
+    pub(super) fn orders_for(&mut self, to: ShardId) -> &mut Vec<Order> {
+        &mut self.orders[to.0 as usize]
+    }
+
     /// Takes a place among the late replies of a session.
     pub fn await_reply(&mut self, id: SessionId) -> Option<ReplyTo> {
+        let session = self.sessions.find_mut(id)?;
+        if let Some(executing) = &mut session.executing {
+            executing.is_awaiting = true;
+            return Some(ReplyTo {
+                session: id.to_bits() | IN_EXEC,
+                seq: 0,
+            });
+        }
+        self.take_place(id)
+    }
+
+    /// The same, for the reply of a whole EXEC too.
+    pub fn take_place(&mut self, id: SessionId) -> Option<ReplyTo> {
         let session = self.sessions.find_mut(id)?;
         let seq = session.late.wait(session.is_muted());
         Some(ReplyTo {
@@ -193,10 +229,16 @@ impl Core {
     }
 
     /// Gives a late reply to its client.
-    pub fn arrived(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) {
+    ///
+    /// Says whether the client is still there.
+    pub fn arrived(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) -> bool {
+        if to.session & IN_EXEC != 0 {
+            self.arrived_in_exec(to, reply);
+            return true;
+        }
         let id = SessionId::from_bits(to.session);
         let Some(session) = self.sessions.find_mut(id) else {
-            return;
+            return false;
         };
         session.late.arrived(to.seq, reply, &mut session.output);
         let is_empty = session.late.is_empty();
@@ -205,14 +247,20 @@ impl Core {
             self.ready.push(id);
         }
         self.mark_dirty(id);
+        true
     }
 
-    /// Gives whole replies of operations to their clients.
-    pub fn deliver(&mut self, deliveries: Vec<Delivery>, mut count: impl FnMut(&Core, &Delivery)) {
-        for delivery in deliveries {
-            count(self, &delivery);
-            let end = delivery.output.mark();
-            self.arrived(delivery.to, (&delivery.output, Output::start(), end));
+    /// Gives the reply of a command inside EXEC to it.
+    #[cold]
+    fn arrived_in_exec(&mut self, to: ReplyTo, reply: (&Output, Mark, Mark)) {
+        let id = SessionId::from_bits(to.session & !IN_EXEC);
+        let session = self.sessions.find(id);
+        if let Some(executing) = session.and_then(|session| session.executing) {
+            let (source, from, to) = reply;
+            let mut output = Output::default();
+            output.append_part(source, from, to);
+            self.exec_news
+                .push((executing.exec, ExecNews::Replied(output)));
         }
     }
 
@@ -233,8 +281,7 @@ impl Core {
         self.next_question += 1;
         let missing = self.orders.len();
         let asked = Asked {
-            session: id,
-            seq: to.seq,
+            to,
             missing,
             answers: Vec::new(),
             finish: Box::new(finish),
@@ -275,7 +322,8 @@ impl Core {
         let Some(asked) = self.asked.remove(&number) else {
             return;
         };
-        let Some(session) = self.sessions.find(asked.session) else {
+        let id = SessionId::from_bits(asked.to.session & !IN_EXEC);
+        let Some(session) = self.sessions.find(id) else {
             return;
         };
         let mut output = Output::default();
@@ -283,10 +331,7 @@ impl Core {
             asked.answers,
             &mut Writer::new(&mut output, session.protocol),
         );
-        let to = ReplyTo {
-            session: asked.session.to_bits(),
-            seq: asked.seq,
-        };
+        let to = asked.to;
         if let Some(error) = output.plain().and_then(|text| text.strip_prefix(b"-")) {
             self.count_error(error.strip_suffix(b"\r\n").unwrap_or(error));
         }
@@ -306,29 +351,35 @@ impl Core {
 
     /// Hands over what is to be sent to other cores.
     pub fn take_parcels(&mut self, mut send: impl FnMut(ShardId, Parcel)) {
-        let orders = &mut self.orders;
         let mut sent = 0;
+        if std::mem::take(&mut self.has_announced) {
+            sent += self.take_orders(&mut send);
+        }
+        let orders = &mut self.orders;
         self.router.take_parcels(|shard, data| {
             let orders = std::mem::take(&mut orders[shard.0 as usize]);
             sent += 1;
             send(shard, Parcel { data, orders });
         });
-        for (shard, orders) in self.orders.iter_mut().enumerate() {
-            if shard != self.id.0 as usize && !orders.is_empty() {
-                let orders = std::mem::take(orders);
-                sent += 1;
-                send(
-                    ShardId(shard as u16),
-                    Parcel {
-                        orders,
-                        ..Parcel::default()
-                    },
-                );
-            }
-        }
+        sent += self.take_orders(&mut send);
         if sent > 0 {
             self.counters().messages_sent.add(sent);
         }
+    }
+
+    /// Hands over the orders alone; returns to how many cores.
+    fn take_orders(&mut self, send: &mut impl FnMut(ShardId, Parcel)) -> u64 {
+        let mut sent = 0;
+        for (shard, orders) in self.orders.iter_mut().enumerate() {
+            if shard == self.id.0 as usize || orders.is_empty() {
+                continue;
+            }
+            let orders = std::mem::take(orders);
+            let data = router::Parcel::default();
+            send(ShardId(shard as u16), Parcel { data, orders });
+            sent += 1;
+        }
+        sent
     }
 
     /// Whether a client may run commands: it has authenticated, or nobody has to.
@@ -357,7 +408,12 @@ impl Core {
 
     /// Lets a client go.
     pub fn leave(&mut self, id: SessionId) {
+        self.unsubscribe_from_everything(id);
         if let Some(session) = self.sessions.remove(id) {
+            self.forget_watched(id, &session.watched);
+            if let Some(executing) = session.executing {
+                self.exec_news.push((executing.exec, ExecNews::Gone));
+            }
             self.counters().connected_clients.sub(1);
             if session.is_paused {
                 self.counters().blocked_clients.sub(1);

@@ -58,19 +58,22 @@ impl Session {
         put(line, " sub", self.subscriptions.channels);
         put(line, " psub", self.subscriptions.patterns);
         put(line, " ssub", self.subscriptions.shard_channels);
-        put(line, " multi", -1);
-        put(line, " watch", 0);
+        let queued = self.queue.as_ref().map(|queue| queue.commands.len());
+        let queued = queued.or(self.executing.map(|executing| executing.commands));
+        put(line, " multi", queued.map_or(-1, |queued| queued as i64));
+        put(line, " watch", self.watched.len());
     }
 
     fn describe_buffers(&self, line: &mut Vec<u8>) {
         let waiting = self.output_bytes();
         let fixed = waiting.min(FIXED_BYTES);
-        let arguments = self.query_bytes() - self.pending.len();
+        let queued = self.queue.as_ref().map_or(0, |queue| queue.memory_bytes());
+        let arguments = self.query_bytes() - self.pending.len() - queued;
         put(line, " qbuf", self.pending.len());
         let free = self.pending.free_bytes();
         put(line, " qbuf-free", free);
         put(line, " argv-mem", arguments);
-        put(line, " multi-mem", 0);
+        put(line, " multi-mem", queued);
         put(line, " rbs", self.output.capacity());
         put(line, " rbp", self.output.capacity());
         put(line, " obl", fixed);
@@ -106,6 +109,7 @@ impl Session {
         let letters = [
             (self.is_monitor, 'O'),
             (!self.subscriptions.is_empty(), 'P'),
+            (self.queue.is_some() || self.executing.is_some(), 'x'),
             (self.is_paused, 'b'),
             (self.closing == Closing::AfterReplies, 'c'),
             (self.closing == Closing::Now, 'A'),

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Waiting { is_muted: bool },
+    Waiting { is_muted: bool, is_message: bool },
     Parked { from: Mark, to: Mark },
 }
 
@@ -27,6 +27,8 @@ enum Place {
 pub struct Late {
     places: VecDeque<Place>,
     first_seq: u32,
+    /// How many places wait for the reply to something else than a message.
+    commands: usize,
     parked: Output,
     /// Bytes of `parked` that have left.
     left_bytes: usize,
@@ -52,9 +54,27 @@ impl Late {
         self.parked.len() - self.left_bytes
     }
 
+    /// Whether a reply to anything but a message is still to come.
+    pub fn awaits_commands(&self) -> bool {
+        self.commands > 0
+    }
+
     /// Takes a place for a reply that will arrive; a muted one will be dropped.
     pub fn wait(&mut self, is_muted: bool) -> u32 {
-        self.places.push_back(Place::Waiting { is_muted });
+        self.commands += 1;
+        self.take(is_muted, false)
+    }
+
+    /// The same for the reply to a message of this client: messages need not wait for each other.
+    pub fn wait_for_count(&mut self, is_muted: bool) -> u32 {
+        self.take(is_muted, true)
+    }
+
+    fn take(&mut self, is_muted: bool, is_message: bool) -> u32 {
+        self.places.push_back(Place::Waiting {
+            is_muted,
+            is_message,
+        });
         self.first_seq.wrapping_add(self.places.len() as u32 - 1)
     }
 
@@ -73,9 +93,14 @@ impl Late {
     pub fn arrived(&mut self, seq: u32, reply: (&Output, Mark, Mark), output: &mut Output) {
         let (source, from, to) = reply;
         let index = seq.wrapping_sub(self.first_seq) as usize;
-        let Some(Place::Waiting { is_muted }) = self.places.get(index).copied() else {
+        let Some(Place::Waiting {
+            is_muted,
+            is_message,
+        }) = self.places.get(index).copied()
+        else {
             unreachable!("an answer comes once, for a place that waits for it");
         };
+        self.commands -= usize::from(!is_message);
         if index == 0 {
             if !is_muted {
                 output.append_part(source, from, to);

@@ -6,11 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod channels;
 mod class;
 mod core;
 mod describe;
+mod events;
 mod late;
 mod limits;
+mod multi;
 mod node;
 mod order;
 mod pause;
@@ -20,11 +23,13 @@ mod registry;
 #[allow(clippy::module_inception)]
 mod session;
 
+pub use self::channels::{Channels, Post};
 pub use self::class::{Class, Filter};
 pub use self::core::{Core, Parcel};
 pub use late::Late;
+pub use multi::{Exec, ExecNews, Executing, Queue, Queued, WatchedKey};
 pub use node::{Node, REDIS_VERSION, Stop};
-pub use order::{Answer, Asked, Finish, Order, Question};
+pub use order::{Answer, Asked, Finish, Message, Order, Question};
 pub use pause::Pause;
 pub use pending::Pending;
 pub use registry::{SessionId, Sessions};

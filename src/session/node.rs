@@ -14,6 +14,7 @@ use crate::observe::error_stats::ErrorStats;
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
+use crate::pubsub::Interest;
 use crate::runtime::Shelf;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct Node {
     pub tickets: Arc<AtomicU64>,
     /// How many clients watch all commands.
     pub monitors: AtomicU64,
+    /// Which cores may have listeners for a channel.
+    pub interest: Arc<Interest>,
     /// Commands wait until then (CLIENT PAUSE), Unix milliseconds; negative: only writes.
     pub paused_until_ms: AtomicI64,
     /// Asks the main thread to end the process.
@@ -98,6 +101,7 @@ impl Node {
             next_client: AtomicU64::new(1),
             tickets: Arc::new(AtomicU64::new(1)),
             monitors: AtomicU64::new(0),
+            interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
             stop: Box::new(|_| {}),
         };

@@ -4,9 +4,11 @@
 //! that caused it lives, and become one reply.
 
 use super::class::{Class, Filter};
-use super::registry::SessionId;
 use crate::keyspace::ShardId;
+use crate::pubsub::{Kind, News};
 use crate::resp::Writer;
+use crate::router::ReplyTo;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// What a core is asked.
@@ -26,6 +28,10 @@ pub enum Question {
     Unpause,
     /// Bring your figures on the board up to this moment.
     Publish,
+    /// Names of this kind that you count for all cores, those that match a pattern.
+    Channels(Kind, Option<Bytes>),
+    /// How many of your clients listen to each of these?
+    Listeners(Kind, Arc<[Bytes]>),
     /// Do nothing for so many microseconds (DEBUG SLEEP).
     Sleep(u64),
 }
@@ -37,6 +43,18 @@ pub enum Answer {
     Count(u64),
     /// Lines, and by what to sort them.
     Lines(Vec<(u64, Vec<u8>)>),
+    Names(Vec<Bytes>),
+    Counts(Vec<u64>),
+}
+
+/// A message on a channel, on its way to another core.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Under which number its sender wants to know how many got it.
+    pub number: Option<u64>,
+    pub kind: Kind,
+    pub channel: Bytes,
+    pub payload: Bytes,
 }
 
 /// Makes one reply of the answers of all cores.
@@ -55,12 +73,20 @@ pub enum Order {
     Answer { number: u64, answer: Answer },
     /// For your information.
     Tell(Question),
+    /// Messages for your clients, in order.
+    Messages {
+        from: ShardId,
+        messages: Vec<Message>,
+    },
+    /// How many clients got your messages, by their numbers.
+    Heard(Vec<(u64, u32)>),
+    /// Names that you count for all cores have gained or lost their listeners on one.
+    News(Vec<News>),
 }
 
 /// A question whose answers are coming in.
 pub struct Asked {
-    pub session: SessionId,
-    pub seq: u32,
+    pub to: ReplyTo,
     pub missing: usize,
     pub answers: Vec<Answer>,
     pub finish: Finish,

@@ -4,10 +4,12 @@
 //! no socket.
 
 use super::late::Late;
+use super::multi::{Executing, Queue, WatchedKey};
 use super::pending::Pending;
 use crate::command::Spec;
 use crate::keyspace::DbIndex;
 use crate::resp::{Assembly, Output, Protocol};
+use hashbrown::HashSet;
 
 /// Where a client comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,8 +85,14 @@ pub struct Session {
     /// The last command, if any was found.
     pub last_command: Option<&'static Spec>,
     pub subscriptions: Subscriptions,
+    /// What waits for EXEC since MULTI.
+    pub queue: Option<Box<Queue>>,
+    pub watched: HashSet<WatchedKey>,
+    pub executing: Option<Executing>,
     /// Replies ready to be sent.
     pub output: Output,
+    /// Messages that it has sent to itself, to follow the running command's reply.
+    pub echoes: Output,
     /// Replies still to come.
     pub late: Late,
     /// Nothing more is run until a reply has come.
@@ -127,7 +135,11 @@ impl Session {
             active_ms: now_ms,
             last_command: None,
             subscriptions: Subscriptions::default(),
+            queue: None,
+            watched: HashSet::new(),
+            executing: None,
             output: Output::default(),
+            echoes: Output::default(),
             late: Late::default(),
             is_held: false,
             is_paused: false,
@@ -156,6 +168,7 @@ impl Session {
     /// Bytes of requests that have arrived and not run.
     pub fn query_bytes(&self) -> usize {
         self.pending.len()
+            + self.queue.as_ref().map_or(0, |queue| queue.memory_bytes())
             + self
                 .assembly
                 .as_ref()

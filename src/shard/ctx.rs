@@ -5,7 +5,7 @@
 
 use super::effects::{Effects, Event};
 use crate::command::{Args, Spec};
-use crate::keyspace::{DbIndex, Door, Expiry, Key, Keyspace, NewValue, Slot, StringRef};
+use crate::keyspace::{Client, DbIndex, Door, Expiry, Key, Keyspace, NewValue, Slot, StringRef};
 use crate::object::Collection;
 use crate::resp::{ErrorReply, Writer, Written, errors};
 
@@ -23,6 +23,10 @@ pub struct ShardCtx<'a> {
     pub space: &'a mut Keyspace,
     pub reply: Writer<'a>,
     pub effects: &'a mut Effects,
+    /// Who asks.
+    pub client: Client,
+    /// Whether the command runs inside EXEC, where nothing waits.
+    pub is_in_exec: bool,
     /// Position, slot and hash of a key that routing has computed already.
     pub(super) known: Option<(usize, Slot, u64)>,
 }
@@ -74,7 +78,17 @@ impl<'a> ShardCtx<'a> {
     /// Notes a change of a key, by the event that keyspace notifications name it.
     #[inline]
     pub fn changed(&mut self, event: Event, key: &[u8]) {
-        self.effects.changed(self.db, event, key);
+        self.changed_in(self.db, event, key);
+    }
+
+    /// The same of a key in another database than the command's.
+    #[inline]
+    pub fn changed_in(&mut self, db: DbIndex, event: Event, key: &[u8]) {
+        let notes = &mut self.space.common.notes;
+        if !notes.is_empty() {
+            self.effects.gather(notes);
+        }
+        self.effects.changed(db, event, key);
     }
 }
 

@@ -4,78 +4,139 @@
 //! clock, on randomness or on what it found replaces it: EXPIRE becomes PEXPIREAT, INCRBYFLOAT
 //! becomes SET. Whoever replays effects consults neither clock nor randomness.
 //!
+//! The effects of one EXEC, and those of one operation on several shards, carry the same group: a
+//! log has to keep them together, all or none (MULTI .. EXEC).
+//!
 //! Nothing is kept unless somebody listens; then the shard hands over the effects of each command
 //! after it ran, so that a log, replicas and notifications see the same thing.
 
+use super::locks::Ticket;
 use crate::command::{ArgStore, Args};
-use crate::keyspace::DbIndex;
+use crate::config::KeyspaceEvents;
+use crate::keyspace::{DbIndex, Note, Noted, Notes};
 
-/// A change of a key, by the name keyspace notifications give it.
+/// What happened to a key, by the name keyspace notifications give it, and its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event(pub &'static str);
+pub struct Event {
+    pub name: &'static str,
+    /// A bit of [`KeyspaceEvents`].
+    class: u32,
+}
 
 impl Event {
-    pub const APPEND: Event = Event("append");
-    pub const COPY_TO: Event = Event("copy_to");
-    pub const DEL: Event = Event("del");
-    pub const EXPIRE: Event = Event("expire");
-    pub const EXPIRED: Event = Event("expired");
-    pub const GEORADIUSSTORE: Event = Event("georadiusstore");
-    pub const GEOSEARCHSTORE: Event = Event("geosearchstore");
-    pub const HDEL: Event = Event("hdel");
-    pub const HEXPIRE: Event = Event("hexpire");
-    pub const HINCRBY: Event = Event("hincrby");
-    pub const HINCRBYFLOAT: Event = Event("hincrbyfloat");
-    pub const HPERSIST: Event = Event("hpersist");
-    pub const HSET: Event = Event("hset");
-    pub const INCRBY: Event = Event("incrby");
-    pub const INCRBYFLOAT: Event = Event("incrbyfloat");
-    pub const LINSERT: Event = Event("linsert");
-    pub const LPOP: Event = Event("lpop");
-    pub const LPUSH: Event = Event("lpush");
-    pub const LREM: Event = Event("lrem");
-    pub const LSET: Event = Event("lset");
-    pub const LTRIM: Event = Event("ltrim");
-    pub const MOVE_FROM: Event = Event("move_from");
-    pub const MOVE_TO: Event = Event("move_to");
-    pub const PERSIST: Event = Event("persist");
-    pub const PFADD: Event = Event("pfadd");
-    pub const RENAME_FROM: Event = Event("rename_from");
-    pub const RENAME_TO: Event = Event("rename_to");
-    pub const RESTORE: Event = Event("restore");
-    pub const RPOP: Event = Event("rpop");
-    pub const RPUSH: Event = Event("rpush");
-    pub const SADD: Event = Event("sadd");
-    pub const SDIFFSTORE: Event = Event("sdiffstore");
-    pub const SET: Event = Event("set");
-    pub const SETBIT: Event = Event("setbit");
-    pub const SETRANGE: Event = Event("setrange");
-    pub const SINTERSTORE: Event = Event("sinterstore");
-    pub const SORTSTORE: Event = Event("sortstore");
-    pub const SPOP: Event = Event("spop");
-    pub const SREM: Event = Event("srem");
-    pub const SUNIONSTORE: Event = Event("sunionstore");
-    pub const XADD: Event = Event("xadd");
-    pub const XDEL: Event = Event("xdel");
-    pub const XGROUP_CREATE: Event = Event("xgroup-create");
-    pub const XGROUP_CREATECONSUMER: Event = Event("xgroup-createconsumer");
-    pub const XGROUP_DELCONSUMER: Event = Event("xgroup-delconsumer");
-    pub const XGROUP_DESTROY: Event = Event("xgroup-destroy");
-    pub const XGROUP_SETID: Event = Event("xgroup-setid");
-    pub const XSETID: Event = Event("xsetid");
-    pub const XTRIM: Event = Event("xtrim");
-    pub const ZADD: Event = Event("zadd");
-    pub const ZDIFFSTORE: Event = Event("zdiffstore");
-    pub const ZINCR: Event = Event("zincr");
-    pub const ZINTERSTORE: Event = Event("zinterstore");
-    pub const ZPOPMAX: Event = Event("zpopmax");
-    pub const ZPOPMIN: Event = Event("zpopmin");
-    pub const ZRANGESTORE: Event = Event("zrangestore");
-    pub const ZREM: Event = Event("zrem");
-    pub const ZREMRANGEBYLEX: Event = Event("zremrangebylex");
-    pub const ZREMRANGEBYRANK: Event = Event("zremrangebyrank");
-    pub const ZREMRANGEBYSCORE: Event = Event("zremrangebyscore");
-    pub const ZUNIONSTORE: Event = Event("zunionstore");
+    pub const APPEND: Event = Event::string("append");
+    pub const COPY_TO: Event = Event::generic("copy_to");
+    pub const DEL: Event = Event::generic("del");
+    pub const EVICTED: Event = Event::of("evicted", KeyspaceEvents::EVICTED);
+    pub const EXPIRE: Event = Event::generic("expire");
+    pub const EXPIRED: Event = Event::of("expired", KeyspaceEvents::EXPIRED);
+    pub const GEORADIUSSTORE: Event = Event::zset("georadiusstore");
+    pub const GEOSEARCHSTORE: Event = Event::zset("geosearchstore");
+    pub const HDEL: Event = Event::hash("hdel");
+    pub const HEXPIRE: Event = Event::hash("hexpire");
+    pub const HEXPIRED: Event = Event::hash("hexpired");
+    pub const HINCRBY: Event = Event::hash("hincrby");
+    pub const HINCRBYFLOAT: Event = Event::hash("hincrbyfloat");
+    pub const HPERSIST: Event = Event::hash("hpersist");
+    pub const HSET: Event = Event::hash("hset");
+    pub const INCRBY: Event = Event::string("incrby");
+    pub const INCRBYFLOAT: Event = Event::string("incrbyfloat");
+    pub const KEY_MISS: Event = Event::of("keymiss", KeyspaceEvents::KEY_MISS);
+    pub const LINSERT: Event = Event::list("linsert");
+    pub const LPOP: Event = Event::list("lpop");
+    pub const LPUSH: Event = Event::list("lpush");
+    pub const LREM: Event = Event::list("lrem");
+    pub const LSET: Event = Event::list("lset");
+    pub const LTRIM: Event = Event::list("ltrim");
+    pub const MOVE_FROM: Event = Event::generic("move_from");
+    pub const MOVE_TO: Event = Event::generic("move_to");
+    pub const NEW: Event = Event::of("new", KeyspaceEvents::NEW);
+    pub const PERSIST: Event = Event::generic("persist");
+    pub const PFADD: Event = Event::string("pfadd");
+    pub const RENAME_FROM: Event = Event::generic("rename_from");
+    pub const RENAME_TO: Event = Event::generic("rename_to");
+    pub const RESTORE: Event = Event::generic("restore");
+    pub const RPOP: Event = Event::list("rpop");
+    pub const RPUSH: Event = Event::list("rpush");
+    pub const SADD: Event = Event::set("sadd");
+    pub const SDIFFSTORE: Event = Event::set("sdiffstore");
+    pub const SET: Event = Event::string("set");
+    pub const SETBIT: Event = Event::string("setbit");
+    pub const SETRANGE: Event = Event::string("setrange");
+    pub const SINTERSTORE: Event = Event::set("sinterstore");
+    pub const SORTSTORE: Event = Event::list("sortstore");
+    pub const SPOP: Event = Event::set("spop");
+    pub const SREM: Event = Event::set("srem");
+    pub const SUNIONSTORE: Event = Event::set("sunionstore");
+    pub const XADD: Event = Event::stream("xadd");
+    pub const XDEL: Event = Event::stream("xdel");
+    pub const XGROUP_CREATE: Event = Event::stream("xgroup-create");
+    pub const XGROUP_CREATECONSUMER: Event = Event::stream("xgroup-createconsumer");
+    pub const XGROUP_DELCONSUMER: Event = Event::stream("xgroup-delconsumer");
+    pub const XGROUP_DESTROY: Event = Event::stream("xgroup-destroy");
+    pub const XGROUP_SETID: Event = Event::stream("xgroup-setid");
+    pub const XSETID: Event = Event::stream("xsetid");
+    pub const XTRIM: Event = Event::stream("xtrim");
+    pub const ZADD: Event = Event::zset("zadd");
+    pub const ZDIFFSTORE: Event = Event::zset("zdiffstore");
+    pub const ZINCR: Event = Event::zset("zincr");
+    pub const ZINTERSTORE: Event = Event::zset("zinterstore");
+    pub const ZPOPMAX: Event = Event::zset("zpopmax");
+    pub const ZPOPMIN: Event = Event::zset("zpopmin");
+    pub const ZRANGESTORE: Event = Event::zset("zrangestore");
+    pub const ZREM: Event = Event::zset("zrem");
+    pub const ZREMRANGEBYLEX: Event = Event::zset("zremrangebylex");
+    pub const ZREMRANGEBYRANK: Event = Event::zset("zremrangebyrank");
+    pub const ZREMRANGEBYSCORE: Event = Event::zset("zremrangebyscore");
+    pub const ZUNIONSTORE: Event = Event::zset("zunionstore");
+
+    const fn of(name: &'static str, class: u32) -> Event {
+        Event { name, class }
+    }
+
+    /// An event of keys of any type.
+    pub const fn generic(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::GENERIC)
+    }
+
+    /// An event of strings.
+    pub const fn string(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::STRING)
+    }
+
+    /// An event of lists.
+    pub const fn list(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::LIST)
+    }
+
+    /// An event of sets.
+    pub const fn set(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::SET)
+    }
+
+    /// An event of hashes.
+    pub const fn hash(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::HASH)
+    }
+
+    /// An event of sorted sets.
+    pub const fn zset(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::ZSET)
+    }
+
+    /// An event of streams.
+    pub const fn stream(name: &'static str) -> Event {
+        Event::of(name, KeyspaceEvents::STREAM)
+    }
+}
+
+/// What belongs together: the effects that carry the same group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// On this shard only, one behind the other. The number tells it from its neighbours.
+    Here(u64),
+    /// On several shards, under the ticket of the operation.
+    Spread(Ticket),
 }
 
 /// One effect: a command that replays the change in a database.
@@ -83,26 +144,65 @@ impl Event {
 pub struct Effect {
     pub db: DbIndex,
     pub command: ArgStore,
+    /// With what it has to be kept together.
+    pub group: Option<Group>,
 }
 
 /// An event, with the key and the database it happened to.
 pub type Happened = (DbIndex, Event, Box<[u8]>);
 
-/// The effects of the running command.
+/// The effects of the running command, and those of earlier ones that nobody has taken yet.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Whether anybody listens.
+    /// Whether anybody wants effects.
     is_recording: bool,
+    /// Which events are wanted.
+    wanted: KeyspaceEvents,
     events: Vec<Happened>,
     replaced: bool,
     list: Vec<Effect>,
+    /// Where the effects of the running command begin.
+    first: usize,
     has_changed: bool,
+    group: Option<Group>,
+    groups: u64,
 }
 
 impl Effects {
-    /// Starts or stops keeping effects and events.
-    pub fn record(&mut self, is_recording: bool) {
+    /// Starts or stops keeping effects.
+    pub(super) fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Keeps events of these classes; says whether that is something new.
+    #[inline]
+    pub(super) fn listen(&mut self, wanted: KeyspaceEvents) -> bool {
+        std::mem::replace(&mut self.wanted, wanted) != wanted
+    }
+
+    /// Which notes of the keyspace become effects or events.
+    pub(super) fn want_notes(&self, notes: &mut Notes) {
+        let has = |event: Event| self.wanted.has(event.class);
+        notes.want(Note::Expired, self.is_recording || has(Event::EXPIRED));
+        notes.want(Note::Missed, has(Event::KEY_MISS));
+        notes.want(Note::New, has(Event::NEW));
+        for note in [Note::Fields, Note::LastFields] {
+            notes.want(
+                note,
+                self.is_recording || has(Event::HEXPIRED) || has(Event::DEL),
+            );
+        }
+    }
+
+    /// From here on effects belong together, until [`Effects::end_group`].
+    pub fn begin_group(&mut self, ticket: Option<Ticket>) {
+        self.groups += 1;
+        self.group = Some(ticket.map_or(Group::Here(self.groups), Group::Spread));
+    }
+
+    /// From here on every command's effects are on their own.
+    pub fn end_group(&mut self) {
+        self.group = None;
     }
 
     /// Whether anybody listens, for those to whom an effect is dear.
@@ -114,8 +214,55 @@ impl Effects {
     #[inline]
     pub fn changed(&mut self, db: DbIndex, event: Event, key: &[u8]) {
         self.has_changed = true;
-        if self.is_recording {
+        self.happened(db, event, key);
+    }
+
+    /// Notes an event that no command has caused.
+    #[inline]
+    fn happened(&mut self, db: DbIndex, event: Event, key: &[u8]) {
+        if self.wanted.has(event.class) {
             self.events.push((db, event, key.into()));
+        }
+    }
+
+    /// Takes over what the keyspace has noticed so far, ahead of what the command will say next.
+    #[cold]
+    pub(super) fn gather(&mut self, notes: &mut Notes) {
+        for Noted {
+            db,
+            note,
+            key,
+            fields,
+        } in notes.take()
+        {
+            match note {
+                Note::Missed => self.happened(db, Event::KEY_MISS, &key),
+                Note::New => self.happened(db, Event::NEW, &key),
+                Note::Expired => {
+                    self.happened(db, Event::EXPIRED, &key);
+                    self.passed(db, &[b"DEL", &key]);
+                }
+                Note::Fields | Note::LastFields => {
+                    self.happened(db, Event::HEXPIRED, &key);
+                    if note == Note::LastFields {
+                        self.happened(db, Event::DEL, &key);
+                    }
+                    let mut words = vec![&b"HDEL"[..], &key];
+                    words.extend(fields.iter().map(|field| &**field));
+                    self.passed(db, &words);
+                }
+            }
+        }
+    }
+
+    /// What time has done had happened before the running command did anything.
+    fn passed(&mut self, db: DbIndex, words: &[&[u8]]) {
+        if self.is_recording {
+            let command = ArgStore::from_words(words.iter().copied());
+            let group = self.group;
+            let effect = Effect { db, command, group };
+            self.list.insert(self.first, effect);
+            self.first += 1;
         }
     }
 
@@ -143,6 +290,7 @@ impl Effects {
             self.list.push(Effect {
                 db,
                 command: ArgStore::from_words(words),
+                group: self.group,
             });
         }
     }
@@ -153,17 +301,28 @@ impl Effects {
             self.list.push(Effect {
                 db,
                 command: ArgStore::of(args),
+                group: self.group,
             });
         }
+        self.first = self.list.len();
         self.replaced = false;
         self.has_changed = false;
     }
 
     /// Takes what has gathered: effects, and events with their keys.
     pub fn take(&mut self) -> (Vec<Effect>, Vec<Happened>) {
-        (
-            std::mem::take(&mut self.list),
-            std::mem::take(&mut self.events),
-        )
+        self.first = 0;
+        (std::mem::take(&mut self.list), self.take_events())
+    }
+
+    /// Whether there are events that nobody has taken yet.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Takes the events alone.
+    pub fn take_events(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.events)
     }
 }

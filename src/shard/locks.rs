@@ -62,6 +62,33 @@ impl Intents {
         keys.dedup_by_key(|key| key.0);
         Intents { keys, whole: None }
     }
+
+    /// All these together.
+    pub fn joined(all: impl IntoIterator<Item = Intents>) -> Intents {
+        let (mut keys, mut whole) = (Vec::new(), None);
+        for intents in all {
+            keys.extend(intents.keys);
+            whole = whole.max(intents.whole);
+        }
+        match whole {
+            None => Intents::of_keys(keys),
+            Some(lock) => {
+                let strongest = keys.iter().map(|(_, lock)| *lock).max();
+                Intents::whole(strongest.map_or(lock, |strongest| lock.max(strongest)))
+            }
+        }
+    }
+
+    /// The keys by their hashes; `None`: everything.
+    pub fn hashes(&self) -> Option<impl Iterator<Item = u64>> {
+        let hashes = self.keys.iter().map(|(hash, _)| *hash);
+        self.whole.is_none().then_some(hashes)
+    }
+
+    /// Whether nothing will be touched.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.whole.is_none()
+    }
 }
 
 #[derive(Debug)]
@@ -93,6 +120,11 @@ impl Locks {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.holders.is_empty()
+    }
+
+    /// What an operation holds or awaits.
+    pub fn intents(&self, ticket: Ticket) -> Option<&Intents> {
+        self.holders.get(&ticket).map(|holder| &holder.intents)
     }
 
     /// Whether a single-shard command may run now.
@@ -282,6 +314,19 @@ mod tests {
         assert_eq!(locks.ask(Ticket(5), exclusive(&[1, 2])), waits(&[7]));
         assert_eq!(locks.yield_grant(Ticket(7)), [Ticket(5)]);
         assert_eq!(locks.release(Ticket(5)), [Ticket(7)]);
+    }
+
+    #[test]
+    fn intents_join_to_the_strongest() {
+        let one = || [exclusive(&[3]), shared(&[1, 3])];
+        let both = Intents::of_keys(vec![(1, Lock::Shared), (3, Lock::Exclusive)]);
+        assert_eq!(Intents::joined(one()), both);
+        let whole = Intents::whole(Lock::Shared);
+        let joined = Intents::joined([whole.clone(), shared(&[1])]);
+        assert_eq!(joined, whole);
+        let joined = Intents::joined(one().into_iter().chain([whole]));
+        assert_eq!(joined, Intents::whole(Lock::Exclusive));
+        assert!(Intents::joined([]).is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod run;
 mod scratch;
 
 pub use ctx::{DataFn, Outcome, ReplyString, ShardCtx};
-pub use effects::{Effects, Event};
+pub use effects::{Effect, Effects, Event, Group, Happened};
 pub use locks::{Asked, Intents, Lock, Locks, Ticket};
 pub use run::{Call, Shard};
 pub use scratch::{Changed, Fetched, fetch, install, run_gathered};

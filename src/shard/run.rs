@@ -5,10 +5,11 @@
 
 use super::ctx::{DataFn, ShardCtx};
 use super::effects::Effects;
-use super::locks::Locks;
+use super::locks::{Locks, Ticket};
 use crate::base::prng::Prng;
 use crate::command::{Args, Spec};
-use crate::keyspace::{DbIndex, Keyspace, ShardId, Slot, SlotMap};
+use crate::config::KeyspaceEvents;
+use crate::keyspace::{Client, DbIndex, Keyspace, ShardId, Slot, SlotMap, Swept};
 use crate::resp::{ErrorReply, Output, Protocol, Writer};
 
 /// A command to run, with what its caller knows.
@@ -19,6 +20,10 @@ pub struct Call<'a> {
     pub db: DbIndex,
     pub protocol: Protocol,
     pub args: Args<'a>,
+    /// Who asks.
+    pub client: Client,
+    /// Whether it runs inside EXEC, where nothing waits.
+    pub is_in_exec: bool,
     /// Position, slot and hash of a key that routing has computed already.
     pub known: Option<(usize, Slot, u64)>,
 }
@@ -49,6 +54,49 @@ impl Shard {
         self.space.common.now_ms = now_ms;
     }
 
+    /// Starts or stops keeping effects of commands and of time.
+    pub fn record(&mut self, is_recording: bool) {
+        self.effects.record(is_recording);
+        self.effects.want_notes(&mut self.space.common.notes);
+    }
+
+    /// Keeps keyspace events of these classes.
+    #[inline]
+    pub fn listen(&mut self, wanted: KeyspaceEvents) {
+        if self.effects.listen(wanted) {
+            self.effects.want_notes(&mut self.space.common.notes);
+        }
+    }
+
+    /// One bounded step of removing keys whose time has come.
+    pub fn sweep(&mut self, db: DbIndex) -> Swept {
+        let swept = self.space.sweep(db);
+        self.gather_notes();
+        swept
+    }
+
+    /// Takes over what the keyspace has noticed outside of commands.
+    pub(super) fn gather_notes(&mut self) {
+        let notes = &mut self.space.common.notes;
+        if !notes.is_empty() {
+            self.effects.gather(notes);
+        }
+    }
+
+    /// What a ticket has locked stays, though its time may come.
+    pub fn pin(&mut self, ticket: Ticket) {
+        if let Some(intents) = self.locks.intents(ticket) {
+            self.space.common.pins.pin(intents.hashes());
+        }
+    }
+
+    /// The end of [`Shard::pin`].
+    pub fn unpin(&mut self, ticket: Ticket) {
+        if let Some(intents) = self.locks.intents(ticket) {
+            self.space.common.pins.unpin(intents.hashes());
+        }
+    }
+
     /// Runs a command; its reply is in `out`, also when it is an error, which is returned too.
     #[inline]
     pub fn run(&mut self, call: &Call<'_>, out: &mut Output) -> Result<(), ErrorReply> {
@@ -72,9 +120,15 @@ pub(super) fn run(
         space,
         reply: Writer::new(out, call.protocol),
         effects,
+        client: call.client,
+        is_in_exec: call.is_in_exec,
         known: call.known,
     };
     let outcome = (call.run)(&mut ctx);
+    let notes = &mut space.common.notes;
+    if !notes.is_empty() {
+        effects.gather(notes);
+    }
     effects.close(call.db, call.args);
     let Err(error) = outcome else { return Ok(()) };
     out.cut_back(start);

@@ -30,11 +30,14 @@ pub fn fetch<'k>(shard: &mut Shard, keys: impl Iterator<Item = &'k [u8]>) -> Fet
             }
         }
     }
+    shard.gather_notes();
     fetched
 }
 
 /// Puts changed keys into the shard they belong to.
 pub fn install(shard: &mut Shard, changed: Changed) {
+    // What there was to notice was noticed where the command ran.
+    let notes = std::mem::take(&mut shard.space.common.notes);
     for (db, bytes, entry) in changed {
         let key = Key::new(&bytes);
         match entry {
@@ -42,6 +45,7 @@ pub fn install(shard: &mut Shard, changed: Changed) {
             None => drop(shard.space.door(db).remove(&key)),
         }
     }
+    shard.space.common.notes = notes;
 }
 
 /// Notes which keys change.
@@ -74,6 +78,7 @@ pub fn run_gathered(
     for (db, key, entry) in fetched {
         space.door(db).put(&Key::new(&key), entry);
     }
+    shard.effects.want_notes(&mut space.common.notes);
     let (sender, receiver) = channel();
     space.common.observer = Some(Box::new(Collector(sender)));
     let result = run(&mut space, &mut shard.effects, call, out);

@@ -24,6 +24,8 @@ const DIFFERENCES: &[&str] = &[
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",
+    // 7.2: a pattern without a block around it.
+    "psubscribe arguments",
     // 7.4 gave HSCAN the option NOVALUES.
     "hscan arguments.4",
     // 7.2 says that no member need be named, as it always was.

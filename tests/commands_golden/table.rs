@@ -4,7 +4,7 @@
 //! What a row says twice (arity and syntax, keys and syntax) has to say the same both times.
 
 use ringshard::command::syntax::{Argument, Kind, arguments, extent};
-use ringshard::command::{Flags, Group, Plan, Spec};
+use ringshard::command::{Flags, Group, KeyFlags, Plan, Spec};
 use ringshard::commands::row::Run;
 use ringshard::commands::{Command, table};
 use std::collections::HashSet;
@@ -71,7 +71,8 @@ fn keys_agree_with_the_syntax() {
                 "`{stray}` is called a key and is none, or the other way"
             ));
         }
-        let specs: HashSet<usize> = (0..command.spec.keys.len()).collect();
+        let is_key = |at: &usize| !command.spec.keys[*at].flags.has(KeyFlags::NOT_KEY);
+        let specs: HashSet<usize> = (0..command.spec.keys.len()).filter(is_key).collect();
         (specs != marked).then(|| "a key specification points at no argument".to_owned())
     });
 }
@@ -114,7 +115,10 @@ fn plans_fit_the_keys() {
         let fits = match (command.run, plan) {
             (Run::Data(_), Plan::Gather | Plan::Split(_)) => !keys.is_empty(),
             (Run::Data(_), _) => keys.is_empty(),
-            (Run::Control(_) | Run::Container, plan) => plan == Plan::Here,
+            (Run::Watch(_), _) => true,
+            (Run::Control(_) | Run::Message(_) | Run::Exec | Run::Container, plan) => {
+                plan == Plan::Here
+            }
         };
         (!fits).then(|| format!("{plan:?} with {} key specifications", keys.len()))
     });

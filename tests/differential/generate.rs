@@ -443,6 +443,8 @@ const GARBAGE: &[&[u8]] = &[
 pub struct Generator {
     pub prng: Prng,
     total: usize,
+    /// How many more commands are queued before the transaction ends; none when there is none.
+    left: Option<usize>,
 }
 
 impl Generator {
@@ -451,7 +453,44 @@ impl Generator {
         Generator {
             prng: Prng::new(seed),
             total,
+            left: None,
         }
+    }
+
+    /// The next command of a sequence in which some stand between MULTI and EXEC, some of these
+    /// behind WATCH.
+    pub fn step(&mut self) -> Command {
+        let word = |word: &str| vec![word.as_bytes().to_vec()];
+        match self.left {
+            None if self.prng.below(60) == 0 => {
+                let mut watch = Command::new();
+                self.token("WATCH", &mut watch);
+                self.token("K*", &mut watch);
+                watch
+            }
+            None if self.prng.below(25) == 0 => {
+                self.left = Some(self.prng.below(8));
+                word("MULTI")
+            }
+            Some(0) => {
+                self.left = None;
+                word(if self.prng.below(20) == 0 {
+                    "DISCARD"
+                } else {
+                    "EXEC"
+                })
+            }
+            Some(left) => {
+                self.left = Some(left - 1);
+                self.command()
+            }
+            None => self.command(),
+        }
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_in_multi(&self) -> bool {
+        self.left.is_some()
     }
 
     /// The next command of the sequence.
@@ -474,12 +513,11 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        // What is drawn by chance is not spoilt, so that both servers draw the same; nor is what is
-        // configured, nor sets whose scores are all the same, as ranges of members mean nothing
-        // elsewhere.
+        // What is configured has to stay the same on both sides, and what is drawn by chance too;
+        // and sets whose scores are all the same, as ranges of members mean nothing elsewhere.
         let is_drawn = template.starts_with("SPOP") || template.contains("single");
-        let is_fixed = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
-        if !is_fixed && self.prng.percent(10) {
+        let is_kept = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
+        if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command

@@ -41,13 +41,33 @@ impl Pair {
         self.ours.send_bytes(&request);
         self.oracle.send_bytes(&request);
         let mut difference = None;
+        let mut queued: Vec<&Command> = Vec::new();
         for (at, command) in commands.iter().enumerate() {
             let (ours, oracle) = (self.ours.receive(), self.oracle.receive());
-            if difference.is_none() && !self.same(command, &ours, &oracle) {
+            let is_same = match command[0].to_ascii_uppercase().as_slice() {
+                b"EXEC" => self.same_all(&queued, &ours, &oracle),
+                _ => self.same(command, &ours, &oracle),
+            };
+            if difference.is_none() && !is_same {
                 difference = Some(Difference { at, ours, oracle });
+                continue;
+            }
+            match ours == Reply::Simple(b"QUEUED".to_vec()) {
+                true => queued.push(command),
+                false => queued.clear(),
             }
         }
         difference
+    }
+
+    /// Whether two replies to EXEC are the same, command by command.
+    fn same_all(&self, queued: &[&Command], ours: &Reply, oracle: &Reply) -> bool {
+        let (Reply::Array(our_items), Reply::Array(oracle_items)) = (ours, oracle) else {
+            return ours == oracle;
+        };
+        let is_complete = our_items.len() == queued.len() && oracle_items.len() == queued.len();
+        let mut pairs = our_items.iter().zip(oracle_items).zip(queued);
+        is_complete && pairs.all(|((ours, oracle), command)| self.same(command, ours, oracle))
     }
 
     /// Whether two replies are the same, but for what legitimately differs.

@@ -31,6 +31,8 @@ pub fn answer(core: &mut Core, question: &Question) -> Answer {
             core.publish_all();
             Answer::Count(0)
         }
+        Question::Channels(kind, pattern) => core.homed_names(*kind, pattern.as_ref()),
+        Question::Listeners(kind, names) => core.listeners(*kind, names),
         Question::Sleep(micros) => {
             crate::runtime::stall(std::time::Duration::from_micros(*micros));
             Answer::Count(0)

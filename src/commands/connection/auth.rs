@@ -159,6 +159,8 @@ fn greet(ctx: &mut ControlCtx<'_>, protocol: Protocol, number: u64) {
 /// RESET: be like a fresh connection.
 pub fn reset(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     let is_open = ctx.core.config.requirepass.is_none();
+    ctx.core.unsubscribe_from_everything(ctx.session);
+    ctx.core.unwatch(ctx.session);
     if let Some(session) = ctx.core.sessions.find_mut(ctx.session) {
         if std::mem::take(&mut session.is_monitor) {
             ctx.core.node.monitors.fetch_sub(1, Relaxed);
@@ -171,6 +173,7 @@ pub fn reset(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 
 /// The library behind the connection stays known: it is the same one.
 fn forget(session: &mut Session, is_open: bool) {
+    session.queue = None;
     session.db = DbIndex(0);
     session.protocol = Protocol::Resp2;
     session.is_authenticated = is_open;

@@ -4,11 +4,23 @@
 
 use crate::commands::row::{ControlCtx, ControlOutcome};
 use crate::keyspace::DbIndex;
-use crate::resp::errors;
+use crate::resp::{Protocol, errors};
 use crate::session::Closing;
 
-/// PING: reply with PONG, or with the message.
+/// PING: reply with PONG, or with the message; in the shape of a message where replies would not be
+/// told from messages otherwise.
 pub fn ping(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    let is_listening = ctx
+        .session()
+        .is_some_and(|session| !session.subscriptions.is_empty());
+    if is_listening && ctx.reply.protocol() == Protocol::Resp2 && ctx.args.len() <= 2 {
+        ctx.reply.array(2);
+        ctx.reply.bulk(b"pong");
+        return Ok(ctx
+            .reply
+            .bulk(ctx.args.try_get(1).unwrap_or_default())
+            .into());
+    }
     match ctx.args.len() {
         1 => Ok(ctx.reply.status("PONG").into()),
         2 => Ok(ctx.reply.bulk(ctx.args.get(1)).into()),

@@ -27,6 +27,7 @@ const GREETING: Flags = OWN
     .and(Flags::FAST)
     .and(Flags::NO_AUTH)
     .and(Flags::ALLOW_BUSY);
+const LEAVING: Flags = GREETING.and(Flags::UNQUEUED).and(Flags::ENDS_MULTI);
 
 /// The rows of this family.
 pub const FAMILY: Family = family(Group::Connection, ROWS);
@@ -70,10 +71,15 @@ const ROWS: &[Row] = &[
              current connection's context.",
         )]),
     control("ping", -1, Flags::FAST, basic::ping)
+        .for_listeners()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("1.0.0", "[message]", "O(1)", "Ping the server"),
-    control("quit", -1, GREETING, basic::quit).doc("1.0.0", "", "O(1)", "Close the connection"),
-    control("reset", 1, GREETING, auth::reset).doc("6.2.0", "", "O(1)", "Reset the connection"),
+    control("quit", -1, LEAVING, basic::quit)
+        .for_listeners()
+        .doc("1.0.0", "", "O(1)", "Close the connection"),
+    control("reset", 1, LEAVING, auth::reset)
+        .for_listeners()
+        .doc("6.2.0", "", "O(1)", "Reset the connection"),
     control("select", 2, ALWAYS.and(Flags::FAST), basic::select).doc(
         "1.0.0",
         "index",

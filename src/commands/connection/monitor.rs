@@ -15,6 +15,9 @@ pub fn monitor(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     let Some(session) = ctx.core.sessions.find_mut(ctx.session) else {
         return Ok(Flow::Later);
     };
+    if session.executing.is_some() {
+        return Err("ERR MONITOR isn't allowed for DENY BLOCKING client".into());
+    }
     // Redis: no reply at all to one that watches already.
     if session.is_monitor {
         return Ok(Flow::Later);

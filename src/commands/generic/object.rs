@@ -12,7 +12,7 @@ fn about(
     tell: impl FnOnce(EntryRef<'_>, &mut Writer<'_>) -> Result<Written, ErrorReply>,
 ) -> Outcome {
     let key = ctx.key(2);
-    match ctx.space.door(ctx.db).find(&key, Lookup::Peek) {
+    match ctx.space.door(ctx.db).find(&key, Lookup::Inspect) {
         Some(entry) => tell(entry, &mut ctx.reply),
         None => Ok(ctx.reply.null()),
     }

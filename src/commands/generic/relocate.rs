@@ -83,7 +83,7 @@ pub fn copy(ctx: &mut ShardCtx<'_>) -> Outcome {
     }
     entry.access = door.fresh_access();
     door.put(&to, entry);
-    ctx.effects.changed(target, Event::COPY_TO, to.bytes);
+    ctx.changed_in(target, Event::COPY_TO, to.bytes);
     Ok(ctx.reply.flag(true))
 }
 
@@ -100,6 +100,6 @@ pub fn move_key(ctx: &mut ShardCtx<'_>) -> Outcome {
     };
     ctx.space.door(target).put(&key, entry);
     ctx.changed(Event::MOVE_FROM, key.bytes);
-    ctx.effects.changed(target, Event::MOVE_TO, key.bytes);
+    ctx.changed_in(target, Event::MOVE_TO, key.bytes);
     Ok(ctx.reply.flag(true))
 }

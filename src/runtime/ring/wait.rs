@@ -182,11 +182,15 @@ impl Ring {
     }
 
     /// Stop the tick, and see that the kernel has copied the alarm's time.
+    ///
+    /// A tick that rings at this very moment is not found by the removal, and goes on: whoever
+    /// hears it then has to ask again.
     fn drop_tick(&mut self, out: &mut Vec<Completion>) {
-        if self.ledger.tick_armed {
-            self.push(remove_timeout(TICK_USER_DATA));
-        }
+        self.ledger.tick_rang = self.ledger.tick_armed;
         loop {
+            if std::mem::take(&mut self.ledger.tick_rang) && self.ledger.tick_armed {
+                self.push(remove_timeout(TICK_USER_DATA));
+            }
             self.turn(0, out);
             if !self.ledger.tick_armed && !self.is_unsubmitted() {
                 break;

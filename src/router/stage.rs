@@ -1,0 +1,370 @@
+//! What of a transaction runs together: plans, without messages.
+//!
+//! A [`Stage`] is a row of commands of which each shard runs its part in one go; commands that
+//! span shards and can be split are split here, and the replies come together again in the order
+//! of the commands. [`Claims`] are the locks of a whole transaction, shard by shard.
+
+use super::batch::{Batch, BatchReply};
+use super::merge::{PartReply, merge, page_cursor};
+use super::message::Head;
+use super::plan::{Route, cursor_shard, key_lock, part_args, route, shares};
+use crate::base::prng::Prng;
+use crate::command::{ArgStore, Args, Flags, Merge, Plan, Spec, positions};
+use crate::keyspace::{Client, Key, ShardId, SlotMap};
+use crate::resp::{Mark, Output, Protocol};
+use crate::shard::{Intents, Lock, Shard};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where the reply of a command comes from: places in `Stage::batches`.
+enum Source {
+    One(usize),
+    Merged {
+        how: Merge,
+        protocol: Protocol,
+        parts: Vec<(usize, Vec<u32>)>,
+    },
+}
+
+/// Commands that run together.
+pub struct Stage {
+    map: SlotMap,
+    /// Where commands without keys run.
+    home: ShardId,
+    shared: Arc<ArgStore>,
+    batches: Vec<(ShardId, Batch)>,
+    sources: Vec<Source>,
+}
+
+/// How a command of a stage went, its shards together.
+#[derive(Clone, Copy, Debug)]
+pub struct StageWent {
+    /// Where its reply ends.
+    pub end: Mark,
+    pub nanos: u64,
+    pub is_error: bool,
+}
+
+impl Stage {
+    /// No commands yet, of those in this store.
+    pub fn new(map: SlotMap, home: ShardId, shared: Arc<ArgStore>) -> Stage {
+        Stage {
+            map,
+            home,
+            shared,
+            batches: Vec::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// Whether there are no commands.
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// How many commands there are.
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// The shards with their batches.
+    pub(super) fn batches(&self) -> &[(ShardId, Batch)] {
+        &self.batches
+    }
+
+    /// The batch of a shard.
+    pub(super) fn batch_of(&self, shard: ShardId) -> Option<&Batch> {
+        let found = self.batches.iter().find(|(owner, _)| *owner == shard);
+        found.map(|(_, batch)| batch)
+    }
+
+    /// Adds a command by its place in the store; false if it cannot run together with others.
+    pub fn add(&mut self, head: Head, args: Range<u32>) -> bool {
+        let store = self.shared.clone();
+        let words = store.command(args.clone());
+        let shard = match route(self.map, head.spec, words) {
+            Route::Any => self.home,
+            Route::One(shard, _) => shard,
+            Route::Several => return self.add_split(head, words),
+        };
+        let batch = self.batch(shard);
+        self.batches[batch].1.push(head, args);
+        self.sources.push(Source::One(batch));
+        true
+    }
+
+    fn add_split(&mut self, head: Head, args: Args<'_>) -> bool {
+        let (Plan::Split(how) | Plan::Everywhere(how)) = head.spec.plan else {
+            return false;
+        };
+        let mut parts = Vec::new();
+        for (shard, groups) in shares(self.map, head.spec, args) {
+            let batch = self.batch(shard);
+            let head = Head {
+                known: None,
+                ..head
+            };
+            let words = part_args(head.spec, args, &groups);
+            self.batches[batch].1.push_own(head, &words);
+            parts.push((batch, groups));
+        }
+        let protocol = head.protocol;
+        self.sources.push(Source::Merged {
+            how,
+            protocol,
+            parts,
+        });
+        true
+    }
+
+    fn batch(&mut self, shard: ShardId) -> usize {
+        let found = self.batches.iter().position(|(owner, _)| *owner == shard);
+        found.unwrap_or_else(|| {
+            self.batches.push((shard, Batch::new(self.shared.clone())));
+            self.batches.len() - 1
+        })
+    }
+
+    /// Runs all of it here, where this shard is the only one.
+    pub fn run_here(&self, client: Client, shard: &mut Shard) -> Vec<(ShardId, BatchReply)> {
+        let batches = self.batches.iter();
+        let run = batches.map(|(owner, batch)| (*owner, batch.run_calls(client, shard)));
+        run.collect()
+    }
+
+    /// Writes the replies in the order of the commands.
+    pub fn assemble(
+        &self,
+        replies: &[(ShardId, BatchReply)],
+        random: &mut Prng,
+        out: &mut Output,
+    ) -> Vec<StageWent> {
+        let mut readers: Vec<Reader<'_>> = (self.batches.iter())
+            .map(|(shard, _)| Reader::new(*shard, replies))
+            .collect();
+        let mut all = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            let went = match source {
+                Source::One(batch) => readers[*batch].next(out),
+                Source::Merged {
+                    how,
+                    protocol,
+                    parts,
+                } => {
+                    let mut read = Vec::new();
+                    let mut nanos = 0;
+                    for (batch, groups) in parts {
+                        let mut part = Output::default();
+                        nanos += readers[*batch].next(&mut part).nanos;
+                        read.push((part.to_bytes(), groups));
+                    }
+                    let parts: Vec<PartReply<'_>> = (read.iter())
+                        .map(|(reply, groups)| PartReply { reply, groups })
+                        .collect();
+                    let start = out.mark();
+                    merge(*how, &parts, *protocol, random, out);
+                    StageWent {
+                        end: out.mark(),
+                        nanos,
+                        is_error: out.starts_with(start, b'-'),
+                    }
+                }
+            };
+            all.push(went);
+        }
+        all
+    }
+}
+
+/// Goes through the replies of a batch.
+struct Reader<'a> {
+    reply: &'a BatchReply,
+    next: usize,
+    from: Mark,
+}
+
+impl<'a> Reader<'a> {
+    fn new(shard: ShardId, replies: &'a [(ShardId, BatchReply)]) -> Reader<'a> {
+        let found = replies.iter().find(|(owner, _)| *owner == shard);
+        Reader {
+            reply: &found.expect("every shard of a stage has replied").1,
+            next: 0,
+            from: Output::start(),
+        }
+    }
+
+    /// Moves the next reply behind this output.
+    fn next(&mut self, out: &mut Output) -> StageWent {
+        let went = self.reply.went[self.next];
+        out.append_part(&self.reply.output, self.from, went.end);
+        (self.next, self.from) = (self.next + 1, went.end);
+        StageWent {
+            end: out.mark(),
+            nanos: went.nanos,
+            is_error: went.is_error,
+        }
+    }
+}
+
+/// The locks of a transaction, shard by shard.
+pub struct Claims {
+    map: SlotMap,
+    shards: Vec<Claim>,
+}
+
+#[derive(Clone, Default)]
+struct Claim {
+    keys: Vec<(u64, Lock)>,
+    whole: Option<Lock>,
+}
+
+impl Claims {
+    /// None yet.
+    pub fn new(map: SlotMap) -> Claims {
+        let shards = vec![Claim::default(); map.shards()];
+        Claims { map, shards }
+    }
+
+    /// Adds what a command will touch.
+    pub fn add(&mut self, spec: &Spec, args: Args<'_>) {
+        match spec.plan {
+            Plan::Everywhere(_) => {
+                let is_write = spec.flags.has(Flags::WRITE);
+                self.add_wholes(
+                    0,
+                    if is_write {
+                        Lock::Exclusive
+                    } else {
+                        Lock::Shared
+                    },
+                );
+            }
+            Plan::Cursor(at) => {
+                let first = cursor_shard(self.map, args, at as usize);
+                self.add_wholes(first.0 as usize, Lock::Shared);
+            }
+            Plan::Here => {}
+            Plan::Gather | Plan::Split(_) => {
+                for (at, flags) in positions(spec.keys, args) {
+                    let key = Key::new(args.get(at));
+                    let shard = self.map.shard(key.slot).0 as usize;
+                    self.shards[shard].keys.push((key.hash, key_lock(flags)));
+                }
+            }
+        }
+    }
+
+    fn add_wholes(&mut self, first: usize, lock: Lock) {
+        for claim in &mut self.shards[first..] {
+            claim.whole = claim.whole.max(Some(lock));
+        }
+    }
+
+    /// Adds a watched key.
+    pub fn add_watched(&mut self, key: &[u8]) {
+        let key = Key::new(key);
+        let shard = self.map.shard(key.slot).0 as usize;
+        self.shards[shard].keys.push((key.hash, Lock::Shared));
+    }
+
+    /// The first shard of which something is claimed.
+    pub fn first(&self) -> Option<ShardId> {
+        let is_claimed = |claim: &Claim| claim.whole.is_some() || !claim.keys.is_empty();
+        let found = self.shards.iter().position(is_claimed);
+        found.map(|shard| ShardId(shard as u16))
+    }
+
+    /// What is claimed of one shard.
+    pub fn of(self, shard: ShardId) -> Intents {
+        let claim = self.shards.into_iter().nth(shard.0 as usize);
+        claim.map(Claim::intents).unwrap_or_default()
+    }
+
+    /// The shards of which something is claimed.
+    pub fn intents(self) -> Vec<(ShardId, Intents)> {
+        let claims = self.shards.into_iter().enumerate();
+        let all = claims.map(|(shard, claim)| (ShardId(shard as u16), claim.intents()));
+        all.filter(|(_, intents)| !intents.is_empty()).collect()
+    }
+}
+
+impl Claim {
+    fn intents(self) -> Intents {
+        let whole = self.whole.map(Intents::whole);
+        Intents::joined([Intents::of_keys(self.keys)].into_iter().chain(whole))
+    }
+}
+
+/// A scan inside a transaction: pages of shards that had nothing left, and the last one.
+pub struct Pages {
+    pub head: Head,
+    /// The command, with the cursor where it goes on.
+    pub args: ArgStore,
+    pages: Vec<Vec<u8>>,
+    pub nanos: u64,
+}
+
+impl Pages {
+    /// A scan that begins.
+    pub fn new(head: Head, args: Args<'_>) -> Pages {
+        Pages {
+            head,
+            args: ArgStore::of(args),
+            pages: Vec::new(),
+            nanos: 0,
+        }
+    }
+
+    /// The page that is next, as a stage.
+    pub fn stage(&self, map: SlotMap) -> Stage {
+        let Plan::Cursor(at) = self.head.spec.plan else {
+            unreachable!("only scans have pages");
+        };
+        let shard = cursor_shard(map, self.args.args(), at as usize);
+        let mut stage = Stage::new(map, shard, Arc::default());
+        let batch = stage.batch(shard);
+        stage.batches[batch].1.push_own(self.head, &self.args);
+        stage.sources.push(Source::One(batch));
+        stage
+    }
+
+    /// Takes a page in; whether another one follows.
+    pub fn turn(&mut self, map: SlotMap, page: Vec<u8>) -> bool {
+        let next = next_page(map, self.head.spec, self.args.args(), &page);
+        self.pages.push(page);
+        next.map(|args| self.args = args).is_some()
+    }
+
+    /// Writes the reply; whether it is an error.
+    pub fn finish(&self, random: &mut Prng, out: &mut Output) -> bool {
+        let (start, groups) = (out.mark(), &[][..]);
+        let parts: Vec<PartReply<'_>> = (self.pages.iter())
+            .map(|reply| PartReply { reply, groups })
+            .collect();
+        merge(Merge::Pages, &parts, self.head.protocol, random, out);
+        out.starts_with(start, b'-')
+    }
+}
+
+/// A scan's arguments for the next shard, where its page ended with nothing left on this one.
+pub(super) fn next_page(
+    map: SlotMap,
+    spec: &Spec,
+    args: Args<'_>,
+    page: &[u8],
+) -> Option<ArgStore> {
+    let Plan::Cursor(at) = spec.plan else {
+        return None;
+    };
+    let at = at as usize;
+    let cursor = page_cursor(page).unwrap_or_default();
+    let mut next = ArgStore::default();
+    for position in 0..args.len() {
+        match position == at {
+            true => next.push(cursor),
+            false => next.push_from(args, position),
+        }
+    }
+    let is_further = cursor_shard(map, next.args(), at) > cursor_shard(map, args, at);
+    is_further.then_some(next)
+}

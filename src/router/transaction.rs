@@ -1,0 +1,455 @@
+//! Transactions that span shards, seen from the core that coordinates them.
+//!
+//! ```text
+//!   coordinator                      shards
+//!      | -- Ask (all its locks) ----> |      each grants, and says what became of watched keys
+//!      | <-- Granted ---------------- |      the last one settles the moment it runs at
+//!      | -- Do (its part) ----------> |      as often as there are stages; nobody gets between
+//!      | <-- Did -------------------- |
+//! ```
+//!
+//! The locks are those of operations, and so are the rules for yielding them. What is to be done
+//! under them comes from above, stage by stage, as [`News`] are taken; with the last stage the
+//! shards release. If a watched key has changed, all release and nothing is done. A transaction
+//! of two shards, this one among them, that is a single stage needs one round only.
+
+use super::batch::BatchReply;
+use super::message::{Alone, Ask, Done, Grant, Head, Job, Peer, Step, Then};
+use super::stage::{Claims, Stage};
+use super::state::Router;
+use crate::base::clock;
+use crate::command::{ArgStore, positions};
+use crate::keyspace::{Client, Key, ShardId, Slot, Watched};
+use crate::resp::Output;
+use crate::shard::{Changed, Fetched, Intents, Shard, Ticket, run_gathered};
+use std::sync::Arc;
+
+/// What has happened to a transaction.
+#[derive(Debug)]
+pub enum News {
+    /// A watched key had changed; nothing was done, and nothing is locked any more.
+    Broken,
+    /// All locks are there.
+    Granted,
+    /// A stage has run, a transaction without locks included.
+    Ran(Vec<(ShardId, BatchReply)>),
+    /// A gathered command has run.
+    Gathered {
+        output: Output,
+        nanos: u64,
+        is_error: bool,
+    },
+}
+
+/// A shard that takes part.
+struct Member {
+    shard: ShardId,
+    grant: Option<(Watched, i64)>,
+}
+
+/// A command that is run here on copies of its keys.
+struct Gathering {
+    head: Head,
+    args: ArgStore,
+    fetched: Fetched,
+    is_last: bool,
+}
+
+/// A transaction this core coordinates.
+pub(super) struct Transaction {
+    exec: u64,
+    client: Client,
+    members: Vec<Member>,
+    /// All grants are there: nothing is yielded any more.
+    is_running: bool,
+    /// The other shard of a pair may be running its part already; this is our own.
+    trying: Option<Option<super::batch::Batch>>,
+    /// A lower ticket asked for this core's own grant meanwhile.
+    is_wounded: bool,
+    /// The moment it runs at, Unix milliseconds.
+    at_ms: i64,
+    /// Shards that have not answered yet.
+    missing: usize,
+    replies: Vec<(ShardId, BatchReply)>,
+    gathering: Option<Gathering>,
+}
+
+impl Transaction {
+    fn new(exec: u64, client: Client, shards: impl Iterator<Item = ShardId>, now_ms: i64) -> Self {
+        let members = shards.map(|shard| Member { shard, grant: None });
+        Transaction {
+            exec,
+            client,
+            members: members.collect(),
+            is_running: false,
+            trying: None,
+            is_wounded: false,
+            at_ms: now_ms,
+            missing: 0,
+            replies: Vec::new(),
+            gathering: None,
+        }
+    }
+
+    fn member(&mut self, shard: ShardId) -> &mut Member {
+        let found = self.members.iter_mut().find(|it| it.shard == shard);
+        found.expect("only the transaction's shards answer")
+    }
+
+    /// Notes a grant; whether it was the last one.
+    fn granted(&mut self, from: ShardId, grant: &Grant) -> bool {
+        self.at_ms = self.at_ms.max(grant.now_ms);
+        self.member(from).grant = Some((grant.watched, grant.now_ms));
+        self.members.iter().all(|member| member.grant.is_some())
+    }
+
+    /// Whether a watched key has changed, or its time may come.
+    fn may_break(&self) -> bool {
+        let mut grants = self.members.iter().filter_map(|member| member.grant);
+        grants.any(|(watched, _)| watched != Watched::NOTHING)
+    }
+
+    /// Whether a watched key has changed, or its time has come, where grants are there.
+    fn is_broken(&self) -> bool {
+        let grants = self.members.iter().filter_map(|member| member.grant);
+        grants
+            .into_iter()
+            .any(|(watched, _)| watched.is_broken || watched.expires_at_ms <= self.at_ms)
+    }
+}
+
+impl Router {
+    /// Runs a transaction whose keys are all on one shard: no locks, one round, none here.
+    pub fn send_alone(&mut self, exec: u64, stage: &Stage, to: (ShardId, Client)) {
+        let (shard, client) = to;
+        let batch = stage.batch_of(shard).cloned();
+        let alone = Alone {
+            exec,
+            client,
+            batch: batch.unwrap_or_else(|| super::batch::Batch::new(Arc::default())),
+        };
+        self.step(shard, Step::Alone(Box::new(alone)));
+    }
+
+    pub(super) fn alone_ran(&mut self, from: Peer, exec: u64, reply: Option<BatchReply>) {
+        let news = match reply {
+            Some(reply) => News::Ran(vec![(from, reply)]),
+            None => News::Broken,
+        };
+        self.news.push((exec, news));
+    }
+
+    /// What has happened to transactions since the last time.
+    pub fn take_news(&mut self) -> Vec<(u64, News)> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether there may be news.
+    pub fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// Asks for all locks of a transaction. If it consists of `whole` only, that may run at once:
+    /// then the news are that it has run.
+    pub fn claim(
+        &mut self,
+        exec: (u64, Client),
+        claims: Claims,
+        whole: Option<&Stage>,
+        shard: &mut Shard,
+    ) -> Ticket {
+        let (ticket, me) = (self.draw_ticket(), self.me);
+        let mut claims = claims.intents();
+        let now_ms = shard.space.common.now_ms;
+        let shards = claims.iter().map(|(shard, _)| *shard);
+        let mut transaction = Transaction::new(exec.0, exec.1, shards, now_ms);
+        let is_pair = claims.len() == 2 && claims.iter().any(|(shard, _)| *shard == me);
+        let mut trial = None;
+        if let Some(stage) = whole.filter(|_| is_pair) {
+            let own = claims.iter().position(|(shard, _)| *shard == me);
+            let (_, intents) = claims.remove(own.expect("just seen to be there"));
+            let ask = ask(intents, Then::Report, exec.1);
+            let grant = self.ask_here(ticket, ask, shard);
+            if let Some(grant) = grant {
+                transaction.granted(me, &grant);
+                trial = stage
+                    .batch_of(claims[0].0)
+                    .filter(|_| !transaction.may_break());
+                let own = stage.batch_of(me).cloned();
+                transaction.trying = trial.map(|_| own);
+            }
+        }
+        for (peer, intents) in claims {
+            let then = match trial {
+                Some(batch) => Then::TryBatch(batch.clone(), now_ms),
+                None => Then::Report,
+            };
+            let ask = ask(intents, then, exec.1);
+            self.step(peer, Step::Ask { ticket, ask });
+        }
+        self.transactions.insert(ticket, transaction);
+        ticket
+    }
+
+    /// Takes locks of this shard that are free for a transaction that is running already.
+    pub fn claim_here(
+        &mut self,
+        exec: (u64, Client),
+        intents: Intents,
+        shard: &mut Shard,
+    ) -> Ticket {
+        let ticket = self.draw_ticket();
+        let now_ms = shard.space.common.now_ms;
+        let me = self.me;
+        let mut transaction = Transaction::new(exec.0, exec.1, [me].into_iter(), now_ms);
+        let ask = ask(intents, Then::Report, exec.1);
+        let grant = self.ask_here(ticket, ask, shard);
+        transaction.granted(me, &grant.expect("nobody holds what is taken like this"));
+        transaction.is_running = true;
+        self.transactions.insert(ticket, transaction);
+        ticket
+    }
+
+    pub(super) fn transaction_granted(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        grant: &Grant,
+        shard: &Shard,
+    ) {
+        let now_ms = shard.space.common.now_ms;
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        if !transaction.granted(from, grant) || transaction.trying.is_some() {
+            return;
+        }
+        transaction.at_ms = transaction.at_ms.max(now_ms);
+        let exec = transaction.exec;
+        if transaction.is_broken() {
+            self.close(ticket);
+            return self.news.push((exec, News::Broken));
+        }
+        transaction.is_running = true;
+        self.news.push((exec, News::Granted));
+    }
+
+    /// The other shard of a pair could not run at once.
+    pub(super) fn transaction_waits(&mut self, ticket: Ticket) {
+        let me = self.me;
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        transaction.trying = None;
+        if std::mem::take(&mut transaction.is_wounded) {
+            transaction.member(me).grant = None;
+            self.step(me, Step::Yield { ticket });
+        }
+    }
+
+    /// A lower ticket needs what this transaction was granted on a shard.
+    pub(super) fn transaction_wounded(&mut self, from: Peer, ticket: Ticket) {
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        if transaction.is_running {
+            return;
+        }
+        if transaction.trying.is_some() {
+            transaction.is_wounded = true;
+            return;
+        }
+        if transaction.member(from).grant.take().is_some() {
+            self.step(from, Step::Yield { ticket });
+        }
+    }
+
+    /// Runs commands under the locks of a transaction; behind the last ones it has none any more.
+    pub fn run_stage(&mut self, ticket: Ticket, stage: &Stage, is_last: bool) {
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        let at_ms = transaction.at_ms;
+        transaction.missing = stage.batches().len();
+        let shards: Vec<ShardId> = transaction.members.iter().map(|it| it.shard).collect();
+        for shard in shards {
+            let job = match stage.batch_of(shard) {
+                Some(batch) => Job::Run(batch.clone()),
+                None if is_last => Job::Nothing,
+                None => continue,
+            };
+            let step = Step::Do {
+                ticket,
+                job,
+                at_ms,
+                is_last,
+            };
+            self.step(shard, step);
+        }
+    }
+
+    /// Runs a command here on copies of its keys, under the locks of a transaction.
+    pub fn gather(&mut self, ticket: Ticket, head: Head, args: ArgStore, is_last: bool) {
+        let map = self.map;
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        let at_ms = transaction.at_ms;
+        let mut jobs: Vec<(ShardId, ArgStore)> = Vec::new();
+        for (at, _) in positions(head.spec.keys, args.args()) {
+            let key = args.args().get(at);
+            let owner = map.shard(Slot::of(key));
+            match jobs.iter_mut().find(|(shard, _)| *shard == owner) {
+                Some((_, keys)) => keys.push(key),
+                None => jobs.push((owner, ArgStore::from_words([key]))),
+            }
+        }
+        transaction.missing = jobs.len();
+        transaction.gathering = Some(Gathering {
+            head,
+            args,
+            fetched: Fetched::default(),
+            is_last,
+        });
+        for (shard, keys) in jobs {
+            let step = Step::Do {
+                ticket,
+                job: Job::Fetch(keys),
+                at_ms,
+                is_last: false,
+            };
+            self.step(shard, step);
+        }
+    }
+
+    /// Ends a transaction: its shards release.
+    pub fn close(&mut self, ticket: Ticket) {
+        let Some(transaction) = self.transactions.remove(&ticket) else {
+            return;
+        };
+        for member in transaction.members {
+            let step = Step::Do {
+                ticket,
+                job: Job::Nothing,
+                at_ms: transaction.at_ms,
+                is_last: true,
+            };
+            self.step(member.shard, step);
+        }
+    }
+
+    /// Forgets a transaction whose shards have released with its last stage.
+    pub fn finish_transaction(&mut self, ticket: Ticket) {
+        self.transactions.remove(&ticket);
+    }
+
+    pub(super) fn did(&mut self, from: Peer, ticket: Ticket, done: Done, shard: &mut Shard) {
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        if let Some(own) = transaction.trying.take() {
+            return self.tried(from, ticket, (own, done), shard);
+        }
+        transaction.missing -= 1;
+        match done {
+            Done::Ran(reply, _) => transaction.replies.push((from, reply)),
+            Done::Fetched(fetched) => {
+                let gathering = transaction.gathering.as_mut();
+                let gathering = gathering.expect("copies are asked for to be gathered");
+                gathering.fetched.extend(fetched);
+            }
+            Done::Broken => unreachable!("watched keys are looked at before anything runs"),
+        }
+        if transaction.missing > 0 {
+            return;
+        }
+        match transaction.gathering.take() {
+            Some(gathering) => self.run_gathering(ticket, gathering, shard),
+            None => {
+                let replies = std::mem::take(&mut transaction.replies);
+                self.news.push((transaction.exec, News::Ran(replies)));
+            }
+        }
+    }
+
+    /// The other shard of a pair has run its part, or has found that nothing may be run.
+    fn tried(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        done: (Option<super::batch::Batch>, Done),
+        shard: &mut Shard,
+    ) {
+        let Some(transaction) = self.transactions.remove(&ticket) else {
+            return;
+        };
+        let (me, client) = (self.me, transaction.client);
+        shard.unpin(ticket);
+        let news = match done {
+            (own, Done::Ran(reply, at_ms)) => {
+                let mut replies = vec![(from, reply)];
+                if let Some(own) = own {
+                    replies.push((me, own.run(client, at_ms, Some(ticket), shard)));
+                }
+                News::Ran(replies)
+            }
+            _ => News::Broken,
+        };
+        self.news.push((transaction.exec, news));
+        self.release(ticket, shard);
+    }
+
+    fn run_gathering(&mut self, ticket: Ticket, gathering: Gathering, shard: &mut Shard) {
+        let Gathering {
+            head,
+            args,
+            fetched,
+            is_last,
+        } = gathering;
+        let transaction = &self.transactions[&ticket];
+        let (exec, client, at_ms) = (transaction.exec, transaction.client, transaction.at_ms);
+        let shards: Vec<ShardId> = transaction.members.iter().map(|it| it.shard).collect();
+        let mut output = Output::default();
+        let now_ms = shard.space.common.now_ms;
+        shard.set_now(at_ms);
+        shard.effects.begin_group(Some(ticket));
+        let start = clock::cycles();
+        let call = head.call(args.args(), client);
+        let (changed, result) = run_gathered(shard, &call, fetched, &mut output);
+        let nanos = clock::nanos_between(start, clock::cycles());
+        shard.effects.end_group();
+        shard.set_now(now_ms.max(at_ms));
+        let mut by_shard: Vec<Changed> = shards.iter().map(|_| Vec::new()).collect();
+        for change in changed {
+            let owner = self.map.shard(Key::new(&change.1).slot);
+            let index = shards.iter().position(|shard| *shard == owner);
+            by_shard[index.expect("a gathered command changes its own keys only")].push(change);
+        }
+        for (shard, changed) in shards.into_iter().zip(by_shard) {
+            let job = Job::Put(changed);
+            let step = Step::Do {
+                ticket,
+                job,
+                at_ms,
+                is_last,
+            };
+            self.step(shard, step);
+        }
+        let is_error = result.is_err();
+        let news = News::Gathered {
+            output,
+            nanos,
+            is_error,
+        };
+        self.news.push((exec, news));
+    }
+}
+
+fn ask(intents: Intents, then: Then, client: Client) -> Ask {
+    let exec = Some(client);
+    Ask {
+        intents,
+        then,
+        exec,
+    }
+}
