@@ -5,6 +5,9 @@
 //! that two servers agree on what has expired. Offsets stay small: a test of semantics needs no
 //! half-gigabyte strings.
 
+#[path = "stream.rs"]
+pub mod stream;
+
 use crate::support::prng::Prng;
 
 pub type Command = Vec<Vec<u8>>;
@@ -180,6 +183,7 @@ const GARBAGE: &[&[u8]] = &[
 pub struct Generator {
     pub prng: Prng,
     total: usize,
+    streams: stream::Streams,
 }
 
 impl Generator {
@@ -188,6 +192,7 @@ impl Generator {
         Generator {
             prng: Prng::new(seed),
             total,
+            streams: stream::Streams::default(),
         }
     }
 
@@ -199,6 +204,14 @@ impl Generator {
                 .split(' ')
                 .map(|word| word.as_bytes().to_vec())
                 .collect();
+        }
+        if self.prng.percent(25) {
+            let mut command = self.streams.command(&mut self.prng);
+            if self.prng.percent(5) {
+                self.spoil(&mut command);
+                stream::without_chance(&mut command);
+            }
+            return command;
         }
         let mut at = self.prng.below(self.total);
         let chosen = TEMPLATES.iter().find(|(weight, _)| {

@@ -5,6 +5,7 @@
 //! byte, down to which kind of nil it is.
 
 use crate::generate::Command;
+use crate::generate::stream::without_times;
 use crate::support::client::encode;
 use crate::support::notation::{lines, quoted};
 use crate::support::{Client, Reply};
@@ -68,6 +69,15 @@ impl Pair {
             b"HELLO" => std::mem::discriminant(ours) == std::mem::discriminant(oracle),
             b"TTL" | b"EXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS / 1000),
             b"PTTL" | b"PEXPIRETIME" => close(ours, oracle, CLOCK_TOLERANCE_MS),
+            // Since 7.2 the error names the command.
+            b"XREAD" | b"XREADGROUP" => self.old && ours.is_error() && oracle.is_error(),
+            // Since 7.2 claiming makes its consumer also when there is nothing to claim.
+            b"XGROUP" => {
+                self.old && command[1].eq_ignore_ascii_case(b"createconsumer") && !ours.is_error()
+            }
+            b"XPENDING" | b"XINFO" => {
+                without_times(command, ours) == without_times(command, oracle)
+            }
             // Since 7.2 bad arguments are errors even if the key does not exist.
             b"BITCOUNT" | b"BITPOS" => self.old && ours.is_error() && !oracle.is_error(),
             _ => false,
@@ -122,6 +132,9 @@ impl Pair {
                     &["GET"],
                     &["PEXPIRETIME"],
                     &["OBJECT", "ENCODING"],
+                    &["DEBUG", "DIGEST-VALUE"],
+                    &["XINFO", "STREAM"],
+                    &["XINFO", "GROUPS"],
                 ];
                 let commands = commands.map(ask);
                 if let Some(difference) = self.run(&commands) {

@@ -33,7 +33,8 @@ pub fn xadd(ctx: &mut ShardCtx<'_>) -> Outcome {
     }
     let fields = (id_at + 1..ctx.args.len()).map(|at| ctx.args.get(at));
     let add = |log: &mut Log, id: StreamId| -> Result<Added, ErrorReply> {
-        log.append(id, fields.clone(), &packing).map_err(|_| TOO_LARGE)?;
+        log.append(id, fields.clone(), &packing)
+            .map_err(|_| TOO_LARGE)?;
         let trimmed = options.trim.map_or(0, |trim| log.trim(trim));
         let left = options.left(log);
         Ok(Added { id, trimmed, left })

@@ -91,7 +91,9 @@ struct Claim {
 impl Claim {
     fn parse(args: Args<'_>, now_ms: i64) -> Result<Claim, ErrorReply> {
         let min_idle_ms = number(args, 4, "min-idle-time argument")?;
-        let ids = args.from(5).map_while(|text| StreamId::parse_strict(text, 0));
+        let ids = args
+            .from(5)
+            .map_while(|text| StreamId::parse_strict(text, 0));
         let mut claim = Claim {
             ids: ids.collect(),
             terms: Terms::new(min_idle_ms, now_ms),
@@ -159,7 +161,12 @@ pub fn xclaim(ctx: &mut ShardCtx<'_>) -> Outcome {
         named.tell_progress(claiming.effects, group);
     }
     let claimed = claiming.claimed;
-    Ok(reply_claimed(&mut ctx.reply, log, &claimed, claim.terms.only_ids))
+    Ok(reply_claimed(
+        &mut ctx.reply,
+        log,
+        &claimed,
+        claim.terms.only_ids,
+    ))
 }
 
 fn named<'a>(ctx: &ShardCtx<'a>) -> Named<'a> {

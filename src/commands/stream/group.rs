@@ -3,9 +3,9 @@
 //! Every form first reads its options, then finds the key, then the group: errors come in that
 //! order.
 
+use super::look;
 use super::reply::{no_group, strict_id};
 use super::tell::Named;
-use super::look;
 use crate::object::stream::{Group, Log, Stream, StreamId};
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
@@ -70,7 +70,10 @@ pub fn create(ctx: &mut ShardCtx<'_>) -> Outcome {
     let refused = || refused.clone().map_or(Ok(()), Err);
     let new = |log: Option<&Log>| -> Result<Group, ErrorReply> {
         refused()?;
-        Ok(Group::new(group_id(text, log, strict_id)?, options.entries_read))
+        Ok(Group::new(
+            group_id(text, log, strict_id)?,
+            options.entries_read,
+        ))
     };
     let in_existing = look::change(ctx.space, ctx.db, &key, |held| {
         let group = new(Some(&held.look().log))?;

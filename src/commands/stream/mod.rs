@@ -3,9 +3,7 @@
 //! Rows here, handlers in the files beside; a handler sees its shard and nothing above it.
 
 use super::row::{Family, container, data, family};
-use crate::command::{
-    Begin, Find, Flags, Group, KeyFlags, KeySpec, no_keys, one_key,
-};
+use crate::command::{Begin, Find, Flags, Group, KeyFlags, KeySpec, no_keys, one_key};
 
 mod add;
 mod claim;
@@ -56,7 +54,14 @@ const fn streams(from: i16, flags: KeyFlags) -> KeySpec {
 pub const FAMILY: Family = family(
     Group::Stream,
     &[
-        data("xack", -4, WRITE.and(FAST), &[one_key(1, UPDATE)], claim::xack).doc(
+        data(
+            "xack",
+            -4,
+            WRITE.and(FAST),
+            &[one_key(1, UPDATE)],
+            claim::xack,
+        )
+        .doc(
             "5.0.0",
             "key group id [id ...]",
             "O(1) for each message ID processed.",
@@ -124,7 +129,14 @@ pub const FAMILY: Family = family(
             "Changes, or acquires, ownership of a message in a consumer group, as if the message \
                 was delivered a consumer group member.",
         ),
-        data("xdel", -3, WRITE.and(FAST), &[one_key(1, DELETE)], add::xdel).doc(
+        data(
+            "xdel",
+            -3,
+            WRITE.and(FAST),
+            &[one_key(1, DELETE)],
+            add::xdel,
+        )
+        .doc(
             "5.0.0",
             "key id [id ...]",
             "O(1) for each single item to delete in the stream, regardless of the stream size.",
@@ -136,14 +148,20 @@ pub const FAMILY: Family = family(
             "Depends on subcommand.",
             "A container for consumer groups commands.",
         ),
-        data("xgroup|create", -5, GROW, &[one_key(2, INSERT)], group::create)
-            .doc(
-                "5.0.0",
-                "key groupname id=<id|new_id=$> [MKSTREAM] [ENTRIESREAD entries_read:integer]",
-                "O(1)",
-                "Creates a consumer group.",
-            )
-            .history(&[("7.0.0", "Added the `entries_read` named argument.")]),
+        data(
+            "xgroup|create",
+            -5,
+            GROW,
+            &[one_key(2, INSERT)],
+            group::create,
+        )
+        .doc(
+            "5.0.0",
+            "key groupname id=<id|new_id=$> [MKSTREAM] [ENTRIESREAD entries_read:integer]",
+            "O(1)",
+            "Creates a consumer group.",
+        )
+        .history(&[("7.0.0", "Added the `entries_read` named argument.")]),
         data(
             "xgroup|createconsumer",
             5,
@@ -170,7 +188,14 @@ pub const FAMILY: Family = family(
             "O(1)",
             "Deletes a consumer from a consumer group.",
         ),
-        data("xgroup|destroy", 4, WRITE, &[one_key(2, DELETE)], group::destroy).doc(
+        data(
+            "xgroup|destroy",
+            4,
+            WRITE,
+            &[one_key(2, DELETE)],
+            group::destroy,
+        )
+        .doc(
             "5.0.0",
             "key groupname",
             "O(N) where N is the number of entries in the group's pending entries list (PEL).",
@@ -182,29 +207,41 @@ pub const FAMILY: Family = family(
             "O(1)",
             "Returns helpful text about the different subcommands.",
         ),
-        data("xgroup|setid", -5, WRITE, &[one_key(2, UPDATE)], group::setid)
-            .doc(
-                "5.0.0",
-                "key groupname id=<id|new_id=$> [ENTRIESREAD entries_read:integer]",
-                "O(1)",
-                "Sets the last-delivered ID of a consumer group.",
-            )
-            .history(&[("7.0.0", "Added the optional `entries_read` argument.")]),
+        data(
+            "xgroup|setid",
+            -5,
+            WRITE,
+            &[one_key(2, UPDATE)],
+            group::setid,
+        )
+        .doc(
+            "5.0.0",
+            "key groupname id=<id|new_id=$> [ENTRIESREAD entries_read:integer]",
+            "O(1)",
+            "Sets the last-delivered ID of a consumer group.",
+        )
+        .history(&[("7.0.0", "Added the optional `entries_read` argument.")]),
         container("xinfo", -2, Flags::NONE).doc(
             "5.0.0",
             "",
             "Depends on subcommand.",
             "A container for stream introspection commands.",
         ),
-        data("xinfo|consumers", 4, READ, &[one_key(2, LOOK)], info::consumers)
-            .tips(VARIES)
-            .doc(
-                "5.0.0",
-                "key groupname",
-                "O(1)",
-                "Returns a list of the consumers in a consumer group.",
-            )
-            .history(&[("7.2.0", "Added the `inactive` field.")]),
+        data(
+            "xinfo|consumers",
+            4,
+            READ,
+            &[one_key(2, LOOK)],
+            info::consumers,
+        )
+        .tips(VARIES)
+        .doc(
+            "5.0.0",
+            "key groupname",
+            "O(1)",
+            "Returns a list of the consumers in a consumer group.",
+        )
+        .history(&[("7.2.0", "Added the `inactive` field.")]),
         data("xinfo|groups", 3, READ, &[one_key(2, LOOK)], info::groups)
             .doc(
                 "5.0.0",
@@ -238,7 +275,14 @@ pub const FAMILY: Family = family(
                     "Added the `active-time` field, and changed the meaning of `seen-time`.",
                 ),
             ]),
-        data("xlen", 2, READ.and(FAST), &[one_key(1, KeyFlags::RO)], range::xlen).doc(
+        data(
+            "xlen",
+            2,
+            READ.and(FAST),
+            &[one_key(1, KeyFlags::RO)],
+            range::xlen,
+        )
+        .doc(
             "5.0.0",
             "key",
             "O(1)",
@@ -272,7 +316,14 @@ pub const FAMILY: Family = family(
                 "Returns the messages from a stream within a range of IDs.",
             )
             .history(&[("6.2.0", "Added exclusive ranges.")]),
-        data("xread", -4, READ.and(WAIT), &[streams(1, LOOK)], read::xread).doc(
+        data(
+            "xread",
+            -4,
+            READ.and(WAIT),
+            &[streams(1, LOOK)],
+            read::xread,
+        )
+        .doc(
             "5.0.0",
             "[COUNT count] [BLOCK milliseconds] STREAMS streams=<key [key ...] id [id ...]>",
             "For each stream mentioned: O(N) with N being the number of elements being returned, \
@@ -310,18 +361,24 @@ pub const FAMILY: Family = family(
                 "Returns the messages from a stream within a range of IDs in reverse order.",
             )
             .history(&[("6.2.0", "Added exclusive ranges.")]),
-        data("xsetid", -3, GROW.and(FAST), &[one_key(1, UPDATE)], add::xsetid)
-            .doc(
-                "5.0.0",
-                "key last-id [ENTRIESADDED entries_added:integer]@7.0.0 \
+        data(
+            "xsetid",
+            -3,
+            GROW.and(FAST),
+            &[one_key(1, UPDATE)],
+            add::xsetid,
+        )
+        .doc(
+            "5.0.0",
+            "key last-id [ENTRIESADDED entries_added:integer]@7.0.0 \
                     [MAXDELETEDID max_deleted_entry_id]@7.0.0",
-                "O(1)",
-                "An internal command for replicating stream values.",
-            )
-            .history(&[(
-                "7.0.0",
-                "Added the `entries_added` and `max_deleted_entry_id` arguments.",
-            )]),
+            "O(1)",
+            "An internal command for replicating stream values.",
+        )
+        .history(&[(
+            "7.0.0",
+            "Added the `entries_added` and `max_deleted_entry_id` arguments.",
+        )]),
         data("xtrim", -4, WRITE, &[one_key(1, DELETE)], trim::xtrim)
             .tips(VARIES)
             .doc(

@@ -81,12 +81,7 @@ fn sum(reply: &mut Writer<'_>, group: &Group) -> Written {
     written
 }
 
-fn entries(
-    reply: &mut Writer<'_>,
-    group: &Group,
-    wanted: &Wanted<'_>,
-    now_ms: i64,
-) -> Written {
+fn entries(reply: &mut Writer<'_>, group: &Group, wanted: &Wanted<'_>, now_ms: i64) -> Written {
     let only = match wanted.consumer.map(|name| group.find_consumer(name)) {
         Some(None) => return reply.array(0),
         Some(Some(number)) => Some(group.consumer(number).pending()),

@@ -62,11 +62,7 @@ const NEW_WITHOUT_GROUP: &str = "ERR The > ID can be specified only when calling
 
 impl<'a> Wanted<'a> {
     /// Reads the options of XREAD or XREADGROUP.
-    pub fn parse(
-        args: Args<'a>,
-        has_group: bool,
-        command: &str,
-    ) -> Result<Wanted<'a>, ErrorReply> {
+    pub fn parse(args: Args<'a>, has_group: bool, command: &str) -> Result<Wanted<'a>, ErrorReply> {
         let mut wanted = Wanted {
             args,
             block_ms: None,
@@ -149,10 +145,7 @@ fn timeout(args: Args<'_>, at: usize) -> Result<i64, ErrorReply> {
 }
 
 /// Reads once, without waiting.
-pub fn read(
-    ctx: &mut ShardCtx<'_>,
-    wanted: &Wanted<'_>,
-) -> Result<Reading, ErrorReply> {
+pub fn read(ctx: &mut ShardCtx<'_>, wanted: &Wanted<'_>) -> Result<Reading, ErrorReply> {
     let mut starts = Vec::new();
     for at in wanted.keys() {
         starts.push(start(ctx, wanted, at)?);
@@ -187,11 +180,7 @@ pub fn read(
 }
 
 /// The id behind which the stream at a position is to be read.
-fn start(
-    ctx: &mut ShardCtx<'_>,
-    wanted: &Wanted<'_>,
-    at: usize,
-) -> Result<StreamId, ErrorReply> {
+fn start(ctx: &mut ShardCtx<'_>, wanted: &Wanted<'_>, at: usize) -> Result<StreamId, ErrorReply> {
     let (key, id) = (ctx.key(at), ctx.args.get(at + wanted.streams.1));
     let stream = look::read(ctx.space, ctx.db, &key, Lookup::Read)?;
     if let Some((group, _)) = wanted.group

@@ -18,13 +18,7 @@ pub(super) struct Named<'a> {
 
 impl Named<'_> {
     /// An entry was given to a consumer.
-    pub fn tell_given(
-        &self,
-        effects: &mut Effects,
-        group: &Group,
-        id: StreamId,
-        pending: Pending,
-    ) {
+    pub fn tell_given(&self, effects: &mut Effects, group: &Group, id: StreamId, pending: Pending) {
         if !effects.are_kept() {
             return effects.instead(self.db, []);
         }

@@ -22,13 +22,11 @@ pub(super) struct Options {
     pub id: Option<(NewId, usize)>,
 }
 
-const BOTH: &str =
-    "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+const BOTH: &str = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
 const NO_STRATEGY: &str = "ERR syntax error, LIMIT cannot be used without specifying a trimming \
     strategy";
 const NEEDS_STRATEGY: &str = "ERR syntax error, XTRIM must be called with a trimming strategy";
-const NOT_APPROXIMATE: &str =
-    "ERR syntax error, LIMIT cannot be used without the special ~ option";
+const NOT_APPROXIMATE: &str = "ERR syntax error, LIMIT cannot be used without the special ~ option";
 
 impl Options {
     /// XADD's options, up to its id.

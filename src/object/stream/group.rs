@@ -175,9 +175,8 @@ impl Group {
     pub fn bytes(&self) -> usize {
         /// A consumer's place, its number's entry in the map, and the header of its name.
         const CONSUMER_BYTES: usize = size_of::<Consumer>() + 40 + 16;
-        let of = |consumer: &Consumer| {
-            CONSUMER_BYTES + consumer.name.len() + consumer.pending.bytes()
-        };
+        let of =
+            |consumer: &Consumer| CONSUMER_BYTES + consumer.name.len() + consumer.pending.bytes();
         let consumers: usize = self.consumers().map(of).sum();
         size_of::<Group>() + self.pending.bytes() + consumers
     }

@@ -226,7 +226,10 @@ mod tests {
         );
         assert_eq!(StreamId::parse(b"1-1\0-x", 0), id(1, 1));
         assert_eq!(StreamId::parse(b"1--05", 0), id(1, 5u64.wrapping_neg()));
-        assert_eq!(StreamId::parse(b"18446744073709551615-0", 0), id(u64::MAX, 0));
+        assert_eq!(
+            StreamId::parse(b"18446744073709551615-0", 0),
+            id(u64::MAX, 0)
+        );
         for bad in [
             &b""[..],
             b"abc",

@@ -16,8 +16,7 @@ impl Log {
         if id == self.last_id || (self.len == 0 && id < self.last_id) {
             return Some(self.entries_added);
         }
-        let is_whole =
-            self.max_deleted_id == StreamId::MIN || self.max_deleted_id < self.first_id;
+        let is_whole = self.max_deleted_id == StreamId::MIN || self.max_deleted_id < self.first_id;
         if id > self.last_id || !is_whole || id > self.first_id {
             return None;
         }
