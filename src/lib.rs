@@ -20,9 +20,10 @@ pub mod observe;
 pub mod resp;
 pub mod runtime;
 
-// Floor 2: entries, and what a command is.
+// Floor 2: entries, what a command is, and values as bytes.
 pub mod command;
 pub mod keyspace;
+pub mod rdb;
 
 // Floor 3: one core's world, pure.
 pub mod shard;

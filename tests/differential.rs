@@ -36,13 +36,16 @@ fn answers_like_redis() {
             "{shards} shards, {} commands, DIFF_SEED={seed}",
             total / SHARDS.len()
         );
-        // Small nodes, so that approximate trimming of streams has something to do.
-        let entries = ["3", "10", "100"][index];
-        let start = |setup: &Setup| {
-            let setup = setup.clone();
-            setup.arg("stream-node-max-entries", entries).start()
+        // Small limits, so that every encoding is met, and trimming of streams finds nodes.
+        let stream_entries = ["3", "10", "100"][index];
+        let set = |setup: Setup| {
+            setup
+                .arg("enable-debug-command", "yes")
+                .arg("hash-max-listpack-entries", "9")
+                .arg("stream-node-max-entries", stream_entries)
         };
-        let (ours, oracle) = (start(&Setup::ringshard(shards)), start(&oracle));
+        let ours = set(Setup::ringshard(shards)).start();
+        let oracle = set(oracle.clone()).start();
         let old = oracle
             .client()
             .call("INFO server")

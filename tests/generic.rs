@@ -3,6 +3,7 @@
 //! that the clock can be turned.
 #![allow(clippy::unwrap_used)]
 
+use ringshard::base::prng::Prng;
 use ringshard::commands::local::{LocalClient, LocalNode};
 use std::collections::BTreeSet;
 
@@ -96,5 +97,93 @@ fn values_move_between_shards_with_their_expiry() {
         say(&mut node, client, "SWAPDB 0 3");
         assert_eq!(say(&mut node, client, "EXISTS y1 y50 y51"), ":1\r\n");
         assert_eq!(say(&mut node, client, "TTL y60"), ":10\r\n");
+    }
+}
+
+/// Sorting by keys that others write meanwhile, on all shards: it sees one moment.
+#[test]
+fn a_sort_sees_the_keys_of_its_patterns_at_one_moment() {
+    for seed in 0..60 {
+        let mut node = LocalNode::new(3, seed);
+        let clients: Vec<_> = (0..6).map(|n| node.connect(n % 3)).collect();
+        say(&mut node, clients[0], "RPUSH ids 1 2 3 4 5 6");
+        say(
+            &mut node,
+            clients[0],
+            "MSET w_1 0 w_2 0 w_3 0 w_4 0 w_5 0 w_6 0",
+        );
+        let mut random = Prng::from_seed(seed);
+        for round in 0..15 {
+            for (n, client) in clients.iter().enumerate() {
+                let pairs = (1..=6).map(|id| format!(" w_{id} {round}"));
+                let line = match n % 3 {
+                    0 => format!("MSET{}", pairs.collect::<String>()),
+                    1 => "SORT ids BY w_* GET w_*".to_owned(),
+                    _ => "SORT ids GET w_* STORE out\r\nLRANGE out 0 -1".to_owned(),
+                };
+                node.send(*client, format!("{line}\r\n").as_bytes());
+                for _ in 0..random.below(5) {
+                    node.step();
+                }
+            }
+            node.run();
+            for (n, client) in clients.iter().enumerate() {
+                let reply = String::from_utf8(node.receive(*client)).unwrap();
+                let values = bulks(&reply);
+                assert_eq!(
+                    values.len(),
+                    if n % 3 == 0 { 0 } else { 6 },
+                    "seed {seed}: {reply}"
+                );
+                let first = values.first().cloned().unwrap_or_default();
+                assert!(
+                    values.iter().all(|value| *value == first),
+                    "seed {seed}: {reply}"
+                );
+            }
+        }
+        assert!(
+            node.cores.iter().all(|core| core.shard.locks.is_empty()),
+            "seed {seed}"
+        );
+    }
+}
+
+/// Elements that go from list to list, over all shards, from several clients at once.
+#[test]
+fn moved_elements_are_neither_lost_nor_doubled() {
+    for seed in 0..60 {
+        let mut node = LocalNode::new(3, seed);
+        let clients: Vec<_> = (0..6).map(|n| node.connect(n % 3)).collect();
+        for number in 0..30 {
+            say(
+                &mut node,
+                clients[0],
+                &format!("RPUSH l{} {number}", number % 5),
+            );
+        }
+        let mut random = Prng::from_seed(seed);
+        for _ in 0..40 {
+            for client in &clients {
+                let (from, to) = (random.below(6), random.below(6));
+                let sides = ["LEFT LEFT", "LEFT RIGHT", "RIGHT LEFT"];
+                let sides = sides[random.below(3) as usize];
+                let line = format!("LMOVE l{from} l{to} {sides}\r\n");
+                node.send(*client, line.as_bytes());
+                node.step();
+            }
+        }
+        node.run();
+        let lines = (0..6).map(|list| say(&mut node, clients[0], &format!("LRANGE l{list} 0 -1")));
+        let mut all: Vec<u32> = Vec::new();
+        for reply in lines.collect::<Vec<_>>() {
+            all.extend(
+                bulks(&reply)
+                    .iter()
+                    .map(|value| value.parse::<u32>().unwrap()),
+            );
+        }
+        all.sort_unstable();
+        assert_eq!(all, (0..30).collect::<Vec<_>>(), "seed {seed}");
     }
 }

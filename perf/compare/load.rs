@@ -32,13 +32,19 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
             scenario.name,
             server.peer.label()
         ));
-        alone(server, || load.run(server.port, requests.div_ceil(WARM_UP)))?;
+        alone(server, || {
+            prepare(scenario, &load, server, requests.div_ceil(WARM_UP))?;
+            load.run(server.port, requests.div_ceil(WARM_UP))
+        })?;
         bar.inc(1);
     }
     for _ in 0..scenario.rounds {
         for (server, rounds) in &mut servers {
             bar.set_message(format!("{}: {}", scenario.name, server.peer.label()));
-            rounds.push(alone(server, || bout::run(server, &load, requests))?);
+            rounds.push(alone(server, || {
+                prepare(scenario, &load, server, requests)?;
+                bout::run(server, &load, requests)
+            })?);
             bar.inc(1);
         }
     }
@@ -51,6 +57,21 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
         scenario: scenario.name.clone(),
         outcomes,
     })
+}
+
+/// Does what a scenario wants done before its round of so many requests.
+fn prepare(scenario: &Scenario, load: &Load, server: &Server, requests: u64) -> Result<()> {
+    let Some(prepare) = &scenario.prepare else {
+        return Ok(());
+    };
+    let before = Load {
+        test: Some(prepare.test.clone()),
+        command: Vec::new(),
+        pipeline: 16,
+        ..load.clone()
+    };
+    before.run(server.port, prepare.requests.unwrap_or(requests))?;
+    Ok(())
 }
 
 /// The length of a round in requests: given, or from how fast this server is.

@@ -36,6 +36,15 @@ pub struct Preload {
     pub value_bytes: usize,
 }
 
+/// A test of redis-benchmark that is run before each round, uncounted: pushes before pops.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prepare {
+    pub test: String,
+    /// Requests; as many as a round has, if it is not said.
+    pub requests: Option<u64>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -61,6 +70,7 @@ pub struct Scenario {
     /// Threads of the load generator.
     pub threads: Option<u32>,
     pub preload: Option<Preload>,
+    pub prepare: Option<Prepare>,
     /// Requests of a round; or `seconds` that a round takes about, on the first peer.
     pub requests: Option<u64>,
     pub seconds: Option<f64>,

@@ -10,6 +10,7 @@
 //! | `parse_i64`             | `string2ll`                  | every integer argument, INCR     |
 //! | `parse_u64_strict`      | the same rules, unsigned     | cursors, ids                     |
 //! | `parse_f64`             | `string2d`                   | scores, coordinates              |
+//! | `parse_f64_as_c`        | `strtod`                     | ranges of scores                 |
 //! | `format_f64`            | `%.17g`                      | scores in replies of Redis 7.0   |
 //! | `format_f64_shortest`   | `d2string` since Redis 7.2   | scores in replies of Redis 7.2   |
 //!
@@ -110,6 +111,27 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         Literal::Infinity { negative: false } => Some(f64::INFINITY),
         Literal::Decimal(decimal) => decimal_to_f64(text, &decimal),
         Literal::Hex(hex) => hex_to_f64(&hex),
+    }
+}
+
+/// Read a float as C's `strtod` does that has to take the whole string, which ends at its first
+/// NUL: leading blanks are skipped, nothing at all is zero, what is out of range is infinite or
+/// zero. So Redis reads the ends of ranges of scores.
+pub fn parse_f64_as_c(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+    let start = text.iter().position(|byte| !is_blank(byte))?;
+    let text = &text[start..];
+    match Literal::scan(text)? {
+        Literal::Decimal(_) => std::str::from_utf8(text).ok()?.parse().ok(),
+        Literal::Hex(hex) => Some(hex_to_f64(&hex).unwrap_or_else(|| {
+            let size = if hex.exponent > 0 { f64::INFINITY } else { 0.0 };
+            if hex.negative { -size } else { size }
+        })),
+        Literal::Infinity { .. } => parse_f64(text),
     }
 }
 
@@ -578,6 +600,28 @@ mod tests {
         ];
         for text in bad {
             assert_eq!(parse_f64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_as_c_reads_them() {
+        let good: &[(&[u8], f64)] = &[
+            (b"", 0.0),
+            (b" 1", 1.0),
+            (b"\t\x0b-2.5", -2.5),
+            (b"1\0x", 1.0),
+            (b"1e400", f64::INFINITY),
+            (b"-1e400", f64::NEG_INFINITY),
+            (b"1e-400", 0.0),
+            (b"0x1p1024", f64::INFINITY),
+            (b"-0x1p-1080", 0.0),
+            (b"-inf", f64::NEG_INFINITY),
+        ];
+        for &(text, value) in good {
+            assert_eq!(parse_f64_as_c(text), Some(value), "{text:?}");
+        }
+        for bad in [" ", "1 ", "nan", "(1", "x", "1x", "1,5"] {
+            assert_eq!(parse_f64_as_c(bad.as_bytes()), None, "{bad}");
         }
     }
 

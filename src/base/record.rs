@@ -329,14 +329,19 @@ impl<P> Record<P> {
 
 impl<'a, P> RecordRef<'a, P> {
     /// # Safety
-    /// `address` came from [`Record::into_address`], and the record lives and is not changed for
-    /// `'a`.
-    pub(in crate::base) unsafe fn from_address(address: u64) -> RecordRef<'a, P> {
+    /// `address` came from [`Record::into_address`] or [`RecordRef::address`], and the record lives
+    /// and is not changed for `'a`.
+    pub unsafe fn from_address(address: u64) -> RecordRef<'a, P> {
         let at = NonNull::new(address as *mut u8).expect("an address of a record is not null");
         RecordRef {
             at,
             lent: PhantomData,
         }
+    }
+
+    /// Where the record lies, as long as it is not given a new allocation.
+    pub fn address(self) -> u64 {
+        self.at.as_ptr() as u64
     }
 
     /// The owner's bits.

@@ -82,6 +82,8 @@ pub enum Begin {
     Index(u16),
     /// Behind this word, searched from this argument on (from the end when negative).
     Keyword(&'static str, i16),
+    /// COMMAND INFO does not tell.
+    Unknown,
     /// Behind this word, which is one of the options, each with so many arguments; where the
     /// others could look like it. COMMAND shows it as a keyword searched from this argument on.
     Option(&'static str, i16, &'static [(&'static str, usize)]),
@@ -94,6 +96,15 @@ pub enum Find {
     Range { last: i16, step: u16, limit: u16 },
     /// The count stands at `count` relative to the beginning, the first key at `first`.
     KeyCount { count: u16, first: u16, step: u16 },
+    /// Among the options that begin at `from`, one key behind the last `word`; `others` are the
+    /// options that take arguments, and how many.
+    Option {
+        word: &'static str,
+        from: u16,
+        others: &'static [(&'static str, u16)],
+    },
+    /// Not among the arguments: the names follow from what the command reads.
+    Derived,
 }
 
 /// One group of keys of a command.
@@ -148,6 +159,31 @@ pub const fn keys_from(count: u16, flags: KeyFlags) -> KeySpec {
     }
 }
 
+/// A key behind the last of these options; see [`Find::Option`].
+pub const fn option_key(
+    word: &'static str,
+    from: u16,
+    others: &'static [(&'static str, u16)],
+    flags: KeyFlags,
+) -> KeySpec {
+    KeySpec {
+        flags,
+        begin: Begin::Unknown,
+        find: Find::Option { word, from, others },
+        note: "",
+    }
+}
+
+/// Keys that are not among the arguments.
+pub const fn derived_keys(flags: KeyFlags) -> KeySpec {
+    KeySpec {
+        flags,
+        begin: Begin::Unknown,
+        find: Find::Derived,
+        note: "",
+    }
+}
+
 impl KeySpec {
     /// With a note for readers of COMMAND INFO.
     pub const fn note(mut self, note: &'static str) -> KeySpec {
@@ -160,7 +196,8 @@ impl KeySpec {
         let begin = match self.begin {
             Begin::Index(index) => Some(index as usize),
             Begin::Keyword(word, from) => find_word(args, word, from),
-            Begin::Option(word, _, options) => find_option(args, word, options),
+            Begin::Unknown => Some(0),
+            Begin::Option(word, _, options) => find_among_options(args, word, options),
         };
         let (range, step) = begin
             .and_then(|begin| self.range(begin, args))
@@ -200,6 +237,11 @@ impl KeySpec {
                     step as usize,
                 ))
             }
+            Find::Option { word, from, others } => {
+                let at = find_option(args, word, from as usize, others)?;
+                Some((at..at + 1, 1))
+            }
+            Find::Derived => None,
         }
     }
 }
@@ -215,7 +257,23 @@ fn find_word(args: Args<'_>, word: &str, from: i16) -> Option<usize> {
     at.map(|at| at + 1)
 }
 
-fn find_option(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+/// The position behind the last such option.
+fn find_option(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) -> Option<usize> {
+    let (mut at, mut found) = (from, None);
+    while at < args.len() {
+        if args.is(at, word) && at + 1 < args.len() {
+            found = Some(at + 1);
+            at += 1;
+        } else if let Some((_, taken)) = others.iter().find(|(other, _)| args.is(at, other)) {
+            at += usize::from(*taken);
+        }
+        at += 1;
+    }
+    found
+}
+
+/// The position behind the first such option, where only options come before it.
+fn find_among_options(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
     let mut at = 1;
     while at < args.len() {
         if args.is(at, word) {

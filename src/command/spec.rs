@@ -7,6 +7,7 @@ use super::args::Args;
 use super::category::Categories;
 use super::flags::Flags;
 use super::keys::{KeyFlags, KeySpec, no_keys};
+use crate::object::Form;
 
 /// The group a command is documented under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,16 @@ pub struct Doc {
 /// Reads off the arguments what a command would do to its keys.
 pub type KeyUse = fn(Args<'_>) -> KeyFlags;
 
+/// Keys that a command reads though they are not among its arguments: their names follow from the
+/// value at its first key.
+#[derive(Clone, Copy, Debug)]
+pub struct Derived {
+    /// Whether these arguments ask for any.
+    pub is_asked: fn(Args<'_>) -> bool,
+    /// Their names.
+    pub keys: fn(Args<'_>, Form<'_>) -> Vec<Box<[u8]>>,
+}
+
 /// A command.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
@@ -146,8 +157,12 @@ pub struct Spec {
     pub keys: &'static [KeySpec],
     /// What it does to its keys, where that depends on the arguments.
     pub key_use: Option<KeyUse>,
+    /// Keys it reads besides.
+    pub derived: Option<Derived>,
     pub plan: Plan,
     pub group: Group,
+    /// It is not in the category of its group.
+    pub is_apart: bool,
     /// Categories that neither flags nor group imply.
     pub extra_categories: Categories,
     pub tips: &'static [&'static str],
@@ -178,10 +193,12 @@ impl Spec {
             flags,
             keys,
             key_use: None,
+            derived: None,
             plan,
             group,
             extra_categories,
             tips,
+            is_apart: false,
             is_hidden: false,
             is_container: false,
             doc,
@@ -197,9 +214,16 @@ impl Spec {
         }
     }
 
+    /// Whether these arguments make it read keys that are not among them.
+    #[inline]
+    pub fn derives_keys(&self, args: Args<'_>) -> bool {
+        let derived = self.derived.as_ref();
+        derived.is_some_and(|derived| (derived.is_asked)(args))
+    }
+
     /// All its ACL categories.
     pub fn categories(&self) -> Categories {
-        let group = (!self.is_container).then_some(self.group);
+        let group = (!self.is_container && !self.is_apart).then_some(self.group);
         Categories::implied(self.flags, group).and(self.extra_categories)
     }
 }

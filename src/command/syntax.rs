@@ -493,17 +493,18 @@ impl EndsWithSame for [Node<'_>] {
 
 /// Marks the arguments that stand where a key specification says.
 fn mark_keys(arguments: &mut [Argument<'_>], spec: &Spec, number: usize, keys: &KeySpec) {
-    let begin = match keys.begin {
-        Begin::Keyword(word, _) | Begin::Option(word, ..) => {
-            let behind = arguments
-                .iter_mut()
-                .find(|argument| argument.token == Some(word));
-            if let Some(argument) = behind {
-                mark(argument, number);
-            }
-            return;
+    let mut mark_behind = |word: &str| {
+        let mut arguments = arguments.iter_mut();
+        let behind = arguments.find(|argument| is_behind(argument, word));
+        if let Some(argument) = behind {
+            mark(argument, number);
         }
-        Begin::Index(index) => usize::from(index),
+    };
+    let begin = match (keys.begin, keys.find) {
+        (Begin::Keyword(word, _) | Begin::Option(word, ..), _) => return mark_behind(word),
+        (_, Find::Option { word, .. }) => return mark_behind(&word.to_ascii_uppercase()),
+        (Begin::Index(index), _) => usize::from(index),
+        (Begin::Unknown, _) => return mark_patterns(arguments, number),
     };
     let (first, last, step) = match keys.find {
         Find::Range { last, step, .. } => (begin, begin + last.max(0) as usize, step),
@@ -511,6 +512,7 @@ fn mark_keys(arguments: &mut [Argument<'_>], spec: &Spec, number: usize, keys: &
             let first = begin + usize::from(first);
             (first, first, step)
         }
+        Find::Option { .. } | Find::Derived => return,
     };
     let mut at = 1 + spec.name.matches('|').count();
     let is_key = |at: usize| {
@@ -519,6 +521,18 @@ fn mark_keys(arguments: &mut [Argument<'_>], spec: &Spec, number: usize, keys: &
             .any(|key| key == at)
     };
     mark_positions(arguments, &mut at, &is_key, number);
+}
+
+fn is_behind(argument: &Argument<'_>, word: &str) -> bool {
+    argument.token == Some(word)
+}
+
+/// Patterns of which keys are made stay patterns.
+fn mark_patterns(arguments: &mut [Argument<'_>], number: usize) {
+    let is_pattern = |argument: &&mut Argument<'_>| argument.kind == Kind::Pattern;
+    for argument in arguments.iter_mut().filter(is_pattern) {
+        argument.key_spec = Some(number);
+    }
 }
 
 fn mark(argument: &mut Argument<'_>, number: usize) {

@@ -112,6 +112,12 @@ impl LocalNode {
 
     fn end_turn(&mut self, number: usize) {
         self.turn.settle(&mut self.cores[number]);
+        // Nobody sends; what a client gets it fetches itself.
+        for id in std::mem::take(&mut self.cores[number].dirty) {
+            if let Some(session) = self.cores[number].sessions.find_mut(id) {
+                session.is_dirty = false;
+            }
+        }
         self.close(number);
         let wires = &mut self.wires[number];
         self.cores[number].take_parcels(|to, parcel| wires[to.0 as usize].push_back(parcel));

@@ -9,7 +9,9 @@
 //!
 //! `data` rows run on a shard and see nothing but it; `control` rows run where the client is.
 
-use crate::command::{Args, Categories, Doc, Flags, Group, KeySpec, KeyUse, Merge, Plan, Spec};
+use crate::command::{
+    Args, Categories, Derived, Doc, Flags, Group, KeySpec, KeyUse, Merge, Plan, Spec,
+};
 use crate::resp::{ErrorReply, Writer, Written};
 use crate::session::{Core, SessionId};
 use crate::shard::DataFn;
@@ -134,6 +136,19 @@ impl Row {
     /// What it does to its keys depends on its arguments.
     pub const fn key_use(mut self, key_use: KeyUse) -> Row {
         self.spec.key_use = Some(key_use);
+        self
+    }
+
+    /// It reads keys that are not among its arguments.
+    pub const fn derives(mut self, derived: Derived) -> Row {
+        self.spec.derived = Some(derived);
+        self
+    }
+
+    /// Its categories are these and what its flags imply, not that of its group.
+    pub const fn category_apart(mut self, categories: Categories) -> Row {
+        self.spec.is_apart = true;
+        self.spec.extra_categories = categories;
         self
     }
 

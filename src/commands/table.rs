@@ -5,7 +5,7 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, server, stream, string};
+use super::{bitmap, connection, generic, hash, list, server, set, sorted_set, stream, string};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -15,8 +15,12 @@ pub const FAMILIES: &[Family] = &[
     connection::SERVER_FAMILY,
     string::FAMILY,
     bitmap::FAMILY,
+    list::FAMILY,
+    set::FAMILY,
+    sorted_set::FAMILY,
     stream::FAMILY,
     generic::FAMILY,
+    hash::FAMILY,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

@@ -62,6 +62,16 @@ impl AccessRule {
         minutes(now_ms) << 8 | counter
     }
 
+    /// The word of an entry that was last used so many seconds ago.
+    pub fn with_idle(self, idle_seconds: i64, now_ms: i64) -> u32 {
+        seconds(now_ms.saturating_sub(idle_seconds.saturating_mul(1000)))
+    }
+
+    /// The word of an entry whose counter stands here.
+    pub fn with_frequency(self, counter: u8, now_ms: i64) -> u32 {
+        minutes(now_ms) << 8 | u32::from(counter)
+    }
+
     /// The counter of an entry, less what has decayed since it was last used.
     pub fn frequency(self, word: u32, now_ms: i64) -> u32 {
         let (then, counter) = (word >> 8, word & FREQUENCY_MAX);

@@ -5,8 +5,10 @@
 //! as in Redis. It knows no type: the types' own code works on it as on any [`Holder`].
 
 use super::door::{Door, Found, Lookup, WrongKind};
-use super::entry;
+use super::entry::{self, EntryRef};
+use super::segment::Segment;
 use super::slot::Key;
+use super::space::{DbIndex, Keyspace};
 use crate::object::{Collection, Form, Holder, Kind, Object, Packed, Room};
 
 impl<'a> Door<'a> {
@@ -62,6 +64,21 @@ impl<'a> Door<'a> {
     }
 }
 
+impl Keyspace {
+    /// The live entry at a key, with others beside it: for commands that combine several, which
+    /// have found each through the door before. Leaves no trace.
+    pub fn peek(&self, index: DbIndex, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        let db = self.db(index);
+        let table = &db.segments[db.segment_of(key)].table;
+        let place = table.find(Segment::tag(key), |record| record.key() == key.bytes)?;
+        let entry = EntryRef {
+            record: table.at(place),
+        };
+        let is_live = |at| at > self.common.now_ms;
+        entry.expires_at_ms().is_none_or(is_live).then_some(entry)
+    }
+}
+
 /// A collection that is being changed in its entry.
 pub struct Open<'a> {
     door: Door<'a>,
@@ -69,7 +86,36 @@ pub struct Open<'a> {
     is_noted: bool,
 }
 
-impl Open<'_> {
+impl<'a> Open<'a> {
+    /// The collection at a place that is known to be one.
+    pub(super) fn at(door: Door<'a>, found: Found) -> Open<'a> {
+        Open {
+            door,
+            found,
+            is_noted: false,
+        }
+    }
+
+    pub(super) fn door(&self) -> &Door<'a> {
+        &self.door
+    }
+
+    pub(super) fn door_mut(&mut self) -> &mut Door<'a> {
+        &mut self.door
+    }
+
+    /// Makes a new collection of one that became empty: what it was is gone with its expiry, and
+    /// so is the key unless something is added before it is closed.
+    pub(super) fn renew(&mut self, packed: Packed) {
+        self.replace(Collection::empty(packed));
+        self.door.set_expiry_of(self.found, None);
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        self.door.view(self.found).key()
+    }
+
     /// Whether nothing is left, so that the key goes when this is closed.
     pub fn is_gone(&self) -> bool {
         self.form().is_gone()
@@ -131,6 +177,8 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         if self.is_gone() {
             self.door.discard(self.found);
+        } else if self.is_noted {
+            self.door.note_fields(self.found);
         }
     }
 }

@@ -8,7 +8,12 @@
 
 use super::space::{DbIndex, Keyspace};
 use super::{EntryRef, StringRef};
+use crate::base::number::{F64_TEXT_MAX, format_f64};
+use crate::object::hash::HashRef;
+use crate::object::list::{ListRef, Side};
+use crate::object::set::SetRef;
 use crate::object::stream::{Stream, StreamId};
+use crate::object::zset::ZsetRef;
 use crate::object::{Form, Kind, Object};
 use sha1::{Digest as _, Sha1};
 
@@ -61,11 +66,24 @@ impl Digest {
         if let Some(string) = entry.string() {
             StringRef::with_bytes(string, |bytes| self.mix(bytes));
         }
-        if let Some(Form::Object(Object::Stream(stream))) = entry.collection() {
-            self.mix_stream(stream);
+        if let Some(form) = entry.collection() {
+            self.mix_collection(form);
         }
         if entry.expires_at_ms().is_some() {
             self.join(sha1(b"!!expire!!"));
+        }
+    }
+
+    fn mix_collection(&mut self, form: Form<'_>) {
+        if let Form::Object(Object::Stream(stream)) = form {
+            return self.mix_stream(stream);
+        }
+        match form.kind() {
+            Kind::List => self.mix_list(ListRef::of(form)),
+            Kind::Hash => self.join_fields(HashRef::new(form)),
+            Kind::Zset => self.mix_zset(ZsetRef::new(form)),
+            Kind::Set => self.join_members(SetRef::new(form)),
+            Kind::String | Kind::Stream => {}
         }
     }
 
@@ -77,6 +95,41 @@ impl Digest {
                 name.with_bytes(|bytes| self.mix(bytes));
                 value.with_bytes(|bytes| self.mix(bytes));
             }
+        }
+    }
+
+    fn mix_list(&mut self, list: ListRef<'_>) {
+        for item in list.walk_from(Side::Left) {
+            item.with_bytes(|bytes| self.mix(bytes));
+        }
+    }
+
+    /// Joins the digests of a hash's fields, whose order does not matter.
+    fn join_fields(&mut self, hash: HashRef<'_>) {
+        for pair in hash.iter() {
+            let mut digest = Digest::default();
+            pair.field.with_bytes(|field| digest.mix(field));
+            pair.value.with_bytes(|value| digest.mix(value));
+            if pair.expires_at_ms.is_some() {
+                digest.join(sha1(b"!!hexpire!!"));
+            }
+            self.join(sha1(&digest.0));
+        }
+    }
+
+    /// Joins the digests of a set's members, whose order does not matter.
+    fn join_members(&mut self, set: SetRef<'_>) {
+        for member in set.iter() {
+            self.join(member.with_bytes(sha1));
+        }
+    }
+
+    fn mix_zset(&mut self, set: ZsetRef<'_>) {
+        for (member, score) in set.all() {
+            let mut element = Digest::default();
+            member.with_bytes(|member| element.mix(member));
+            element.mix(format_f64(&mut [0; F64_TEXT_MAX], score));
+            self.join(sha1(&element.0));
         }
     }
 

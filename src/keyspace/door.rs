@@ -209,6 +209,14 @@ impl<'a> Door<'a> {
         &mut self.db.segments[found.segment].table
     }
 
+    /// Notes when fields of an entry expire, after it has changed.
+    #[inline]
+    pub(super) fn note_fields(&mut self, found: Found) {
+        let fields_ms = self.view(found).earliest_field_ms();
+        let segment = &mut self.db.segments[found.segment];
+        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
+    }
+
     /// Takes an entry away of which everybody knows already that it changes.
     pub(super) fn discard(&mut self, found: Found) {
         drop(self.detach(found));
@@ -326,6 +334,11 @@ impl<'a> Door<'a> {
             segment.note_expiry(at);
         }
         let lines = segment.table.lines();
+        let fields_ms = EntryRef {
+            record: record.as_ref(),
+        }
+        .earliest_field_ms();
+        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
         let place = segment.table.insert(Segment::tag(key), record);
         if segment.table.lines() != lines {
             self.db.sweep.relaid(number);
@@ -394,6 +407,12 @@ impl<'a> Door<'a> {
             return false;
         };
         self.before_change(key.bytes, Some(found));
+        self.set_expiry_of(found, expires_at_ms);
+        true
+    }
+
+    /// Gives an entry of which everybody knows that it changes an expiry, or takes it away.
+    pub(super) fn set_expiry_of(&mut self, found: Found, expires_at_ms: Option<i64>) {
         let segment = &mut self.db.segments[found.segment];
         let had = segment.table.at(found.place).extra().is_some();
         segment.volatile -= u32::from(had);
@@ -403,7 +422,7 @@ impl<'a> Door<'a> {
                 .table
                 .change_in_place(found.place, |record| record.overwrite_extra(at));
             if done {
-                return true;
+                return;
             }
         }
         if had || expires_at_ms.is_some() {
@@ -411,7 +430,6 @@ impl<'a> Door<'a> {
                 .table
                 .change(found.place, |record| record.with_extra(expires_at_ms));
         }
-        true
     }
 
     /// Lets `change` make an integer of what is there: INCR's way, in place where there is one.

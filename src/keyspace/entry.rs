@@ -196,6 +196,15 @@ impl NewValue {
         }
     }
 
+    /// The value, unless it is a string.
+    pub fn form(&self) -> Option<Form<'_>> {
+        match self {
+            NewValue::Packed(packed, bytes) => Some(Form::Packed(*packed, bytes)),
+            NewValue::Object(object) if object.kind() != Kind::String => Some(Form::Object(object)),
+            _ => None,
+        }
+    }
+
     /// A string that is kept as text even if it reads as a number.
     pub fn text(bytes: Vec<u8>) -> NewValue {
         let short = bytes.len() <= EMBSTR_MAX;

@@ -51,13 +51,11 @@ impl Walk {
 }
 
 impl Keyspace {
-    /// The earliest time at which a key may expire, Unix milliseconds; `i64::MAX` if never.
+    /// The earliest time at which a key or a field may expire, Unix milliseconds; `i64::MAX` if
+    /// never.
     pub fn next_expiry_ms(&self) -> i64 {
-        self.dbs
-            .iter()
-            .map(super::Db::earliest_ms)
-            .min()
-            .unwrap_or(i64::MAX)
+        let earliest = |db: &super::Db| db.earliest_ms().min(db.earliest_field_ms());
+        self.dbs.iter().map(earliest).min().unwrap_or(i64::MAX)
     }
 
     /// The mean time to live of the keys that have one, in milliseconds: of all when they are few,
@@ -89,18 +87,24 @@ impl Keyspace {
             swept.is_over = true;
             return swept;
         }
+        let no_field_is_due = self.sweep_fields(index, &mut swept);
+        self.sweep_keys(index, &mut swept);
+        swept.is_over &= no_field_is_due;
+        swept
+    }
+
+    fn sweep_keys(&mut self, index: DbIndex, swept: &mut Swept) {
         let mut door = self.door(index);
         let mut segments = door.db.segments.len();
         for _ in 0..LINES_A_STEP {
-            while !door.sweep_line(&mut swept) {
+            while !door.sweep_line(swept) {
                 segments -= 1;
                 if segments == 0 {
                     swept.is_over = door.db.earliest_ms() > door.common.now_ms;
-                    return swept;
+                    return;
                 }
             }
         }
-        swept
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Segment {
     pub earliest_ms: i64,
     /// The earliest expiry added since the sweeper entered the segment.
     pub noted_ms: i64,
+    /// No field of a hash in it expires before this; a bound, not exact.
+    pub earliest_field_ms: i64,
 }
 
 impl Segment {
@@ -56,6 +58,7 @@ impl Segment {
             volatile: 0,
             earliest_ms: never,
             noted_ms: never,
+            earliest_field_ms: never,
         }
     }
 
@@ -98,6 +101,7 @@ impl Segment {
         let middle = Position(self.start.0 + (1 << size_bits));
         let mut upper = Segment::new(middle, size_bits);
         upper.volatile = self.volatile;
+        upper.earliest_field_ms = self.earliest_field_ms;
         upper.table = if size_bits >= HASH_ORDER_BITS {
             let slot = middle.slot();
             self.table

@@ -7,6 +7,7 @@ use super::EntryRef;
 use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
+use super::fields::ExpiredFields;
 use super::slot::Slot;
 use crate::base::prng::Prng;
 use crate::object::Packing;
@@ -28,6 +29,8 @@ pub struct SpaceStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// Fields of hashes whose time came.
+    pub expired_fields: u64,
     /// Changes since the start, as rdb_changes_since_last_save counts them.
     pub changes: u64,
 }
@@ -50,9 +53,13 @@ pub struct Common {
     pub access: AccessRule,
     /// Up to where collections are packed.
     pub packing: Packing,
+    /// Whether long strings in DUMP payloads are compressed (rdbcompression).
+    pub compresses_dumps: bool,
     /// Keys removed because they had expired, for whoever tells the outside.
     pub expired_keys: Vec<(DbIndex, Box<[u8]>)>,
-    /// Whether `expired_keys` is wanted.
+    /// Fields removed because they had expired, for the same.
+    pub expired_fields: Vec<ExpiredFields>,
+    /// Whether `expired_keys` and `expired_fields` are wanted.
     pub reports_expired: bool,
 }
 
@@ -79,7 +86,9 @@ impl Keyspace {
             touches: true,
             access: AccessRule::default(),
             packing: Packing::default(),
+            compresses_dumps: true,
             expired_keys: Vec::new(),
+            expired_fields: Vec::new(),
             reports_expired: false,
         };
         Keyspace {

@@ -35,6 +35,8 @@ pub struct TcpSettings {
     pub tcp_backlog: i32,
     /// Seconds; 0 = off.
     pub tcp_keepalive: u32,
+    /// How often a port that is taken is tried again, at 20 ms each.
+    pub retries: u32,
 }
 
 /// What a unix listener is made from.
@@ -221,9 +223,24 @@ fn listen_one(address: SocketAddr, settings: &TcpSettings, share: bool) -> Resul
             .map_err(at("setsockopt SO_REUSEPORT"))?;
     }
     tune(&socket, settings.tcp_keepalive).map_err(at("setsockopt"))?;
-    socket.bind(&address.into()).map_err(at("bind"))?;
+    bind_patiently(&socket, address, settings.retries).map_err(at("bind"))?;
     socket.listen(settings.tcp_backlog).map_err(at("listen"))?;
     Ok(socket)
+}
+
+/// Binds; a port that is taken is tried again for a moment.
+///
+/// The kernel takes a ring apart, and the listeners in it, a little after its process has ended:
+/// whoever restarts a server at once, or after a kill -9, would find its own port taken.
+fn bind_patiently(socket: &Socket, address: SocketAddr, retries: u32) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 0..retries {
+        match socket.bind(&address.into()) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    socket.bind(&address.into())
 }
 
 /// An address of the family its spelling asks for: a colon means IPv6, as Redis has it.
@@ -270,6 +287,7 @@ mod tests {
             port: probe.local_addr().unwrap().port(),
             tcp_backlog: 511,
             tcp_keepalive: 300,
+            retries: 0,
         }
     }
 

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod coalesce;
 mod connection;
 mod cron;
 mod door;

@@ -9,6 +9,7 @@
 //!   flush                one send for each connection, one parcel for each core
 //! ```
 
+use super::coalesce::Coalescing;
 use super::connection::{Connection, Receiving, session_id, token};
 use super::cron::Cron;
 use super::door::{Seats, origin, refusal, turn_away};
@@ -59,6 +60,7 @@ pub struct Reactor {
     /// Guests for other cores.
     outgoing: Vec<Vec<OwnedFd>>,
     cron: Cron,
+    coalescing: Coalescing,
     turn: Turn,
 }
 
@@ -90,6 +92,7 @@ impl Reactor {
             flushing: Vec::new(),
             outgoing,
             cron: Cron::default(),
+            coalescing: Coalescing::default(),
             turn: Turn::default(),
         }
     }
@@ -122,6 +125,9 @@ impl Reactor {
             counters.busy_ns.add(busy);
             counters.eventloop_cycles.add(1);
             counters.eventloop_ns.add(busy);
+            let commands = counters.commands_processed.value();
+            let collects = self.coalescing.turn(self.core.now_ms, commands);
+            self.ring.collect_events(collects);
         }
     }
 
@@ -146,6 +152,7 @@ impl Reactor {
     fn take_freight(&mut self) {
         while let Some((from, freight)) = self.port.receive() {
             self.cron.wake();
+            self.coalescing.parcel();
             for guest in freight.guests {
                 self.admit(guest);
             }
@@ -191,6 +198,7 @@ impl Reactor {
         let counters = self.core.counters();
         counters.net_input_bytes.add(chunk.len() as u64);
         counters.reads_processed.add(1);
+        self.coalescing.heard(id.index);
         self.arrivals.push((id, chunk));
     }
 

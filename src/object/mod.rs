@@ -5,6 +5,7 @@
 
 pub mod bitfield;
 pub mod bits;
+pub mod dict;
 mod form;
 pub mod hash;
 pub mod intset;

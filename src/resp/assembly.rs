@@ -130,9 +130,24 @@ impl Assembly {
         self.finish_big(missing - arrived);
     }
 
-    fn line<'a>(&'a mut self, data: &'a [u8], what: &str) -> Result<Option<usize>, String> {
-        match memchr(b'\n', data) {
-            Some(end) => Ok(Some(end + 1)),
+    /// Collects a line up to and with its end; how much of the data belongs to it when it is whole.
+    ///
+    /// Redis: the line of a number ends with a carriage return and whatever byte comes next, that
+    /// of an inline request with a line feed.
+    fn line(&mut self, data: &[u8], what: &str, is_number: bool) -> Result<Option<usize>, String> {
+        if is_number && self.line.last() == Some(&b'\r') && !data.is_empty() {
+            return Ok(Some(1));
+        }
+        let end = match is_number {
+            true => memchr(b'\r', data).map(|end| end + 2),
+            false => memchr(b'\n', data).map(|end| end + 1),
+        };
+        match end {
+            Some(end) if end <= data.len() => Ok(Some(end)),
+            Some(_) => {
+                self.line.extend_from_slice(data);
+                Ok(None)
+            }
             None if self.line.len() + data.len() > LINE_MAX => Err(what.into()),
             None => {
                 self.line.extend_from_slice(data);
@@ -149,7 +164,7 @@ impl Assembly {
         } else {
             "too big inline request"
         };
-        let Some(taken) = self.line(data, what)? else {
+        let Some(taken) = self.line(data, what, is_array)? else {
             return Ok(Step::Took(data.len()));
         };
         let mut line = std::mem::take(&mut self.line);
@@ -185,7 +200,7 @@ impl Assembly {
         if let Some(&kind) = self.line.first().or(data.first()) {
             check_kind(kind)?;
         }
-        let Some(taken) = self.line(data, "too big bulk count string")? else {
+        let Some(taken) = self.line(data, "too big bulk count string", true)? else {
             return Ok(Step::Took(data.len()));
         };
         let mut line = std::mem::take(&mut self.line);
@@ -265,6 +280,7 @@ fn reserve(filling: &mut Vec<u8>, missing: usize) {
     }
 }
 
+/// The number in a line that ends with a carriage return.
 fn number(line: &[u8]) -> Option<i64> {
     crate::base::number::parse_i64(line.strip_suffix(b"\r").unwrap_or(line))
 }

@@ -49,6 +49,7 @@ pub const NO_AUTH: &str = "NOAUTH Authentication required.";
 pub const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
 pub const BAD_CLIENT_NAME: &str =
     "ERR Client names cannot contain spaces, newlines or special characters.";
+pub const BUSY_KEY: &str = "BUSYKEY Target key name already exists.";
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 

@@ -104,7 +104,7 @@ fn parse_array(
 
 fn too_long(buffer: &[u8], at: usize, text: &str) -> Result<Parsed, String> {
     let line = &buffer[at..];
-    if line.len() > LINE_MAX && memchr(b'\n', &line[..LINE_MAX]).is_none() {
+    if line.len() > LINE_MAX && memchr(b'\r', line).is_none() {
         return Err(text.into());
     }
     Ok(Parsed::Incomplete)

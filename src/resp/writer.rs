@@ -217,10 +217,10 @@ impl<'a> Writer<'a> {
         )
     }
 
-    /// A floating point number (a string in RESP2).
+    /// A floating point number (a string in RESP2), with the fewest digits as since Redis 7.2.
     pub fn double(&mut self, number: f64) -> Written {
         let mut buffer = [0; number::F64_TEXT_MAX];
-        let text = number::format_f64(&mut buffer, number);
+        let text = number::format_f64_shortest(&mut buffer, number);
         match self.protocol {
             Protocol::Resp2 => self.bulk(text),
             Protocol::Resp3 => self.line(b',', text),

@@ -114,6 +114,10 @@ pub enum Step {
     Run { ticket: Ticket, work: Work },
     /// Shard to coordinator: the reply of your part.
     Ran { ticket: Ticket, reply: Reply },
+    /// Coordinator to shard, which has granted: copies of these keys too.
+    Fetch { ticket: Ticket, keys: ArgStore },
+    /// Shard to coordinator: the copies.
+    Fetched { ticket: Ticket, fetched: Fetched },
     /// Coordinator to shard: these keys have changed; release.
     Install { ticket: Ticket, changed: Changed },
 }

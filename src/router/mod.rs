@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod derived;
 mod merge;
 mod message;
 mod operation;

@@ -26,12 +26,12 @@ use crate::resp::Output;
 use crate::shard::{Changed, Fetched, Shard, Ticket, run_gathered};
 
 /// One shard's share in an operation.
-struct Part {
-    shard: ShardId,
+pub(super) struct Part {
+    pub(super) shard: ShardId,
     /// Which of the command's key groups belong to it.
     groups: Vec<u32>,
     is_granted: bool,
-    fetched: Fetched,
+    pub(super) fetched: Fetched,
     reply: Option<Vec<u8>>,
 }
 
@@ -50,10 +50,12 @@ impl Part {
 /// An operation this core coordinates.
 pub(super) struct Operation {
     to: ReplyTo,
-    work: Work,
+    pub(super) work: Work,
     /// `None`: gathered here.
     merge: Option<Merge>,
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
+    /// How many shards have yet to send what was asked of them after their grants.
+    pub(super) awaited: usize,
     /// All grants are there and the parts run: nothing is yielded any more.
     is_running: bool,
     /// The other shard may be running its part already.
@@ -66,7 +68,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    fn part(&mut self, shard: ShardId) -> &mut Part {
+    pub(super) fn part(&mut self, shard: ShardId) -> &mut Part {
         let part = self.parts.iter_mut().find(|part| part.shard == shard);
         part.expect("only the operation's shards answer")
     }
@@ -134,6 +136,7 @@ impl Router {
             work,
             merge,
             parts: self.parts(head, args),
+            awaited: 0,
             is_running: false,
             is_trying: false,
             is_wounded: false,
@@ -146,17 +149,21 @@ impl Router {
     }
 
     fn parts(&self, head: Head, args: Args<'_>) -> Vec<Part> {
+        let all = || {
+            let shards = (0..self.map.shards()).map(|shard| ShardId(shard as u16));
+            shards.map(Part::new).collect::<Vec<_>>()
+        };
         match head.spec.plan {
-            Plan::Everywhere(_) => {
-                let shards = (0..self.map.shards()).map(|shard| ShardId(shard as u16));
-                return shards.map(Part::new).collect();
-            }
+            Plan::Everywhere(_) => return all(),
             Plan::Cursor(at) => {
                 return vec![Part::new(cursor_shard(self.map, args, at as usize))];
             }
             _ => {}
         }
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts = match head.spec.derives_keys(args) {
+            true => all(),
+            false => Vec::new(),
+        };
         for (group, (at, _)) in positions(head.spec.keys, args).enumerate() {
             let owner = self.map.shard(Slot::of(args.get(at)));
             let index = parts
@@ -290,7 +297,10 @@ impl Router {
             .expect("it was just granted");
         operation.is_running = true;
         if operation.merge.is_none() {
-            return self.run_gather(ticket, shard);
+            if !self.fetch_derived(ticket) {
+                self.run_gather(ticket, shard);
+            }
+            return;
         }
         let runs: Vec<_> = operation
             .parts
@@ -303,7 +313,7 @@ impl Router {
         }
     }
 
-    fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
+    pub(super) fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
         let mut operation = self
             .operations
             .remove(&ticket)

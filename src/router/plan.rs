@@ -64,6 +64,9 @@ fn by_keys(map: SlotMap, spec: &Spec, args: Args<'_>) -> Route {
         let key = Key::new(args.get(at));
         return Route::One(map.shard(key.slot), Some((at, key.slot, key.hash)));
     }
+    if map.shards() > 1 && spec.derives_keys(args) {
+        return Route::Several;
+    }
     if matches!(spec.plan, Plan::Split(_)) && !spec.keys.iter().all(|keys| keys.ends_whole(args)) {
         // Nothing that could be split: the handler refuses it on any shard.
         return Route::Any;
@@ -92,6 +95,9 @@ pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -
             Lock::Shared
         });
     }
+    if spec.derives_keys(args) {
+        return whole_for_derived(map, spec, args, shard);
+    }
     let keys = positions(spec.keys, args).filter_map(|(at, flags)| {
         let key = Key::new(args.get(at));
         let lock = if flags.is_read_only() {
@@ -102,4 +108,17 @@ pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -
         (map.shard(key.slot) == shard).then_some((key.hash, lock))
     });
     Intents::of_keys(keys.collect())
+}
+
+/// Keys whose names are not known yet may be any: everything, alone where a key is written.
+fn whole_for_derived(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -> Intents {
+    let is_written = positions(spec.keys, args).any(|(at, flags)| {
+        let owner = map.shard(Slot::of(args.get(at)));
+        owner == shard && !flags.is_read_only()
+    });
+    Intents::whole(if is_written {
+        Lock::Exclusive
+    } else {
+        Lock::Shared
+    })
 }

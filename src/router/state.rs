@@ -163,6 +163,8 @@ impl Router {
             Step::Ask { ticket, ask } => self.asked(from, ticket, ask, shard),
             Step::Run { ticket, work } => self.run_part(from, ticket, work, shard),
             Step::Install { ticket, changed } => self.install(ticket, changed, shard),
+            Step::Fetch { ticket, keys } => self.fetch_for(from, ticket, &keys, shard),
+            Step::Fetched { ticket, fetched } => self.fetched(from, ticket, fetched, shard),
             Step::Yield { ticket } => self.yielded(ticket, shard),
             Step::Granted { ticket, fetched } => self.granted(from, ticket, fetched, shard),
             Step::Waits { ticket } => self.waits(from, ticket),

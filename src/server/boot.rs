@@ -282,6 +282,9 @@ fn check(config: Config, shards: usize) -> Result<Config, Failure> {
 
 type Listeners = (Vec<Vec<OwnedFd>>, Vec<Option<OwnedFd>>);
 
+/// Half a second for a port that the process before us has just left.
+const PORT_RETRIES: u32 = 25;
+
 fn listen(config: &Config, shards: usize) -> Result<Listeners, Failure> {
     let mut tcp: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();
     let mut unix: Vec<Option<OwnedFd>> = (0..shards).map(|_| None).collect();
@@ -295,6 +298,7 @@ fn listen(config: &Config, shards: usize) -> Result<Listeners, Failure> {
             port,
             tcp_backlog,
             tcp_keepalive,
+            retries: PORT_RETRIES,
         };
         let listening =
             listener::listen_tcp(&settings, shards).map_err(|error| Failure(error.lines))?;

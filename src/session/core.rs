@@ -129,6 +129,7 @@ impl Core {
         self.router.slow_nanos = self.node.slow_nanos();
         self.shard.space.common.access = access_rule(&self.config);
         self.shard.space.common.packing = packing(&self.config);
+        self.shard.space.common.compresses_dumps = self.config.rdbcompression;
     }
 
     /// Notes that a session has something to send.

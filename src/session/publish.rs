@@ -19,6 +19,7 @@ impl Core {
             hits,
             misses,
             expired,
+            expired_fields: _,
             changes,
         } = self.shard.space.common.stats;
         let bytes = alloc::thread_allocated_bytes();

@@ -20,16 +20,39 @@ impl Event {
     pub const DEL: Event = Event("del");
     pub const EXPIRE: Event = Event("expire");
     pub const EXPIRED: Event = Event("expired");
+    pub const HDEL: Event = Event("hdel");
+    pub const HEXPIRE: Event = Event("hexpire");
+    pub const HINCRBY: Event = Event("hincrby");
+    pub const HINCRBYFLOAT: Event = Event("hincrbyfloat");
+    pub const HPERSIST: Event = Event("hpersist");
+    pub const HSET: Event = Event("hset");
     pub const INCRBY: Event = Event("incrby");
     pub const INCRBYFLOAT: Event = Event("incrbyfloat");
+    pub const LINSERT: Event = Event("linsert");
+    pub const LPOP: Event = Event("lpop");
+    pub const LPUSH: Event = Event("lpush");
+    pub const LREM: Event = Event("lrem");
+    pub const LSET: Event = Event("lset");
+    pub const LTRIM: Event = Event("ltrim");
     pub const MOVE_FROM: Event = Event("move_from");
     pub const MOVE_TO: Event = Event("move_to");
     pub const PERSIST: Event = Event("persist");
+    pub const PFADD: Event = Event("pfadd");
     pub const RENAME_FROM: Event = Event("rename_from");
     pub const RENAME_TO: Event = Event("rename_to");
+    pub const RESTORE: Event = Event("restore");
+    pub const RPOP: Event = Event("rpop");
+    pub const RPUSH: Event = Event("rpush");
+    pub const SADD: Event = Event("sadd");
+    pub const SDIFFSTORE: Event = Event("sdiffstore");
     pub const SET: Event = Event("set");
     pub const SETBIT: Event = Event("setbit");
     pub const SETRANGE: Event = Event("setrange");
+    pub const SINTERSTORE: Event = Event("sinterstore");
+    pub const SORTSTORE: Event = Event("sortstore");
+    pub const SPOP: Event = Event("spop");
+    pub const SREM: Event = Event("srem");
+    pub const SUNIONSTORE: Event = Event("sunionstore");
     pub const XADD: Event = Event("xadd");
     pub const XDEL: Event = Event("xdel");
     pub const XGROUP_CREATE: Event = Event("xgroup-create");
@@ -39,6 +62,18 @@ impl Event {
     pub const XGROUP_SETID: Event = Event("xgroup-setid");
     pub const XSETID: Event = Event("xsetid");
     pub const XTRIM: Event = Event("xtrim");
+    pub const ZADD: Event = Event("zadd");
+    pub const ZDIFFSTORE: Event = Event("zdiffstore");
+    pub const ZINCR: Event = Event("zincr");
+    pub const ZINTERSTORE: Event = Event("zinterstore");
+    pub const ZPOPMAX: Event = Event("zpopmax");
+    pub const ZPOPMIN: Event = Event("zpopmin");
+    pub const ZRANGESTORE: Event = Event("zrangestore");
+    pub const ZREM: Event = Event("zrem");
+    pub const ZREMRANGEBYLEX: Event = Event("zremrangebylex");
+    pub const ZREMRANGEBYRANK: Event = Event("zremrangebyrank");
+    pub const ZREMRANGEBYSCORE: Event = Event("zremrangebyscore");
+    pub const ZUNIONSTORE: Event = Event("zunionstore");
 }
 
 /// One effect: a command that replays the change in a database.
@@ -66,6 +101,11 @@ impl Effects {
     /// Starts or stops keeping effects and events.
     pub fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Whether anybody listens, for those to whom an effect is dear.
+    pub fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     /// Notes that a key changed.

@@ -64,11 +64,13 @@ pub fn run_gathered(
     let common = &mut shard.space.common;
     let (now_ms, random, access) = (common.now_ms, common.random.fork(), common.access);
     let (string_bytes_max, packing) = (common.string_bytes_max, common.packing);
+    let compresses_dumps = common.compresses_dumps;
     let mut space = Keyspace::new(0..SLOTS, shard.space.databases(), random);
     space.common.now_ms = now_ms;
     space.common.access = access;
     space.common.string_bytes_max = string_bytes_max;
     space.common.packing = packing;
+    space.common.compresses_dumps = compresses_dumps;
     for (db, key, entry) in fetched {
         space.door(db).put(&Key::new(&key), entry);
     }

@@ -22,6 +22,13 @@ const DIFFERENCES: &[&str] = &[
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",
+    // 7.4 gave HSCAN the option NOVALUES.
+    "hscan arguments.4",
+    // 7.2 gave them WITHSCORE.
+    "zrank arity",
+    "zrank arguments.2",
+    "zrevrank arity",
+    "zrevrank arguments.2",
     // 7.2: names of their own for what is shown as ip:port, a choice for SKIPME, no block for ID.
     "client|kill arguments",
     "client|list arguments.1",

@@ -84,7 +84,7 @@ fn walk(arguments: &[Argument<'_>], marked: &mut HashSet<usize>) -> Vec<String> 
         let name = argument.name.as_str();
         let is_said = name.starts_with("key")
             || name.ends_with("key")
-            || ["source", "destination"].contains(&name);
+            || ["source", "destination", "src", "dst"].contains(&name);
         let is_key = argument.kind == Kind::Key;
         let is_leaf = argument.arguments.is_empty();
         if is_leaf && argument.kind != Kind::PureToken && is_said != is_key {

@@ -76,6 +76,60 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "PEXPIRETIME K"),
     (4, "PERSIST K"),
     (4, "OBJECT ENCODING K"),
+    (14, "HSET H FV*"),
+    (4, "HMSET H FV*"),
+    (6, "HSETNX H f V"),
+    (10, "HGET H f"),
+    (5, "HMGET H f*"),
+    (6, "HDEL H f*"),
+    (3, "HLEN H"),
+    (3, "HSTRLEN H f"),
+    (3, "HEXISTS H f"),
+    (2, "HKEYS H"),
+    (2, "HVALS H"),
+    (3, "HGETALL H"),
+    (6, "HINCRBY H f N"),
+    (5, "HINCRBYFLOAT H f F"),
+    (2, "HRANDFIELD H"),
+    (3, "HRANDFIELD H O ?WITHVALUES"),
+    (3, "HSCAN H 0 COUNT 10000 ?MATCH G"),
+    (14, "LPUSH LK E ?E ?E"),
+    (14, "RPUSH LK E ?E ?E"),
+    (2, "LPUSHX LK E"),
+    (2, "RPUSHX LK E ?E"),
+    (4, "LPOP LK ?B"),
+    (4, "RPOP LK ?U"),
+    (2, "LPOP LK ?O"),
+    (2, "LLEN LK"),
+    (6, "LINDEX LK O"),
+    (6, "LSET LK O E"),
+    (6, "LRANGE LK O O"),
+    (2, "LRANGE LK 0 -1"),
+    (8, "LINSERT LK BEFORE|AFTER E E"),
+    (5, "LREM LK O E"),
+    (3, "LTRIM LK O O"),
+    (2, "LTRIM LK 1 -2"),
+    (5, "LPOS LK E"),
+    (3, "LPOS LK E RANK O COUNT U"),
+    (2, "LPOS LK E ?COUNT RANK O MAXLEN U"),
+    (6, "LMOVE LK LK LEFT|RIGHT LEFT|RIGHT"),
+    (4, "RPOPLPUSH LK LK"),
+    (4, "LMPOP 2 LK LK LEFT|RIGHT"),
+    (3, "LMPOP 1 LK LEFT|RIGHT COUNT U"),
+    (1, "LMPOP U LK LK LEFT|RIGHT"),
+    (2, "COPY LK LK ?REPLACE"),
+    (2, "RENAME LK LK"),
+    (2, "OBJECT ENCODING LK"),
+    (1, "DEL LK"),
+    (2, "SORT LK ?ASC|DESC"),
+    (2, "SORT LK ALPHA ASC|DESC LIMIT O U STORE LK"),
+    (2, "SORT LK ALPHA STORE LK"),
+    (2, "SORT LK BY nosort ASC|DESC LIMIT U O GET # GET n*"),
+    (2, "SORT LK BY n* GET n* GET key:* GET nosuch"),
+    (1, "SORT LK BY key:* DESC STORE LK"),
+    (1, "SORT_RO LK BY n* LIMIT U U"),
+    (1, "SORT_RO K ?DESC GET h*->f"),
+    (1, "CONFIG SET list-max-listpack-size 1|5|128|-1|-2"),
     (2, "DBSIZE"),
     (3, "SELECT D"),
     (1, "SWAPDB D D"),
@@ -84,6 +138,88 @@ const TEMPLATES: &[(usize, &str)] = &[
     (1, "HELLO 2|3"),
     (1, "CLIENT GETNAME"),
     (1, "COMMAND GETKEYS SET K V"),
+    (20, "ZADD Z RM*"),
+    (10, "ZADD Z ?NX|XX ?GT|LT ?CH RM*"),
+    (6, "ZADD Z ?NX|XX ?GT|LT INCR R M"),
+    (8, "ZINCRBY Z R M"),
+    (6, "ZREM Z M*"),
+    (3, "ZCARD Z"),
+    (4, "ZCOUNT Z I I"),
+    (4, "ZSCORE Z M"),
+    (3, "ZMSCORE Z M*"),
+    (4, "ZRANK Z M"),
+    (4, "ZREVRANK Z M"),
+    (6, "ZRANGE Z O O ?REV ?WITHSCORES"),
+    (6, "ZRANGE Z I I BYSCORE ?REV LIMIT O O ?WITHSCORES"),
+    (4, "ZRANGEBYSCORE Z I I ?WITHSCORES"),
+    (4, "ZREVRANGEBYSCORE Z I I LIMIT O O ?WITHSCORES"),
+    (3, "ZREVRANGE Z O O ?WITHSCORES"),
+    (3, "ZRANGESTORE Z Z O O ?REV"),
+    (3, "ZRANGESTORE Z Z I I BYSCORE ?REV"),
+    (3, "ZREMRANGEBYRANK Z O O"),
+    (2, "ZREMRANGEBYSCORE Z I I"),
+    (4, "ZPOPMIN Z ?O"),
+    (4, "ZPOPMAX Z ?O"),
+    (3, "ZMPOP Z# MIN|MAX COUNT U"),
+    (4, "ZUNION Z#W ?WITHSCORES"),
+    (4, "ZINTER Z#W ?WITHSCORES"),
+    (4, "ZDIFF Z# ?WITHSCORES"),
+    (3, "ZUNIONSTORE Z Z#W"),
+    (3, "ZINTERSTORE Z Z#W"),
+    (2, "ZDIFFSTORE Z Z#"),
+    (3, "ZINTERCARD Z# LIMIT U"),
+    (1, "ZRANDMEMBER Z 0"),
+    (3, "ZSCAN Z 0 COUNT 1000 ?MATCH m*"),
+    (10, "ZADD Q 0 M 0 M 0 M"),
+    (4, "ZREM Q M"),
+    (4, "ZRANGE Q L L BYLEX ?REV LIMIT O O"),
+    (3, "ZRANGEBYLEX Q L L"),
+    (3, "ZREVRANGEBYLEX Q L L LIMIT O O"),
+    (3, "ZLEXCOUNT Q L L"),
+    (2, "ZREMRANGEBYLEX Q L L"),
+    (2, "ZRANGESTORE Q Q L L BYLEX"),
+];
+
+/// Keys that mostly hold sorted sets, and keys of sorted sets whose scores are all zero.
+const ZSETS: &[&[u8]] = &[b"z1", b"z2", b"z3", b"{t}z", b"z5"];
+const LEX_ZSETS: &[&[u8]] = &[b"lex1", b"lex2"];
+
+const MEMBERS: &[&[u8]] = &[
+    b"m1",
+    b"m2",
+    b"m3",
+    b"m4",
+    b"m5",
+    b"m6",
+    b"7",
+    b"-12",
+    b"007",
+    b"70000",
+    b"",
+    b"\x00\xff",
+    b"m",
+    b"123456789012",
+    // Longer than what is packed.
+    b"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm",
+];
+
+const SCORES: &[&[u8]] = &[
+    b"0",
+    b"1",
+    b"2",
+    b"-1",
+    b"2.5",
+    b"-0.125",
+    b"0.1",
+    b"1e10",
+    b"inf",
+    b"-inf",
+    b"-0",
+    b"100",
+    b"1e-5",
+    b"3",
+    b"0x10",
+    b"12345678901234567890",
 ];
 
 /// In a thousand commands: the rare ones that wipe the table clean.
@@ -115,6 +251,31 @@ const KEYS: &[&[u8]] = &[
     b"{}x",
     b"{{x}}",
 ];
+
+const HASHES: &[&[u8]] = &[b"h:1", b"h:2", b"h:3", b"{t}h", b"h:4"];
+
+const FIELDS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"1",
+    b"2",
+    b"-7",
+    b"007",
+    b"",
+    b"long field",
+    b"\x00\xff",
+    b"field:13",
+    b"field:14",
+    b"field:15",
+    b"12345678",
+    b"x y",
+];
+/// Keys that mostly hold lists.
+const LISTS: &[&[u8]] = &[b"l1", b"l2", b"l3", b"l4", b"{t}l", b"{u}l"];
 
 const VALUES: &[&[u8]] = &[
     b"0",
@@ -240,10 +401,21 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "f*" => (0..count).for_each(|_| self.token("f", out)),
+            "FV*" => (0..count).for_each(|_| {
+                self.token("f", out);
+                self.token("V", out);
+            }),
             "KV*" => (0..count).for_each(|_| {
                 self.token("K", out);
                 self.token("V", out);
             }),
+            "M*" => (0..count).for_each(|_| self.token("M", out)),
+            "RM*" => (0..count).for_each(|_| {
+                self.token("R", out);
+                self.token("M", out);
+            }),
+            "Z#" | "Z#W" => self.sources(token == "Z#W", out),
             "X" | "Y" => self.expiry(token, out),
             words if words.contains('|') => {
                 let words: Vec<&str> = words.split('|').collect();
@@ -256,18 +428,60 @@ impl Generator {
         }
     }
 
+    /// A number and so many keys; with weights and a way to aggregate, or not.
+    fn sources(&mut self, is_weighted: bool, out: &mut Command) {
+        let count = 1 + self.prng.below(3);
+        out.push(count.to_string().into_bytes());
+        (0..count).for_each(|_| self.token("Z", out));
+        if is_weighted && self.prng.percent(50) {
+            out.push(b"WEIGHTS".to_vec());
+            (0..count).for_each(|_| self.token("R", out));
+        }
+        if is_weighted && self.prng.percent(50) {
+            out.push(b"AGGREGATE".to_vec());
+            self.token("SUM|MIN|MAX", out);
+        }
+    }
+
+    /// An end of a range of scores or of members.
+    fn range_end(&mut self, is_score: bool) -> Vec<u8> {
+        if !is_score && self.prng.percent(30) {
+            return self.prng.pick(&[&b"-"[..], b"+"]).to_vec();
+        }
+        let (begins, ends): (&[&[u8]], _) = match is_score {
+            true => (&[b"", b"", b"("], SCORES),
+            false => (&[b"[", b"("], MEMBERS),
+        };
+        [*self.prng.pick(begins), *self.prng.pick(ends)].concat()
+    }
+
     fn argument(&mut self, token: &str) -> Vec<u8> {
         let prng = &mut self.prng;
         match token {
+            "Z" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "Z" => prng.pick(ZSETS).to_vec(),
+            "Q" => prng.pick(LEX_ZSETS).to_vec(),
+            "M" => prng.pick(MEMBERS).to_vec(),
+            "R" => prng.pick(SCORES).to_vec(),
+            "I" => self.range_end(true),
+            "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
+            // A key that is most likely a hash, and a field.
+            "H" if prng.percent(95) => prng.pick(HASHES).to_vec(),
+            "H" => prng.pick(KEYS).to_vec(),
+            "f" if prng.percent(3) => self.value(),
+            "f" => prng.pick(FIELDS).to_vec(),
             "V" => self.value(),
+            "LK" if prng.percent(95) => prng.pick(LISTS).to_vec(),
+            "LK" => prng.pick(KEYS).to_vec(),
+            "E" => self.element(),
             "N" => self.integer().to_string().into_bytes(),
             "F" => prng.pick(FLOATS).to_vec(),
             "B" => prng.below(2).to_string().into_bytes(),
             "D" => prng.below(4).to_string().into_bytes(),
             // Not the type `none`: 7.0 shows keys as such that expire while it looks at them.
             "G" => prng
-                .pick(&["*", "key:*", "{t}?", "[a-d]", "list", "string"])
+                .pick(&["*", "key:*", "{t}?", "[a-d]", "list", "string", "hash"])
                 .as_bytes()
                 .to_vec(),
             // A position from either end, and one from the left.
@@ -317,6 +531,15 @@ impl Generator {
         self.prng.pick(VALUES).to_vec()
     }
 
+    /// A value, or one that is large for a part of a collection.
+    fn element(&mut self) -> Vec<u8> {
+        match self.prng.below(40) {
+            0 => vec![b'l'; 1000 + self.prng.below(9000)],
+            1 => vec![b'h'; 16_000 + self.prng.below(2000)],
+            _ => self.value(),
+        }
+    }
+
     fn integer(&mut self) -> i64 {
         match self.prng.below(10) {
             0 => i64::MAX - self.prng.below(3) as i64,
@@ -328,7 +551,12 @@ impl Generator {
     /// Breaks a command in one of the ways clients do.
     fn spoil(&mut self, command: &mut Command) {
         let at = self.prng.below(command.len());
-        let garbage = self.prng.pick(GARBAGE).to_vec();
+        let mut garbage = self.prng.pick(GARBAGE).to_vec();
+        // 7.0 takes this number, which 7.2 refuses.
+        let is_list = [&b"LREM"[..], b"LPOS"].contains(&&command[0][..]);
+        if is_list && garbage == b"-9223372036854775808" {
+            garbage = b"-9223372036854775807".to_vec();
+        }
         match self.prng.below(6) {
             0 => drop(command.pop().filter(|_| command.len() > 1)),
             1 => command.push(garbage),

@@ -217,6 +217,13 @@ impl<P> Table<P> {
         self.view(self.lines[place.line as usize].0[place.word as usize])
     }
 
+    /// The tag of the record at a place.
+    pub fn tag(&self, place: Place) -> Tag {
+        Tag(tag_of(
+            self.lines[place.line as usize].0[place.word as usize],
+        ))
+    }
+
     /// Changes the record at a place, which may give it a new allocation.
     pub fn change(&mut self, place: Place, change: impl FnOnce(Record<P>) -> Record<P>) {
         let at = &mut self.lines[place.line as usize].0[place.word as usize];
@@ -459,6 +466,23 @@ impl<P> Table<P> {
         let mut other = Table::default();
         other.fill(&moved);
         other
+    }
+
+    /// Takes all records of another table, whose keys are others; together they must not be more
+    /// than a table holds.
+    pub fn absorb(&mut self, mut other: Table<P>) {
+        assert!(
+            self.len + other.len <= TABLE_RECORDS_MAX,
+            "a table takes no more than it may hold"
+        );
+        let words = |lines: Box<[Line]>| -> Vec<u64> {
+            let all = lines.iter().flat_map(|line| line.0);
+            all.filter(|&word| word != 0).collect()
+        };
+        other.len = 0;
+        let mut all = words(std::mem::take(&mut self.lines));
+        all.extend(words(std::mem::take(&mut other.lines)));
+        self.fill(&all);
     }
 
     /// Makes these words the whole content.

@@ -5,13 +5,16 @@
 
 use super::row::{Family, container, data, family};
 use crate::command::{
-    Categories, Flags, Group, KeyFlags, KeySpec, LAST, Merge, keys, no_keys, one_key,
+    Categories, Flags, Group, KeyFlags, KeySpec, LAST, Merge, derived_keys, keys, no_keys, one_key,
+    option_key,
 };
 
+mod dump;
 mod expire;
 mod object;
 mod presence;
 mod relocate;
+mod sort;
 mod walk;
 
 const NO_KEYS: &[KeySpec] = no_keys();
@@ -24,6 +27,29 @@ const OVERWRITTEN: KeyFlags = KeyFlags::OW.and(KeyFlags::UPDATE);
 const ADDED: KeyFlags = KeyFlags::OW.and(KeyFlags::INSERT);
 const REMOVED: &[KeySpec] = &[keys(1, LAST, 1, KeyFlags::RM.and(KeyFlags::DELETE))];
 const SEEN: &[KeySpec] = &[keys(1, LAST, 1, LOOK)];
+
+const SORTED: KeySpec = one_key(1, READ);
+const MADE: KeySpec = derived_keys(READ).note(
+    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from \
+        the content of the key we sort",
+);
+const STORED: KeySpec = option_key(
+    "store",
+    2,
+    &[("limit", 2), ("get", 1), ("by", 1)],
+    OVERWRITTEN,
+)
+.note(
+    "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear \
+        anywhere in the argument array",
+);
+const SORT_COST: &str = "O(N+M*log(M)) where N is the number of elements in the list or set to \
+    sort, and M the number of returned elements. When the elements are not sorted, complexity is \
+    O(N).";
+const SORT_CATEGORIES: Categories = Categories::SET
+    .and(Categories::SORTED_SET)
+    .and(Categories::LIST)
+    .and(Categories::DANGEROUS);
 
 /// The rows of this family.
 pub const FAMILY: Family = family(
@@ -182,6 +208,42 @@ pub const FAMILY: Family = family(
                 items. O(1) for string values.",
             "Copies the value of a key to a new key.",
         ),
+        data("dump", 2, Flags::READONLY, &[one_key(1, READ)], dump::dump)
+            .tips(&["nondeterministic_output"])
+            .doc(
+                "2.6.0",
+                "key",
+                "O(1) to access the key and additional O(N*M) to serialize it, where N is \
+                the number of Redis objects composing the value and M their average size. \
+                For small string values the time complexity is thus O(1)+O(1*M) where M \
+                is small, so simply O(1).",
+                "Returns a serialized representation of the value stored at a key.",
+            ),
+        data(
+            "restore",
+            -4,
+            Flags::WRITE.and(Flags::DENYOOM),
+            &[one_key(1, OVERWRITTEN)],
+            dump::restore,
+        )
+        .category(Categories::DANGEROUS)
+        .doc(
+            "2.6.0",
+            "key ttl:integer serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] \
+            [IDLETIME seconds:integer@5.0.0] [FREQ frequency:integer@5.0.0]",
+            "O(1) to create the new key and additional O(N*M) to reconstruct the \
+            serialized value, where N is the number of Redis objects composing the value \
+            and M their average size. For small string values the time complexity is thus \
+            O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values \
+            the complexity is O(N*M*log(N)) because inserting values into sorted sets is \
+            O(log(N)).",
+            "Creates a key from the serialized representation of a value.",
+        )
+        .history(&[
+            ("3.0.0", "Added the `REPLACE` modifier."),
+            ("5.0.0", "Added the `ABSTTL` modifier."),
+            ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+        ]),
         data(
             "move",
             3,
@@ -394,6 +456,39 @@ pub const FAMILY: Family = family(
             "key",
             "O(1)",
             "Returns the reference count of a value of a key.",
+        ),
+        data(
+            "sort",
+            -2,
+            Flags::WRITE.and(Flags::DENYOOM).and(Flags::MOVABLEKEYS),
+            &[SORTED, MADE, STORED],
+            sort::sort,
+        )
+        .derives(sort::DERIVED)
+        .category_apart(SORT_CATEGORIES)
+        .doc(
+            "1.0.0",
+            "key [BY pattern] [LIMIT offset count:integer] [GET pattern [GET pattern ...]] \
+                order=[ASC|DESC] [sorting=ALPHA] [STORE destination]",
+            SORT_COST,
+            "Sorts the elements in a list, a set, or a sorted set, optionally storing the \
+                result.",
+        ),
+        data(
+            "sort_ro",
+            -2,
+            Flags::READONLY.and(Flags::MOVABLEKEYS),
+            &[SORTED, MADE],
+            sort::sort_ro,
+        )
+        .derives(sort::DERIVED)
+        .category_apart(SORT_CATEGORIES)
+        .doc(
+            "7.0.0",
+            "key [BY pattern] [LIMIT offset count:integer] [GET pattern [GET pattern ...]] \
+                order=[ASC|DESC] [sorting=ALPHA]",
+            SORT_COST,
+            "Returns the sorted elements of a list, a set, or a sorted set.",
         ),
     ],
 );

@@ -95,6 +95,7 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
             field(reply, "keyword", word);
             number(reply, "startfrom", i64::from(from))
         }
+        Begin::Unknown => typed(reply, "unknown", &[]),
     };
     reply.bulk(b"find_keys");
     match spec.find {
@@ -108,6 +109,7 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
             let fields = [("keynumidx", count), ("firstkey", first), ("keystep", step)];
             typed(reply, "keynum", &fields)
         }
+        Find::Option { .. } | Find::Derived => typed(reply, "unknown", &[]),
     }
 }
 

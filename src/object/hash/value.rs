@@ -1,25 +1,39 @@
 //! A hash that is too large to be packed.
 //!
-//! The value and its cost; the operations on it are in the files beside this one. It knows
-//! nothing of keys.
+//! A dictionary of fields with their values and expiries. It knows nothing of keys.
+
+use crate::object::dict::Dict;
 
 /// A hash that is too large to be packed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HashTable {}
+pub struct HashTable {
+    pub(super) dict: Dict,
+}
 
 impl HashTable {
-    /// Number of elements.
+    /// Number of fields, expired ones that nobody met yet included.
     pub fn len(&self) -> usize {
-        0
+        self.dict.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.dict.is_empty()
     }
 
     /// Bytes it asks of the allocator, itself apart.
     pub fn bytes(&self) -> usize {
-        0
+        self.dict.bytes()
+    }
+
+    /// The dictionary, for walkers.
+    pub fn dict(&self) -> &Dict {
+        &self.dict
+    }
+
+    /// Frees up to about so many fields and says whether there are more; from the first call on
+    /// nothing in it can be found any more.
+    pub fn drop_some(&mut self, budget: usize) -> bool {
+        self.dict.drop_some(budget)
     }
 }

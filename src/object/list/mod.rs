@@ -1,8 +1,21 @@
-//! A list that is too large to be packed.
+//! Lists: packed while they are small, a quicklist when they are not.
 //!
-//! What a key of this type holds, apart from commands, keys and time; see [`super::Form`] for the
-//! packed form.
+//! [`ListRef`] reads a list in either form, [`edit`] changes one wherever it lies. Neither knows of
+//! keys, clients or time.
 
+pub mod edit;
+mod limit;
+mod middle;
+mod node;
+#[cfg(test)]
+mod tests;
 mod value;
+mod view;
 
+#[cfg(test)]
+use crate::object::listpack;
+
+pub use limit::NodeLimit;
+pub use node::NodeRef;
 pub use value::Quicklist;
+pub use view::{Iter, ListItem, ListRef, NewItem, Side};

@@ -1,8 +1,15 @@
-//! A set that is too large to be packed.
+//! Sets: members, each once.
 //!
-//! What a key of this type holds, apart from commands, keys and time; see [`super::Form`] for the
-//! packed form.
+//! A small set is an intset as long as all members are integers, or a listpack of members (see
+//! [`super::Packed`]); a large one is a [`SetTable`]. [`SetRef`] reads and [`SetEdit`] changes any
+//! of them; nobody above sees the encoding. It knows nothing of keys.
 
+mod edit;
+#[cfg(test)]
+mod tests;
 mod value;
+mod view;
 
+pub use edit::SetEdit;
 pub use value::SetTable;
+pub use view::SetRef;

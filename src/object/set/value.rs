@@ -1,25 +1,39 @@
 //! A set that is too large to be packed.
 //!
-//! The value and its cost; the operations on it are in the files beside this one. It knows
-//! nothing of keys.
+//! A dictionary of members without values. It knows nothing of keys.
+
+use crate::object::dict::Dict;
 
 /// A set that is too large to be packed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SetTable {}
+pub struct SetTable {
+    pub(super) dict: Dict,
+}
 
 impl SetTable {
-    /// Number of elements.
+    /// Number of members.
     pub fn len(&self) -> usize {
-        0
+        self.dict.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.dict.is_empty()
     }
 
     /// Bytes it asks of the allocator, itself apart.
     pub fn bytes(&self) -> usize {
-        0
+        self.dict.bytes()
+    }
+
+    /// The dictionary, for walkers.
+    pub fn dict(&self) -> &Dict {
+        &self.dict
+    }
+
+    /// Frees up to about so many members and says whether there are more; from the first call on
+    /// nothing in it can be found any more.
+    pub fn drop_some(&mut self, budget: usize) -> bool {
+        self.dict.drop_some(budget)
     }
 }

@@ -1,8 +1,21 @@
-//! A sorted set that is too large to be packed.
+//! Sorted sets: members with a score each, ordered by score and then by member.
 //!
-//! What a key of this type holds, apart from commands, keys and time; see [`super::Form`] for the
-//! packed form.
+//! What a key of this type holds, apart from commands, keys and time. While it is small, a listpack
+//! of members and scores in turn, as Redis's; then a dictionary with an ordered index beside it.
+//! [`ZsetRef`] reads either form, [`ZsetEdit`] changes either and passes from one to the other.
 
-mod value;
+mod edit;
+mod index;
+mod packed;
+mod range;
+mod table;
+mod view;
 
-pub use value::SortedTable;
+pub use edit::{Change, End, NotANumber, Rules, ZsetEdit, collect};
+pub use packed::is_sound;
+pub use range::{LexRange, ScoreRange};
+pub use table::SortedTable;
+pub use view::{Iter, ZsetRef};
+
+#[cfg(test)]
+mod tests;

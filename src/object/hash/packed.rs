@@ -1,0 +1,149 @@
+//! Small hashes: listpacks of pairs, or of triples when fields may expire.
+//!
+//! ```text
+//!   pairs      | field | value | field | value | ...
+//!   triples    | field | value | expiry | field | value | expiry | ...
+//! ```
+//!
+//! Triples stand in the order of their expiries (Unix milliseconds), those without (0) last, as
+//! Redis keeps them: what expires next is always at the front.
+
+use crate::object::Packed;
+use crate::object::form::Room;
+use crate::object::listpack::{self, Item, Listpack, Wanted};
+
+/// A packed hash to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackedHash<'a> {
+    pub list: Listpack<'a>,
+    /// Elements of a field: 2 or 3.
+    pub width: usize,
+}
+
+/// A field where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry<'a> {
+    pub field: Item<'a>,
+    pub value: Item<'a>,
+    pub expires_at_ms: Option<i64>,
+    pub at: usize,
+    pub value_at: usize,
+    pub next: usize,
+}
+
+impl<'a> PackedHash<'a> {
+    /// The hash in packed bytes of a hash's form.
+    pub fn new(packed: Packed, bytes: &'a [u8]) -> PackedHash<'a> {
+        PackedHash {
+            list: Listpack::new(bytes),
+            width: if packed == Packed::ExpiringHash { 3 } else { 2 },
+        }
+    }
+
+    /// Number of fields.
+    pub fn len(self) -> usize {
+        self.list.len() / self.width
+    }
+
+    /// The field at a place; `None` at the end.
+    #[inline]
+    pub fn at(self, at: usize) -> Option<Entry<'a>> {
+        let field = self.list.at(at)?;
+        let value = self.list.at(field.next)?;
+        let mut entry = Entry {
+            field: field.item,
+            value: value.item,
+            expires_at_ms: None,
+            at,
+            value_at: field.next,
+            next: value.next,
+        };
+        if self.width == 3 {
+            let expiry = self.list.at(value.next)?;
+            entry.expires_at_ms = expiry.item.integer().filter(|at| *at != 0);
+            entry.next = expiry.next;
+        }
+        Some(entry)
+    }
+
+    /// Looks a field up.
+    #[inline]
+    pub fn find(self, field: &[u8]) -> Option<Entry<'a>> {
+        let found = self.list.find(Wanted::new(field), self.width)?;
+        self.at(found.at)
+    }
+
+    /// All fields in order.
+    pub fn iter(self) -> impl Iterator<Item = Entry<'a>> {
+        let mut at = self.list.start();
+        std::iter::from_fn(move || {
+            let entry = self.at(at)?;
+            at = entry.next;
+            Some(entry)
+        })
+    }
+
+    /// The earliest moment at which a field expires; `i64::MAX` when none does.
+    pub fn earliest_ms(self) -> i64 {
+        if self.width == 2 {
+            return i64::MAX;
+        }
+        let first = self.at(self.list.start());
+        first
+            .and_then(|first| first.expires_at_ms)
+            .unwrap_or(i64::MAX)
+    }
+
+    /// The same fields as triples without expiries.
+    pub fn to_triples(self) -> Vec<u8> {
+        let mut elements = Vec::with_capacity(self.list.bytes().len() + 2 * self.len());
+        for entry in self.iter() {
+            elements.extend_from_slice(&self.list.bytes()[entry.at..entry.next]);
+            listpack::encode(b"0", &mut elements);
+        }
+        let count = self.len() * 3;
+        let mut bytes = listpack::EMPTY.to_vec();
+        let end = Listpack::new(&bytes).end();
+        listpack::splice(&mut bytes, end, (0, 0), (&elements, count));
+        bytes
+    }
+
+    /// Where a field that expires then belongs.
+    fn place_for(self, expires_at_ms: Option<i64>) -> usize {
+        let Some(at) = expires_at_ms else {
+            return self.list.end();
+        };
+        let is_later = |entry: &Entry<'_>| entry.expires_at_ms.is_none_or(|other| other > at);
+        self.iter()
+            .find(is_later)
+            .map_or(self.list.end(), |entry| entry.at)
+    }
+}
+
+/// Adds a field at the end.
+pub(super) fn append(room: &mut dyn Room, width: usize, field: &[u8], value: &[u8]) {
+    let mut elements = Vec::with_capacity(field.len() + value.len() + 24);
+    listpack::encode(field, &mut elements);
+    listpack::encode(value, &mut elements);
+    if width == 3 {
+        listpack::encode(b"0", &mut elements);
+    }
+    let end = Listpack::new(room.bytes()).end();
+    listpack::splice(room, end, (0, 0), (&elements, width));
+}
+
+/// Takes the elements between two places out, which belong to so many fields.
+pub(super) fn cut(room: &mut dyn Room, from: usize, to: usize, elements: usize) {
+    listpack::splice(room, from, (to - from, elements), (&[], 0));
+}
+
+/// Gives a field of triples another expiry, and the place that belongs to it.
+pub(super) fn set_expiry(room: &mut dyn Room, entry: (usize, usize, usize), at: Option<i64>) {
+    let (from, expiry_at, to) = entry;
+    let mut elements = room.bytes()[from..expiry_at].to_vec();
+    let text = at.unwrap_or(0);
+    listpack::encode(itoa::Buffer::new().format(text).as_bytes(), &mut elements);
+    cut(room, from, to, 3);
+    let place = PackedHash::new(Packed::ExpiringHash, room.bytes()).place_for(at);
+    listpack::splice(room, place, (0, 0), (&elements, 3));
+}

@@ -1,0 +1,243 @@
+//! Nodes of a quicklist: a listpack with room to grow at both ends, or one large element.
+//!
+//! ```text
+//!   buffer   | gap | header | element | element | ... | 0xFF |  spare capacity
+//!                  ^ start: from here on it is a listpack
+//! ```
+//!
+//! A push at the front moves the header, not the elements. The gap and the spare capacity are a
+//! quarter of the content at most when they are made; a node that nobody is going to grow gives
+//! them back ([`Node::settle`]). A node is never empty.
+
+use super::limit::NodeLimit;
+use super::view::{NewItem, Side};
+use crate::object::Room;
+use crate::object::listpack::{self, Listpack};
+use bytes::Bytes;
+
+/// A node.
+#[derive(Clone, Debug)]
+pub(super) enum Node {
+    Packed(Pack),
+    /// An element too large to share a node.
+    Large(Bytes),
+}
+
+/// A node to read.
+#[derive(Clone, Copy, Debug)]
+pub enum NodeRef<'a> {
+    Packed(Listpack<'a>),
+    /// An element too large to share a node.
+    Large(&'a Bytes),
+}
+
+/// A listpack with room at both ends.
+#[derive(Debug)]
+pub(super) struct Pack {
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl Clone for Pack {
+    fn clone(&self) -> Pack {
+        Pack::from(self.bytes().to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Pack {
+    fn from(buffer: Vec<u8>) -> Pack {
+        Pack { buffer, start: 0 }
+    }
+}
+
+impl Pack {
+    /// Moves the content to a buffer with this much room before and behind.
+    #[cold]
+    fn remake(&mut self, front: usize, back: usize) {
+        let content = &self.buffer[self.start..];
+        let mut buffer = Vec::with_capacity(front + content.len() + back);
+        buffer.resize(front, 0);
+        buffer.extend_from_slice(content);
+        self.buffer = buffer;
+        self.start = front;
+    }
+
+    /// Room that is worth making when some is needed.
+    fn more(&self, needed: usize) -> usize {
+        const LEAST: usize = 32;
+        needed + ((self.buffer.len() - self.start) / 4).max(LEAST)
+    }
+
+    /// Moves the bytes before `at` so that they end `grow` bytes earlier, or later.
+    fn move_head(&mut self, at: usize, remove: usize, insert: usize) {
+        if insert > remove && self.start < insert - remove {
+            self.remake(self.more(insert - remove), 0);
+        }
+        let start = self.start + remove - insert;
+        self.buffer.copy_within(self.start..self.start + at, start);
+        self.start = start;
+    }
+
+    fn move_tail(&mut self, at: usize, remove: usize, insert: usize) {
+        let grow = insert.saturating_sub(remove);
+        if self.buffer.capacity() - self.buffer.len() < grow {
+            self.remake(0, self.more(grow));
+        }
+        let (tail, len) = (self.start + at + remove, self.buffer.len());
+        if grow > 0 {
+            self.buffer.resize(len + grow, 0);
+        }
+        self.buffer.copy_within(tail..len, tail + insert - remove);
+        self.buffer.truncate(len + insert - remove);
+    }
+}
+
+impl Room for Pack {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    #[inline]
+    fn rewrite(&mut self, at: usize, remove: usize, insert: &[u8]) {
+        if remove != insert.len() {
+            let tail = self.buffer.len() - self.start - at - remove;
+            if at <= tail {
+                self.move_head(at, remove, insert.len());
+            } else {
+                self.move_tail(at, remove, insert.len());
+            }
+        }
+        self.buffer[self.start + at..][..insert.len()].copy_from_slice(insert);
+    }
+}
+
+impl Node {
+    /// A node of one element.
+    pub(super) fn new(item: NewItem<'_>, limit: NodeLimit) -> Node {
+        if limit.is_large(item.bytes.len()) {
+            return Node::Large(item.to_shared());
+        }
+        let mut bytes = listpack::EMPTY.to_vec();
+        listpack::push_back(&mut bytes, item.bytes);
+        Node::Packed(bytes.into())
+    }
+
+    pub(super) fn view(&self) -> NodeRef<'_> {
+        match self {
+            Node::Packed(pack) => NodeRef::Packed(Listpack::new(pack.bytes())),
+            Node::Large(bytes) => NodeRef::Large(bytes),
+        }
+    }
+
+    /// Bytes it asks of the allocator, itself apart.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Node::Packed(pack) => pack.buffer.capacity(),
+            Node::Large(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether an element of this length may join.
+    #[inline]
+    pub(super) fn admits(&self, len: usize, elements: usize, limit: NodeLimit) -> bool {
+        match self {
+            Node::Packed(pack) => limit.admits(len, pack.bytes().len(), elements),
+            Node::Large(_) => false,
+        }
+    }
+
+    /// Adds an element that is admitted.
+    #[inline]
+    pub(super) fn push(&mut self, side: Side, value: &[u8]) {
+        let pack = self.pack();
+        match side {
+            Side::Left => listpack::push_front(pack, value),
+            Side::Right => listpack::push_back(pack, value),
+        }
+    }
+
+    /// The listpack; only asked of nodes that are one.
+    pub(super) fn pack(&mut self) -> &mut Pack {
+        match self {
+            Node::Packed(pack) => pack,
+            Node::Large(_) => unreachable!("a large element is alone in its node"),
+        }
+    }
+
+    /// Removes the first or last of several elements.
+    #[inline]
+    pub(super) fn pop(&mut self, side: Side) {
+        let pack = self.pack();
+        let list = Listpack::new(pack.bytes());
+        let at = match side {
+            Side::Left => list.start(),
+            Side::Right => list.before(list.end()).expect("nodes are not empty"),
+        };
+        listpack::remove(pack, at, 1);
+    }
+
+    /// Gives back room that nobody is going to use.
+    pub(super) fn settle(&mut self) {
+        /// Below this share a copy is not worth it.
+        const SHARE: usize = 16;
+        if let Node::Packed(pack) = self {
+            let unused = pack.buffer.capacity() - pack.bytes().len();
+            if unused > pack.buffer.capacity() / SHARE {
+                pack.remake(0, 0);
+            }
+        }
+    }
+}
+
+impl<'a> NodeRef<'a> {
+    /// Number of elements.
+    pub fn len(self) -> usize {
+        match self {
+            NodeRef::Packed(list) => list.len(),
+            NodeRef::Large(_) => 1,
+        }
+    }
+
+    /// Whether there are none, which is never so in a list.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::prng::Prng;
+
+    #[test]
+    fn a_pack_is_rewritten_as_a_vector_would_be() {
+        for seed in 0..50 {
+            let mut random = Prng::from_seed(seed);
+            let mut model: Vec<u8> = b"0123456789".to_vec();
+            let mut pack = Pack::from(model.clone());
+            for _ in 0..300 {
+                let at = random.below(model.len() as u64 + 1) as usize;
+                let remove = random.below((model.len() - at).min(20) as u64 + 1) as usize;
+                let insert: Vec<u8> = (0..random.below(25)).map(|n| n as u8).collect();
+                pack.rewrite(at, remove, &insert);
+                Room::rewrite(&mut model, at, remove, &insert);
+                assert_eq!(pack.bytes(), model, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_through_one_node_does_not_grow() {
+        let limit = NodeLimit::new(-2);
+        let mut node = Node::new(NewItem::from(&b"first"[..]), limit);
+        for number in 0..10_000 {
+            node.push(Side::Right, format!("job-{number}").as_bytes());
+            if number >= 20 {
+                node.pop(Side::Left);
+            }
+        }
+        assert!(node.held() < 1024, "{} bytes", node.held());
+    }
+}
