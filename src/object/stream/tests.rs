@@ -44,7 +44,7 @@ fn nodes_are_redis_s_bytes() {
         limit: 0,
     };
     assert_eq!(log.trim(trim), 2);
-    let nodes: Vec<_> = log.nodes().map(|(first, node)| (first, node)).collect();
+    let nodes: Vec<_> = log.nodes().collect();
     assert_eq!(nodes[0].0, id(1_526_919_030_474, 55));
     assert_eq!(
         hex(nodes[0].1.bytes()),
