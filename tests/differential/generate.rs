@@ -5,6 +5,9 @@
 //! that two servers agree on what has expired. Offsets stay small: a test of semantics needs no
 //! half-gigabyte strings.
 
+#[path = "stream.rs"]
+pub mod stream;
+
 use crate::support::prng::Prng;
 
 pub type Command = Vec<Vec<u8>>;
@@ -445,6 +448,7 @@ pub struct Generator {
     total: usize,
     /// How many more commands are queued before the transaction ends; none when there is none.
     left: Option<usize>,
+    streams: stream::Streams,
 }
 
 impl Generator {
@@ -454,6 +458,7 @@ impl Generator {
             prng: Prng::new(seed),
             total,
             left: None,
+            streams: stream::Streams::default(),
         }
     }
 
@@ -501,6 +506,14 @@ impl Generator {
                 .split(' ')
                 .map(|word| word.as_bytes().to_vec())
                 .collect();
+        }
+        if self.prng.percent(25) {
+            let mut command = self.streams.command(&mut self.prng);
+            if self.prng.percent(5) {
+                self.spoil(&mut command);
+                stream::without_chance(&mut command);
+            }
+            return command;
         }
         let mut at = self.prng.below(self.total);
         let chosen = TEMPLATES.iter().find(|(weight, _)| {
