@@ -11,7 +11,7 @@ use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
 use crate::base::record::Record;
-use crate::base::table::{Place, TABLE_RECORDS_MAX, Table};
+use crate::base::table::{Place, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
 use crate::resp::{ErrorReply, errors};
 use bytes::{Bytes, BytesMut};
@@ -42,8 +42,8 @@ pub enum Expiry {
 
 #[derive(Clone, Copy)]
 pub(super) struct Found {
-    segment: usize,
-    place: Place,
+    pub(super) segment: usize,
+    pub(super) place: Place,
 }
 
 impl Found {
@@ -131,14 +131,14 @@ impl<'a> Door<'a> {
     }
 
     #[inline]
-    fn is_expired(&self, found: Found) -> bool {
+    pub(super) fn is_expired(&self, found: Found) -> bool {
         self.view(found)
             .expires_at_ms()
             .is_some_and(|at| at <= self.common.now_ms)
     }
 
     /// Removes an entry whose time has come, unless it has to stay unseen for a while.
-    fn expire(&mut self, found: Found) {
+    pub(super) fn expire(&mut self, found: Found) {
         if self.is_pinned(self.view(found).key()) {
             return;
         }
@@ -415,11 +415,15 @@ impl<'a> Door<'a> {
     pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
-        if found.is_some() {
-            // Redis: what is put somewhere whole is a new key even where there was one.
+        self.replace(key, found, entry);
+    }
+
+    /// The same as a new key: what was there is gone before.
+    pub fn put_afresh(&mut self, key: &Key<'_>, entry: Entry) {
+        if self.contains(key) {
             self.common.notes.note(self.index, Note::New, key.bytes);
         }
-        self.replace(key, found, entry);
+        self.put(key, entry);
     }
 
     /// Gives a key an expiry or takes it away; says whether the key was there.
@@ -560,47 +564,6 @@ impl<'a> Door<'a> {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(WrongKind),
         }
-    }
-
-    /// A random live key, each equally likely; `None` when there is none to be found.
-    pub fn random_key(&mut self) -> Option<Box<[u8]>> {
-        // Every try but the last removes an entry.
-        const TRIES: usize = 1000;
-        for _ in 0..TRIES {
-            let found = self.random_place()?;
-            if !self.is_expired(found) {
-                return Some(self.view(found).key().into());
-            }
-            self.expire(found);
-        }
-        None
-    }
-
-    fn random_place(&mut self) -> Option<Found> {
-        // A segment of average size is drawn at once; emptied ones make draws miss.
-        const DRAWS: usize = 16;
-        let random = &mut self.common.random;
-        let segments = &self.db.segments;
-        if self.db.len == 0 {
-            return None;
-        }
-        for _ in 0..DRAWS {
-            let segment = random.below(segments.len() as u64) as usize;
-            let rank = random.below(TABLE_RECORDS_MAX as u64) as usize;
-            if rank < segments[segment].table.len() {
-                let place = segments[segment].table.random(random);
-                return Some(Found { segment, place });
-            }
-        }
-        let mut rank = random.below(self.db.len as u64) as usize;
-        let segment = segments.iter().position(|segment| {
-            let is_here = rank < segment.table.len();
-            rank -= if is_here { 0 } else { segment.table.len() };
-            is_here
-        });
-        let segment = segment.expect("a database has as many entries as its segments");
-        let place = segments[segment].table.random(random);
-        Some(Found { segment, place })
     }
 }
 

@@ -17,6 +17,7 @@ mod fields;
 mod graveyard;
 mod notes;
 mod pins;
+mod random;
 mod scan;
 mod segment;
 mod slot;
