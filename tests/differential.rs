@@ -65,7 +65,10 @@ fn compare(pair: &mut Pair, seed: u64, total: usize) {
     while history.len() < total {
         let count = 1 + generator.prng.below(BATCH_MAX);
         let start = history.len();
-        history.extend((0..count).map(|_| generator.command()));
+        history.extend((0..count).map(|_| generator.step()));
+        while generator.is_in_multi() {
+            history.push(generator.step());
+        }
         if let Some(difference) = pair.run(&history[start..]) {
             history.truncate(start + difference.at + 1);
             let text = difference.describe();

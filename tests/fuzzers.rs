@@ -8,6 +8,11 @@
 //! `FUZZ=<name> FUZZ_SEED=<seed> FUZZ_RUNS=1` repeats one execution.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code)]
+#[path = "interchange/old.rs"]
+mod old;
+#[path = "fuzzers/payload.rs"]
+mod payload;
 mod support;
 
 use ringshard::base::{alloc, glob, number};
@@ -25,11 +30,15 @@ static ALLOCATOR: alloc::Jemalloc = alloc::Jemalloc;
 type Fuzzer = Box<dyn FnMut(&mut Prng) -> usize>;
 
 /// Name, maker, and how many clients take the input in one execution: each has a mebibyte.
-const FUZZERS: &[(&str, fn() -> Fuzzer, u64)] = &[
+type Row = (&'static str, fn() -> Fuzzer, u64);
+
+const FUZZERS: &[Row] = &[
     ("resp", resp, 2),
     ("config", config, 1),
     ("glob", glob_matcher, 1),
     ("numbers", numbers, 1),
+    ("restore", payload::restore, 2),
+    ("rdb-file", payload::file, 1),
 ];
 
 const DEFAULT_RUNS: u64 = 3_000;
@@ -137,12 +146,16 @@ fn odd(prng: &mut Prng) -> &'static str {
 
 /// Texts of a configuration file, of directives and noise.
 fn config() -> Fuzzer {
+    // Should a file be made all the same, it is made here.
+    std::env::set_current_dir(std::env::temp_dir()).unwrap();
     let path = std::env::temp_dir().join(format!("ringshard-fuzz-{}.conf", std::process::id()));
     let stock = include_str!("../conf/redis.conf");
     let lines: Vec<&'static str> = stock
         .lines()
         .map(|line| line.trim_start_matches("# "))
-        .filter(|line| !line.starts_with("include") && line.split(' ').count() < 6)
+        // A configuration with a log file makes it; one that includes reads what it names.
+        .filter(|line| !line.starts_with("include") && !line.starts_with("logfile"))
+        .filter(|line| line.split(' ').count() < 6)
         .collect();
     Box::new(move |prng| {
         let mut text = Vec::new();

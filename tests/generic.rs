@@ -174,6 +174,7 @@ fn moved_elements_are_neither_lost_nor_doubled() {
             }
         }
         node.run();
+        node.receive(clients[0]);
         let lines = (0..6).map(|list| say(&mut node, clients[0], &format!("LRANGE l{list} 0 -1")));
         let mut all: Vec<u32> = Vec::new();
         for reply in lines.collect::<Vec<_>>() {

@@ -147,6 +147,11 @@ pub fn instant_in_ms(millis: i64) -> Instant {
     Instant::now() + Duration::from_millis(millis.max(0).unsigned_abs())
 }
 
+/// Lets the thread rest; never on a shard.
+pub fn pause(duration: std::time::Duration) {
+    std::thread::sleep(duration);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ pub mod crc;
 pub mod glob;
 pub mod hash;
 pub mod long_double;
+pub mod murmur;
 pub mod number;
 pub mod prefetch;
 pub mod prng;

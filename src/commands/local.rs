@@ -137,6 +137,12 @@ impl LocalNode {
         }
     }
 
+    /// Lets a client hang up.
+    pub fn leave(&mut self, client: LocalClient) {
+        self.cores[client.core].leave(client.id);
+        self.end_turn(client.core);
+    }
+
     /// Whether a client is still connected.
     pub fn is_open(&self, client: LocalClient) -> bool {
         self.cores[client.core].sessions.find(client.id).is_some()

@@ -5,8 +5,8 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, hash, list, pubsub, server, set, sorted_set, stream};
-use super::{string, transactions};
+use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set};
+use super::{sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -19,7 +19,9 @@ pub const FAMILIES: &[Family] = &[
     list::FAMILY,
     set::FAMILY,
     sorted_set::FAMILY,
+    geo::FAMILY,
     stream::FAMILY,
+    hyperloglog::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
     pubsub::FAMILY,

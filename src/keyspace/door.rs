@@ -42,13 +42,17 @@ pub enum Expiry {
 
 #[derive(Clone, Copy)]
 pub(super) struct Found {
-    pub(super) segment: usize,
-    pub(super) place: Place,
+    pub segment: usize,
+    pub place: Place,
 }
 
 impl Found {
     pub(super) fn place(self) -> Place {
         self.place
+    }
+
+    pub(super) fn segment(self) -> usize {
+        self.segment
     }
 }
 
@@ -223,14 +227,6 @@ impl<'a> Door<'a> {
         &mut self.db.segments[found.segment].table
     }
 
-    /// Notes when fields of an entry expire, after it has changed.
-    #[inline]
-    pub(super) fn note_fields(&mut self, found: Found) {
-        let fields_ms = self.view(found).earliest_field_ms();
-        let segment = &mut self.db.segments[found.segment];
-        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
-    }
-
     /// Takes an entry away of which everybody knows already that it changes.
     pub(super) fn discard(&mut self, found: Found) {
         drop(self.detach(found));
@@ -351,11 +347,9 @@ impl<'a> Door<'a> {
             segment.note_expiry(at);
         }
         let lines = segment.table.lines();
-        let fields_ms = EntryRef {
+        segment.note_fields(EntryRef {
             record: record.as_ref(),
-        }
-        .earliest_field_ms();
-        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
+        });
         let place = segment.table.insert(Segment::tag(key), record);
         if segment.table.lines() != lines {
             self.db.sweep.relaid(number);

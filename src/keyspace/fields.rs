@@ -8,8 +8,10 @@
 
 use super::collection::Open;
 use super::db::Db;
+use super::door::Found;
 use super::expire::Swept;
 use super::notes::{Note, Noted};
+use super::segment::Segment;
 use super::slot::Key;
 use super::space::{DbIndex, Keyspace};
 use super::{Door, EntryRef};
@@ -26,6 +28,14 @@ impl EntryRef<'_> {
     #[inline]
     pub(super) fn earliest_field_ms(self) -> i64 {
         self.collection().map_or(i64::MAX, earliest_ms)
+    }
+}
+
+impl Segment {
+    /// Notes when the first field of an entry in it expires.
+    #[inline]
+    pub(super) fn note_fields(&mut self, entry: EntryRef<'_>) {
+        self.earliest_field_ms = self.earliest_field_ms.min(entry.earliest_field_ms());
     }
 }
 
@@ -138,6 +148,14 @@ impl Keyspace {
 }
 
 impl Door<'_> {
+    /// Notes when the first field of an entry that has changed expires.
+    #[inline]
+    pub(super) fn note_fields(&mut self, found: Found) {
+        let fields_ms = self.view(found).earliest_field_ms();
+        let segment = &mut self.db.segments[found.segment()];
+        segment.earliest_field_ms = segment.earliest_field_ms.min(fields_ms);
+    }
+
     /// Removes up to so many fields of a hash; says how many, and when the next one is due.
     fn sweep_hash(mut self, key: &Key<'_>, budget: usize) -> (usize, i64) {
         let Some(found) = self.locate(key) else {
@@ -146,5 +164,133 @@ impl Door<'_> {
         let mut open = Open::at(self, found);
         let removed = open.expire_due(budget);
         (removed, earliest_ms(open.form()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::prng::Prng;
+    use crate::keyspace::{Lookup, SLOTS};
+    use crate::object::{Kind, Packing};
+    use std::collections::BTreeSet;
+
+    const DB: DbIndex = DbIndex(0);
+
+    fn space(hash_entries_max: usize) -> Keyspace {
+        let mut space = Keyspace::new(0..SLOTS, 2, Prng::from_seed(1));
+        space.common.now_ms = 1_000;
+        for note in [Note::Fields, Note::LastFields] {
+            space.common.notes.want(note, true);
+        }
+        space.common.packing = Packing {
+            hash_entries_max,
+            ..Packing::default()
+        };
+        space
+    }
+
+    fn add(space: &mut Keyspace, key: &[u8], field: &[u8], at_ms: Option<i64>) {
+        let packing = space.common.packing;
+        let open = space.door(DB).open_or_new(&Key::new(key), Packed::Hash);
+        let mut open = open.expect("it is a hash");
+        let mut edit = HashEdit::new(&mut open, &packing);
+        edit.set(field, b"1");
+        edit.set_expiry(field, at_ms);
+    }
+
+    fn fields(space: &mut Keyspace, key: &[u8]) -> usize {
+        let door = space.door(DB);
+        let form = door.collection(&Key::new(key), Kind::Hash, Lookup::Peek);
+        form.expect("it is a hash")
+            .map_or(0, |form| HashRef::new(form).len())
+    }
+
+    /// Every field goes in its time, in bounded steps, wherever its hash has gone meanwhile.
+    #[test]
+    fn fields_go_in_their_time() {
+        for entries_max in [0, 512] {
+            let mut space = space(entries_max);
+            let mut expected = BTreeSet::new();
+            for number in 0..9_000i64 {
+                let (key, field) = (format!("h{}", number % 600), format!("f{number}"));
+                let at = 2_000 + number * 7 % 1000;
+                add(&mut space, key.as_bytes(), field.as_bytes(), Some(at));
+                expected.insert((key, field));
+            }
+            add(&mut space, b"h7", b"stays", None);
+            let entry = space.door(DB).take(&Key::new(b"h8")).expect("it is there");
+            space.door(DB).put(&Key::new(b"moved"), entry);
+            assert!((1_000..=2_000).contains(&space.next_expiry_ms()));
+            assert!(space.sweep(DB).is_over && space.common.notes.is_empty());
+            let mut seen = BTreeSet::new();
+            for now_ms in [2_000, 2_400, 2_999] {
+                space.common.now_ms = now_ms;
+                let mut steps = 0;
+                loop {
+                    let is_over = space.sweep(DB).is_over;
+                    let gone = space.common.notes.take();
+                    let count: usize = gone.iter().map(|gone| gone.fields.len()).sum();
+                    assert!(count <= FIELDS_A_STEP, "{count}");
+                    for gone in gone {
+                        let key = String::from_utf8(gone.key.into_vec()).expect("text");
+                        let key = if key == "moved" { "h8".to_owned() } else { key };
+                        for field in gone.fields {
+                            let field = String::from_utf8(field.into_vec()).expect("text");
+                            let number: i64 = field[1..].parse().expect("a number");
+                            assert!(2_000 + number * 7 % 1000 <= now_ms);
+                            assert!(seen.insert((key.clone(), field)));
+                        }
+                    }
+                    steps += 1;
+                    if is_over {
+                        break;
+                    }
+                    assert!(steps < 1_000, "it ends");
+                }
+                assert!(space.next_expiry_ms() > now_ms);
+            }
+            assert_eq!(seen, expected);
+            assert_eq!((space.db(DB).len(), fields(&mut space, b"h7")), (1, 1));
+            assert_eq!(space.next_expiry_ms(), i64::MAX);
+            assert_eq!(space.common.stats.expired_fields, 9_000);
+        }
+    }
+
+    #[test]
+    fn a_hash_that_loses_its_last_field_starts_anew() {
+        let mut space = space(512);
+        let key = Key::new(b"h");
+        add(&mut space, b"h", b"a", Some(1_500));
+        space.door(DB).set_expiry(&key, Some(9_000));
+        space.common.now_ms = 1_500;
+        let mut open = space
+            .door(DB)
+            .open_or_new(&key, Packed::Hash)
+            .expect("a hash");
+        open.expire_named([&b"a"[..], b"b"].into_iter());
+        assert!(open.is_gone());
+        let packing = Packing::default();
+        HashEdit::new(&mut open, &packing).set(b"b", b"2");
+        drop(open);
+        let entry = space
+            .door(DB)
+            .find(&key, Lookup::Peek)
+            .expect("it is there");
+        assert_eq!(entry.expires_at_ms(), None);
+        assert_eq!(entry.encoding().name(), "listpack");
+        assert_eq!(space.db(DB).volatile(), 0);
+        let gone = space.common.notes.take().pop().expect("it was reported");
+        assert!(gone.note == Note::LastFields && gone.fields == [Box::from(&b"a"[..])]);
+        add(&mut space, b"h", b"b", Some(1_600));
+        space.common.now_ms = 1_600;
+        let mut open = space
+            .door(DB)
+            .open(&key, Kind::Hash)
+            .expect("a hash")
+            .expect("there");
+        open.expire_named([&b"b"[..]].into_iter());
+        drop(open);
+        assert!(space.db(DB).is_empty());
     }
 }

@@ -1,11 +1,9 @@
-//! Drawing a random key: RANDOMKEY.
+//! Drawing a key at random: RANDOMKEY, and whoever looks at a sample.
 //!
-//! A segment of average size and a rank in it are drawn together, so that every key is equally
-//! likely; emptied segments make draws miss, and after some misses the keys are counted off
-//! instead. Keys whose time has come are removed when they are drawn.
+//! Each live key is equally likely. Keys that turn out to have expired are removed on the way, so
+//! that a database full of them does not make the draw fail for ever.
 
-use super::Door;
-use super::door::Found;
+use super::door::{Door, Found};
 use crate::base::table::TABLE_RECORDS_MAX;
 
 impl Door<'_> {

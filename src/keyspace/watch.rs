@@ -152,6 +152,9 @@ impl Keyspace {
 
     /// Two databases change places: a watched key changes that is there before or afterwards.
     pub(super) fn touch_swapped(&mut self, one: DbIndex, other: DbIndex) {
+        if one == other {
+            return;
+        }
         let mut keys = self.common.watches.keys_in(one);
         keys.extend(self.common.watches.keys_in(other));
         for key in keys {

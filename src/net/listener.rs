@@ -16,6 +16,7 @@
 //! which saves the system calls that would set them one by one.
 //!
 //! What it does not do: accept, or log; the lines to log are handed back.
+use crate::base::clock;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
@@ -236,7 +237,7 @@ fn bind_patiently(socket: &Socket, address: SocketAddr, retries: u32) -> io::Res
     const PAUSE: Duration = Duration::from_millis(20);
     for _ in 0..retries {
         match socket.bind(&address.into()) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(PAUSE),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => clock::pause(PAUSE),
             result => return result,
         }
     }

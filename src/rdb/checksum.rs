@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn parts_make_the_whole() {
-        let bytes: Vec<u8> = (0..5000u32).map(|n| (n * n >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..5000u32).map(|n| ((n * n) >> 3) as u8).collect();
         let mut growing = Checksum::default();
         for piece in bytes.chunks(7) {
             growing.update(piece);

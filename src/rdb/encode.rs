@@ -8,7 +8,7 @@
 use super::code::{Code, VERSION_OF_EXPIRING_FIELDS, VERSION_WRITTEN};
 use super::output::Output;
 use super::stream;
-use crate::object::hash::HashRef;
+use crate::object::hash::{HashRef, Pair};
 use crate::object::list::NodeRef;
 use crate::object::listpack::{Item, Listpack};
 use crate::object::set::SetRef;
@@ -77,53 +77,31 @@ fn write_packed(packed: Packed, bytes: &[u8], out: &mut Output) {
         Packed::Hash | Packed::Ints | Packed::Zset => out.text(bytes),
         Packed::List => {
             out.length(1);
-            out.length(PACKED_NODE);
-            out.text(bytes);
+            out.list_node(NodeRef::Packed(list));
         }
         Packed::Set => {
             out.length(list.len() as u64);
-            for element in list.iter() {
-                write_item(element.item, out);
-            }
+            list.iter().for_each(|element| out.item(element.item));
         }
         Packed::ExpiringHash => write_hash(Form::Packed(packed, bytes), out),
     }
 }
 
-fn write_item(item: Item<'_>, out: &mut Output) {
-    match item {
-        Item::Int(number) => out.integer(number),
-        Item::Bytes(bytes) => out.text(bytes),
-    }
-}
-
 fn write_object(object: &Object, out: &mut Output) {
+    let form = Form::Object(object);
     match object {
         Object::String(bytes) => out.text(bytes),
-        Object::Hash(_) => write_hash(Form::Object(object), out),
-        Object::Zset(_) => write_zset(ZsetRef::new(Form::Object(object)), out),
+        Object::Hash(_) => write_hash(form, out),
+        Object::Zset(_) => write_zset(ZsetRef::new(form), out),
         Object::Stream(stream) => stream::write(stream, out),
         Object::List(list) => {
             out.length(list.nodes().len() as u64);
-            list.nodes().for_each(|node| write_node(node, out));
+            list.nodes().for_each(|node| out.list_node(node));
         }
         Object::Set(_) => {
-            let set = SetRef::new(Form::Object(object));
+            let set = SetRef::new(form);
             out.length(set.len() as u64);
-            set.iter().for_each(|member| write_item(member, out));
-        }
-    }
-}
-
-fn write_node(node: NodeRef<'_>, out: &mut Output) {
-    match node {
-        NodeRef::Packed(list) => {
-            out.length(PACKED_NODE);
-            out.text(list.bytes());
-        }
-        NodeRef::Large(bytes) => {
-            out.length(LARGE_NODE);
-            out.text(bytes);
+            set.iter().for_each(|member| out.item(member));
         }
     }
 }
@@ -132,8 +110,7 @@ fn write_node(node: NodeRef<'_>, out: &mut Output) {
 fn write_zset(zset: ZsetRef<'_>, out: &mut Output) {
     out.length(zset.len() as u64);
     for (member, score) in zset.iter(0..zset.len(), true) {
-        write_item(member, out);
-        out.score(score);
+        out.scored(member, score);
     }
 }
 
@@ -150,26 +127,58 @@ fn hash_code(form: Form<'_>) -> Code {
     }
 }
 
-/// Fields with their values, and with their expiries if the code says so.
-///
-/// An expiry is written from the earliest on, with one added: zero is for none.
 fn write_hash(form: Form<'_>, out: &mut Output) {
     let hash = HashRef::new(form);
     let expires = hash_code(form) == Code::HashExpiring;
     let earliest = hash.iter().filter_map(|pair| pair.expires_at_ms).min();
-    let earliest = earliest.unwrap_or_default();
-    if expires {
-        out.millis(earliest);
+    let earliest = expires.then_some(earliest.unwrap_or_default());
+    if let Some(at) = earliest {
+        out.millis(at);
     }
     out.length(hash.len() as u64);
-    for pair in hash.iter() {
-        if expires {
-            out.length(
-                pair.expires_at_ms
-                    .map_or(0, |at| (at - earliest) as u64 + 1),
-            );
+    hash.iter().for_each(|pair| out.field(pair, earliest));
+}
+
+/// Elements one by one, for whoever writes a large value in slices: behind the key stands a count
+/// (and the earliest expiry before it, for a hash with such), then so many of these.
+impl Output {
+    /// A member of a set, or another element as a string.
+    pub fn item(&mut self, item: Item<'_>) {
+        match item {
+            Item::Int(number) => self.integer(number),
+            Item::Bytes(bytes) => self.text(bytes),
         }
-        write_item(pair.field, out);
-        write_item(pair.value, out);
+    }
+
+    /// A member of a sorted set; the greatest score comes first.
+    pub fn scored(&mut self, member: Item<'_>, score: f64) {
+        self.item(member);
+        self.score(score);
+    }
+
+    /// A field of a hash; with its expiry if the hash was written with the earliest of them.
+    ///
+    /// An expiry is counted from the earliest, with one added: zero is for none.
+    pub fn field(&mut self, pair: Pair<'_>, earliest_ms: Option<i64>) {
+        if let Some(earliest) = earliest_ms {
+            let after = pair.expires_at_ms.map(|at| (at - earliest) as u64 + 1);
+            self.length(after.unwrap_or(0));
+        }
+        self.item(pair.field);
+        self.item(pair.value);
+    }
+
+    /// A node of a list.
+    pub fn list_node(&mut self, node: NodeRef<'_>) {
+        match node {
+            NodeRef::Packed(list) => {
+                self.length(PACKED_NODE);
+                self.text(list.bytes());
+            }
+            NodeRef::Large(bytes) => {
+                self.length(LARGE_NODE);
+                self.text(bytes);
+            }
+        }
     }
 }

@@ -253,9 +253,28 @@ pub(super) fn write(stream: &Stream, out: &mut Output) {
     let log = &stream.log;
     out.length(log.node_count() as u64);
     for (first, node) in log.nodes() {
-        out.text(&first.to_be_bytes());
-        out.text(node.bytes());
+        out.stream_node(first, node);
     }
+    out.stream_rest(stream);
+}
+
+/// A stream in two strokes, for whoever writes a large one in slices: behind the key stands the
+/// number of nodes, then the nodes, then the rest.
+impl Output {
+    /// A node of a stream.
+    pub fn stream_node(&mut self, first: StreamId, node: &Node) {
+        self.text(&first.to_be_bytes());
+        self.text(node.bytes());
+    }
+
+    /// What stands behind the nodes: counters and groups.
+    pub fn stream_rest(&mut self, stream: &Stream) {
+        write_rest(stream, self);
+    }
+}
+
+fn write_rest(stream: &Stream, out: &mut Output) {
+    let log = &stream.log;
     out.length(log.len());
     for id in [log.last_id, log.first_id, log.max_deleted_id] {
         write_id(id, out);

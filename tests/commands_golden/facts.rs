@@ -19,6 +19,8 @@ const DIFFERENCES: &[&str] = &[
     "config|resetstat tips",
     "config|rewrite tips",
     "config|get arguments.0",
+    // 7.2 says that sources may be left out, as they always could.
+    "pfmerge arguments.1",
     // 7.2: two choices in place of a string, and a longer name.
     "bitop arguments.0",
     "lcs arguments.4 name",
@@ -26,6 +28,9 @@ const DIFFERENCES: &[&str] = &[
     "psubscribe arguments",
     // 7.4 gave HSCAN the option NOVALUES.
     "hscan arguments.4",
+    // 7.2 says that no member need be named, as it always was.
+    "geohash arguments.1 flags",
+    "geopos arguments.1 flags",
     // 7.2 gave them WITHSCORE.
     "zrank arity",
     "zrank arguments.2",

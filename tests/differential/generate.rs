@@ -51,6 +51,41 @@ const TEMPLATES: &[(usize, &str)] = &[
         "BITFIELD K OVERFLOW WRAP|SAT|FAIL INCRBY T W N INCRBY T W N",
     ),
     (2, "BITFIELD_RO K GET T W GET T W"),
+    (20, "SADD SK SM*"),
+    (4, "SADD SK SMALL SMALL SMALL SMALL"),
+    (10, "SREM SK SM*"),
+    (4, "SISMEMBER SK SM"),
+    (4, "SMISMEMBER SK SM*"),
+    (3, "SCARD SK"),
+    (4, "SMEMBERS SK"),
+    (2, "SPOP SK 100000"),
+    (2, "SPOP SK 0"),
+    (4, "SADD single x"),
+    (4, "SPOP single ?3"),
+    (4, "SRANDMEMBER SK ?U"),
+    (2, "SRANDMEMBER SK -7"),
+    (8, "SMOVE SK SK SM"),
+    (6, "SINTER SK*"),
+    (4, "SINTERCARD 2 SK SK ?LIMIT U"),
+    (6, "SINTERSTORE SK SK*"),
+    (6, "SUNION SK*"),
+    (4, "SUNIONSTORE SK SK*"),
+    (6, "SDIFF SK*"),
+    (6, "SDIFFSTORE SK SK*"),
+    (4, "SSCAN SK 0 COUNT 100000 ?MATCH ?SM"),
+    (20, "PFADD HK SM*"),
+    (
+        6,
+        "PFADD HK SMALL SMALL SMALL SMALL SMALL SMALL SMALL SMALL",
+    ),
+    (2, "PFADD HK"),
+    (8, "PFCOUNT HK"),
+    (4, "PFCOUNT HK*"),
+    (6, "PFMERGE HK HK*"),
+    (2, "PFDEBUG DECODE HK"),
+    (2, "PFDEBUG ENCODING HK"),
+    (1, "PFDEBUG TODENSE HK"),
+    (4, "DEL HK"),
     (8, "DEL K*"),
     (4, "UNLINK K*"),
     (6, "EXISTS K*"),
@@ -175,6 +210,52 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "ZLEXCOUNT Q L L"),
     (2, "ZREMRANGEBYLEX Q L L"),
     (2, "ZRANGESTORE Q Q L L BYLEX"),
+    (8, "GEOADD J ?NX|XX ?CH GE GE M GE GE M"),
+    (2, "GEOPOS J M*"),
+    (2, "GEOHASH J M*"),
+    (3, "GEODIST J M M ?m|km|ft|mi"),
+    (
+        4,
+        "GEOSEARCH J FROMMEMBER M BYRADIUS GS km|mi|m ?ASC|DESC ?WITHDIST ?WITHCOORD",
+    ),
+    (
+        4,
+        "GEOSEARCH J FROMLONLAT GE GE BYRADIUS GS km ?ASC|DESC ?WITHHASH ?WITHDIST",
+    ),
+    (
+        4,
+        "GEOSEARCH J FROMLONLAT GE GE BYBOX GS GS km ?ASC|DESC ?WITHDIST",
+    ),
+    (2, "GEOSEARCH J FROMLONLAT GE GE BYBOX GS GS km COUNT U ANY"),
+    (
+        2,
+        "GEOSEARCHSTORE J J FROMMEMBER M BYRADIUS GS km ?ASC ?STOREDIST",
+    ),
+    (2, "GEORADIUS J GE GE GS km ?WITHDIST ?ASC"),
+    (2, "GEORADIUS J GE GE GS km STORE|STOREDIST J"),
+    (2, "GEORADIUS_RO J GE GE GS km ?WITHDIST ?DESC"),
+    (2, "GEORADIUSBYMEMBER J M GS km STORE J"),
+    (2, "GEORADIUSBYMEMBER_RO J M GS km COUNT U ASC"),
+];
+
+/// Keys that mostly hold places, and coordinates and sizes for them.
+const PLACES: &[&[u8]] = &[b"geo1", b"geo2"];
+const DEGREES: &[&[u8]] = &[
+    b"0",
+    b"0.001",
+    b"13.361389",
+    b"38.115556",
+    b"-73.98",
+    b"80.5",
+    b"-85.05112878",
+    b"15.087269",
+    b"179.9999",
+    b"-0.5",
+    b"66.7",
+    b"-66.7",
+];
+const SIZES: &[&[u8]] = &[
+    b"0", b"1", b"10.5", b"500", b"3000", b"10000", b"30000", b"1e9",
 ];
 
 /// Keys that mostly hold sorted sets, and keys of sorted sets whose scores are all zero.
@@ -249,6 +330,27 @@ const KEYS: &[&[u8]] = &[
     b"{{x}}",
 ];
 
+/// Keys that mostly hold sets.
+const SETS: &[&[u8]] = &[b"s1", b"s2", b"s3", b"{t}s", b"s5", b"s6"];
+
+/// Keys that mostly hold HyperLogLogs.
+const HLLS: &[&[u8]] = &[b"h1", b"h2", b"h3", b"{t}hll", b"h5"];
+
+const SET_MEMBERS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"",
+    b"01",
+    b"x\x00y",
+    b"32767",
+    b"-32769",
+    b"2147483648",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    // Longer than what is packed.
+    b"sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss",
+];
 const HASHES: &[&[u8]] = &[b"h:1", b"h:2", b"h:3", b"{t}h", b"h:4"];
 
 const FIELDS: &[&[u8]] = &[
@@ -341,6 +443,8 @@ const GARBAGE: &[&[u8]] = &[
 pub struct Generator {
     pub prng: Prng,
     total: usize,
+    /// How many more commands are queued before the transaction ends; none when there is none.
+    left: Option<usize>,
 }
 
 impl Generator {
@@ -349,7 +453,44 @@ impl Generator {
         Generator {
             prng: Prng::new(seed),
             total,
+            left: None,
         }
+    }
+
+    /// The next command of a sequence in which some stand between MULTI and EXEC, some of these
+    /// behind WATCH.
+    pub fn step(&mut self) -> Command {
+        let word = |word: &str| vec![word.as_bytes().to_vec()];
+        match self.left {
+            None if self.prng.below(60) == 0 => {
+                let mut watch = Command::new();
+                self.token("WATCH", &mut watch);
+                self.token("K*", &mut watch);
+                watch
+            }
+            None if self.prng.below(25) == 0 => {
+                self.left = Some(self.prng.below(8));
+                word("MULTI")
+            }
+            Some(0) => {
+                self.left = None;
+                word(if self.prng.below(20) == 0 {
+                    "DISCARD"
+                } else {
+                    "EXEC"
+                })
+            }
+            Some(left) => {
+                self.left = Some(left - 1);
+                self.command()
+            }
+            None => self.command(),
+        }
+    }
+
+    /// Whether a transaction is open.
+    pub fn is_in_multi(&self) -> bool {
+        self.left.is_some()
     }
 
     /// The next command of the sequence.
@@ -372,7 +513,11 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        if self.prng.percent(10) {
+        // What is configured has to stay the same on both sides, and what is drawn by chance too;
+        // and sets whose scores are all the same, as ranges of members mean nothing elsewhere.
+        let is_drawn = template.starts_with("SPOP") || template.contains("single");
+        let is_kept = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
+        if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
@@ -388,6 +533,9 @@ impl Generator {
         let count = 1 + self.prng.below(5);
         match token {
             "K*" => (0..count).for_each(|_| self.token("K", out)),
+            "HK*" => (0..count).for_each(|_| self.token("HK", out)),
+            "SK*" => (0..count).for_each(|_| self.token("SK", out)),
+            "SM*" => (0..count).for_each(|_| self.token("SM", out)),
             "f*" => (0..count).for_each(|_| self.token("f", out)),
             "FV*" => (0..count).for_each(|_| {
                 self.token("f", out);
@@ -419,7 +567,7 @@ impl Generator {
     fn sources(&mut self, is_weighted: bool, out: &mut Command) {
         let count = 1 + self.prng.below(3);
         out.push(count.to_string().into_bytes());
-        (0..count).for_each(|_| self.token("Z", out));
+        (0..count).for_each(|_| self.token("ZS", out));
         if is_weighted && self.prng.percent(50) {
             out.push(b"WEIGHTS".to_vec());
             (0..count).for_each(|_| self.token("R", out));
@@ -446,13 +594,24 @@ impl Generator {
         let prng = &mut self.prng;
         match token {
             "Z" if prng.percent(3) => prng.pick(KEYS).to_vec(),
-            "Z" => prng.pick(ZSETS).to_vec(),
+            "ZS" if prng.percent(30) => prng.pick(SETS).to_vec(),
+            "Z" | "ZS" => prng.pick(ZSETS).to_vec(),
             "Q" => prng.pick(LEX_ZSETS).to_vec(),
+            "J" => prng.pick(PLACES).to_vec(),
+            "GE" => prng.pick(DEGREES).to_vec(),
+            "GS" => prng.pick(SIZES).to_vec(),
             "M" => prng.pick(MEMBERS).to_vec(),
             "R" => prng.pick(SCORES).to_vec(),
             "I" => self.range_end(true),
             "L" => self.range_end(false),
             "K" => prng.pick(KEYS).to_vec(),
+            "HK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "HK" => prng.pick(HLLS).to_vec(),
+            "SK" if prng.percent(3) => prng.pick(KEYS).to_vec(),
+            "SK" => prng.pick(SETS).to_vec(),
+            "SM" if prng.percent(30) => prng.pick(SET_MEMBERS).to_vec(),
+            "SM" => (prng.below(60) as i64 - 20).to_string().into_bytes(),
+            "SMALL" => prng.below(1000).to_string().into_bytes(),
             // A key that is most likely a hash, and a field.
             "H" if prng.percent(95) => prng.pick(HASHES).to_vec(),
             "H" => prng.pick(KEYS).to_vec(),

@@ -18,7 +18,7 @@ pub fn dump(ctx: &mut ShardCtx<'_>) -> Outcome {
 }
 
 /// The payload of an entry's value.
-pub(in crate::commands) fn payload(entry: EntryRef<'_>, compresses: bool) -> Vec<u8> {
+pub(super) fn payload(entry: EntryRef<'_>, compresses: bool) -> Vec<u8> {
     let value = match (entry.collection(), entry.string()) {
         (Some(form), _) => ValueRef::Collection(form),
         (None, Some(StringRef::Int(number))) => ValueRef::Int(number),

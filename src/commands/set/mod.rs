@@ -165,7 +165,7 @@ pub const FAMILY: Family = family(
         data(
             "sintercard",
             -3,
-            READ,
+            READ.and(Flags::MOVABLEKEYS),
             &[keys_from(1, LOOK)],
             combine::sintercard,
         )

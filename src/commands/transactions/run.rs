@@ -39,10 +39,13 @@ fn stands_alone(map: SlotMap, command: &Command, args: Args<'_>) -> bool {
 
 /// Whether all commands can run as one stage.
 pub fn is_whole_stage(map: SlotMap, exec: &Exec) -> bool {
-    exec.commands.iter().all(|queued| {
-        let (command, args) = command_of(exec, queued);
-        matches!(command.run, Run::Data(_)) && !stands_alone(map, command, args)
-    })
+    let mut commands = exec.commands.iter();
+    // A stage without commands would never be answered.
+    !exec.commands.is_empty()
+        && commands.all(|queued| {
+            let (command, args) = command_of(exec, queued);
+            matches!(command.run, Run::Data(_)) && !stands_alone(map, command, args)
+        })
 }
 
 /// The next commands that can run together; there may be none.

@@ -1,4 +1,5 @@
-//! Scans of a dictionary: cursors that return every element that stays, while parts split and merge.
+//! Scans of a dictionary: cursors that return every element that stays, while parts split and
+//! merge.
 //!
 //! A scan walks the orders: part after part, and inside a part in the order of tags.
 //!

@@ -5,8 +5,8 @@
 //!                  ^ start: from here on it is a listpack
 //! ```
 //!
-//! A push at the front moves the header, not the elements. The gap and the spare capacity are a
-//! quarter of the content at most when they are made; a node that nobody is going to grow gives
+//! A push at the front moves the header, not the elements. The gap and the spare capacity fill up
+//! what the allocator hands out anyway; a node that nobody is going to grow gives
 //! them back ([`Node::settle`]). A node is never empty.
 
 use super::limit::NodeLimit;
@@ -50,6 +50,12 @@ impl From<Vec<u8>> for Pack {
     }
 }
 
+/// What the allocator hands out for so many bytes: four sizes to each power of two.
+fn size_class(bytes: usize) -> usize {
+    const LEAST: usize = 64;
+    bytes.next_multiple_of((bytes.next_power_of_two() / 8).max(LEAST))
+}
+
 impl Pack {
     /// Moves the content to a buffer with this much room before and behind.
     #[cold]
@@ -64,8 +70,8 @@ impl Pack {
 
     /// Room that is worth making when some is needed.
     fn more(&self, needed: usize) -> usize {
-        const LEAST: usize = 32;
-        needed + ((self.buffer.len() - self.start) / 4).max(LEAST)
+        let len = self.buffer.len() - self.start;
+        size_class(len + needed) - len
     }
 
     /// Moves the bytes before `at` so that they end `grow` bytes earlier, or later.
@@ -180,13 +186,10 @@ impl Node {
 
     /// Gives back room that nobody is going to use.
     pub(super) fn settle(&mut self) {
-        /// Below this share a copy is not worth it.
-        const SHARE: usize = 16;
-        if let Node::Packed(pack) = self {
-            let unused = pack.buffer.capacity() - pack.bytes().len();
-            if unused > pack.buffer.capacity() / SHARE {
-                pack.remake(0, 0);
-            }
+        if let Node::Packed(pack) = self
+            && pack.buffer.capacity() > size_class(pack.bytes().len())
+        {
+            pack.remake(0, 0);
         }
     }
 }

@@ -186,7 +186,9 @@ fn scans_meet_every_member() {
         }
         let (view, mut seen, mut cursor) = (SetRef::new(holder.form()), Model::new(), 0);
         loop {
-            cursor = view.scan(cursor, 10, |member| drop(seen.insert(member.to_vec())));
+            cursor = view.scan(cursor, 10, |member| {
+                seen.insert(member.to_vec());
+            });
             if cursor == 0 {
                 break;
             }
