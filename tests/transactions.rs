@@ -140,7 +140,7 @@ fn keys_on_one_shard_cost_no_more_than_one_command() {
 fn effects_of_one_exec_carry_one_group() {
     let mut node = LocalNode::new(3, 1);
     for core in &mut node.cores {
-        core.shard.effects.record(true);
+        core.shard.record(true);
     }
     let client = node.connect(0);
     let keys: Vec<String> = (0..3).map(|shard| key_on(&node, shard)).collect();
