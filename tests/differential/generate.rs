@@ -535,7 +535,12 @@ impl Generator {
         // What is configured has to stay the same on both sides, and what is drawn by chance too;
         // and sets whose scores are all the same, as ranges of members mean nothing elsewhere.
         let is_drawn = template.starts_with("SPOP") || template.contains("single");
-        let is_kept = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
+        // A third argument of ZRANK is known since 7.2; before, it spoils a whole transaction.
+        let is_newer = ["ZRANK", "ZREVRANK"]
+            .iter()
+            .any(|name| command[0] == name.as_bytes());
+        let is_same = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
+        let is_kept = is_same || is_newer;
         if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
         }
