@@ -512,6 +512,7 @@ mod tests {
     // Trees are written in one line: `name:type`, then the word in quotes, versions, `?` optional,
     // `*` multiple, `**` multiple with its word, arguments in parentheses.
     use super::*;
+    use crate::command::KeySpec;
     use crate::base::prng::Prng;
     use crate::command::{Flags, Group as Family, LAST, keys, one_key};
 
