@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
-const COMMANDS: usize = 6_000;
-const GROUPS: [Group; 7] = [
+const COMMANDS: usize = 12_000;
+const GROUPS: [Group; 8] = [
     Group::String,
     Group::Bitmap,
     Group::Hash,
