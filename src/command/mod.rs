@@ -10,6 +10,7 @@ mod args;
 mod category;
 mod flags;
 mod keys;
+mod marking;
 mod spec;
 pub mod syntax;
 

@@ -24,7 +24,8 @@
 //! Which arguments are keys is not written: it follows from the row's key specifications. The
 //! line is not used to check what clients send; handlers parse for themselves.
 
-use super::keys::{Begin, Find, KeyFlags, KeySpec};
+use super::keys::KeyFlags;
+use super::marking;
 use super::spec::Spec;
 
 /// What kind of argument this is.
@@ -123,7 +124,7 @@ pub fn arguments(spec: &Spec) -> Result<Vec<Argument<'static>>, Fault> {
     let mut arguments = parse(spec.doc.syntax)?;
     for (number, keys) in spec.keys.iter().enumerate() {
         if !keys.flags.has(KeyFlags::NOT_KEY) {
-            mark_keys(&mut arguments, spec, number, keys);
+            marking::mark_keys(&mut arguments, spec, number, keys);
         }
     }
     Ok(arguments)
@@ -151,7 +152,7 @@ pub fn extent(arguments: &[Argument<'_>]) -> (usize, bool) {
     extent
 }
 
-fn width(argument: &Argument<'_>) -> (usize, bool) {
+pub(super) fn width(argument: &Argument<'_>) -> (usize, bool) {
     let token = usize::from(argument.token.is_some());
     match argument.kind {
         Kind::PureToken => (1, false),
@@ -277,6 +278,9 @@ fn group<'a>(
 
 /// A word without what stands beside it.
 fn bare(word: &str) -> &str {
+    if is_symbol(word) {
+        return word;
+    }
     let end = word.find(['@', '!']).unwrap_or(word.len());
     let word = &word[..end];
     let word = word.split_once('=').map_or(word, |(_, shown)| shown);
@@ -286,10 +290,16 @@ fn bare(word: &str) -> &str {
     }
 }
 
+/// Whether it is one of the signs that are typed as they are.
+fn is_symbol(word: &str) -> bool {
+    ["=", "~", "*", "$"].contains(&word)
+}
+
 fn is_token(word: &str) -> bool {
     let word = bare(word);
-    word.contains(|c: char| c.is_ascii_uppercase())
-        && !word.contains(|c: char| c.is_ascii_lowercase())
+    is_symbol(word)
+        || word.contains(|c: char| c.is_ascii_uppercase())
+            && !word.contains(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_same(a: &Node<'_>, b: &Node<'_>) -> bool {
@@ -362,9 +372,15 @@ fn behind_token<'a>(token: &'a str, nodes: &[Node<'a>]) -> Argument<'a> {
     if nodes.is_empty() {
         return token_leaf;
     }
+    let inner = lower_sequence(nodes);
+    // What need not follow has to be told from the word itself.
+    let whole = match inner.is_optional {
+        true => grouped(Kind::Block, vec![inner]),
+        false => inner,
+    };
     Argument {
         token: token_leaf.token,
-        ..lower_sequence(nodes)
+        ..whole
     }
 }
 
@@ -489,89 +505,6 @@ impl EndsWithSame for [Node<'_>] {
         let from = self.len().checked_sub(tail.len());
         from.is_some_and(|from| is_same_sequence(&self[from..], tail))
     }
-}
-
-/// Marks the arguments that stand where a key specification says.
-fn mark_keys(arguments: &mut [Argument<'_>], spec: &Spec, number: usize, keys: &KeySpec) {
-    let mut mark_behind = |word: &str| {
-        let mut arguments = arguments.iter_mut();
-        let behind = arguments.find(|argument| is_behind(argument, word));
-        if let Some(argument) = behind {
-            mark(argument, number);
-        }
-    };
-    let begin = match (keys.begin, keys.find) {
-        (Begin::Keyword(word, _) | Begin::Option(word, ..), _) => return mark_behind(word),
-        (_, Find::Option { word, .. }) => return mark_behind(&word.to_ascii_uppercase()),
-        (Begin::Index(index), _) => usize::from(index),
-        (Begin::Unknown, _) => return mark_patterns(arguments, number),
-    };
-    let (first, last, step) = match keys.find {
-        Find::Range { last, step, .. } => (begin, begin + last.max(0) as usize, step),
-        Find::KeyCount { first, step, .. } => {
-            let first = begin + usize::from(first);
-            (first, first, step)
-        }
-        Find::Option { .. } | Find::Derived => return,
-    };
-    let mut at = 1 + spec.name.matches('|').count();
-    let is_key = |at: usize| {
-        (first..=last)
-            .step_by(usize::from(step.max(1)))
-            .any(|key| key == at)
-    };
-    mark_positions(arguments, &mut at, &is_key, number);
-}
-
-fn is_behind(argument: &Argument<'_>, word: &str) -> bool {
-    argument.token == Some(word)
-}
-
-/// Patterns of which keys are made stay patterns.
-fn mark_patterns(arguments: &mut [Argument<'_>], number: usize) {
-    let is_pattern = |argument: &&mut Argument<'_>| argument.kind == Kind::Pattern;
-    for argument in arguments.iter_mut().filter(is_pattern) {
-        argument.key_spec = Some(number);
-    }
-}
-
-fn mark(argument: &mut Argument<'_>, number: usize) {
-    argument.kind = Kind::Key;
-    argument.key_spec = Some(number);
-}
-
-/// Walks arguments as long as their positions are certain; false when they no longer are.
-fn mark_positions(
-    arguments: &mut [Argument<'_>],
-    at: &mut usize,
-    is_key: &dyn Fn(usize) -> bool,
-    number: usize,
-) -> bool {
-    for argument in arguments {
-        let (is_last, (width, is_open)) = (
-            argument.is_optional || argument.is_multiple,
-            width(argument),
-        );
-        *at += usize::from(argument.token.is_some() && argument.kind != Kind::PureToken);
-        match argument.kind {
-            Kind::Block => {
-                if !mark_positions(&mut argument.arguments, at, is_key, number) {
-                    return false;
-                }
-            }
-            Kind::OneOf | Kind::PureToken => *at += width,
-            _ => {
-                if is_key(*at) {
-                    mark(argument, number);
-                }
-                *at += 1;
-            }
-        }
-        if is_last || is_open {
-            return false;
-        }
-    }
-    true
 }
 
 #[cfg(test)]

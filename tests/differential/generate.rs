@@ -5,6 +5,9 @@
 //! that two servers agree on what has expired. Offsets stay small: a test of semantics needs no
 //! half-gigabyte strings.
 
+#[path = "stream.rs"]
+pub mod stream;
+
 use crate::support::prng::Prng;
 
 pub type Command = Vec<Vec<u8>>;
@@ -445,6 +448,7 @@ pub struct Generator {
     total: usize,
     /// How many more commands are queued before the transaction ends; none when there is none.
     left: Option<usize>,
+    streams: stream::Streams,
 }
 
 impl Generator {
@@ -454,6 +458,7 @@ impl Generator {
             prng: Prng::new(seed),
             total,
             left: None,
+            streams: stream::Streams::default(),
         }
     }
 
@@ -482,7 +487,12 @@ impl Generator {
             }
             Some(left) => {
                 self.left = Some(left - 1);
-                self.command()
+                let command = self.command();
+                // 7.0 takes fewer arguments, which spoils its transaction and not ours.
+                match command[0].to_ascii_uppercase().as_slice() {
+                    b"ZRANK" | b"ZREVRANK" => word("PING"),
+                    _ => command,
+                }
             }
             None => self.command(),
         }
@@ -501,6 +511,14 @@ impl Generator {
                 .split(' ')
                 .map(|word| word.as_bytes().to_vec())
                 .collect();
+        }
+        if self.prng.percent(25) {
+            let mut command = self.streams.command(&mut self.prng);
+            if self.prng.percent(5) {
+                self.spoil(&mut command);
+                stream::without_chance(&mut command);
+            }
+            return command;
         }
         let mut at = self.prng.below(self.total);
         let chosen = TEMPLATES.iter().find(|(weight, _)| {

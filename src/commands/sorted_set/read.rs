@@ -21,7 +21,7 @@ pub(super) fn zset<'s>(
 
 /// Replies with a member.
 #[inline]
-pub(in crate::commands) fn member(reply: &mut Writer<'_>, member: Item<'_>) -> Written {
+pub fn member(reply: &mut Writer<'_>, member: Item<'_>) -> Written {
     match member {
         Item::Int(number) => reply.bulk_integer(number),
         Item::Bytes(bytes) => reply.bulk(bytes),

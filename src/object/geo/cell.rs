@@ -64,7 +64,7 @@ impl Coordinates {
 /// did not write may be anything.
 fn as_c_converts(score: f64) -> u64 {
     const HALF: f64 = 9_223_372_036_854_775_808.0;
-    let signed = |number: f64| match number >= -HALF && number < HALF {
+    let signed = |number: f64| match (-HALF..HALF).contains(&number) {
         true => number as i64 as u64,
         false => 1 << 63,
     };
