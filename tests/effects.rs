@@ -18,16 +18,17 @@ use ringshard::commands::local::{LocalClient, LocalNode};
 use ringshard::commands::row::Run;
 use ringshard::commands::table;
 use ringshard::keyspace::{Client, DbIndex, Digest, EntryRef, Key, Keyspace, ShardId, SlotMap};
-use ringshard::object::Kind;
 use ringshard::object::hash::HashRef;
+use ringshard::object::stream::{Stream, StreamId};
+use ringshard::object::{Form, Kind, Object};
 use ringshard::resp::{Output, Protocol};
 use ringshard::shard::{Call, Shard};
 use std::collections::{BTreeMap, BTreeSet};
 use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
-const COMMANDS: usize = 6_000;
-const GROUPS: [Group; 7] = [
+const COMMANDS: usize = 10_000;
+const GROUPS: [Group; 8] = [
     Group::String,
     Group::Bitmap,
     Group::Hash,
@@ -35,6 +36,8 @@ const GROUPS: [Group; 7] = [
     Group::List,
     Group::Set,
     Group::SortedSet,
+    Group::Geo,
+    Group::Stream,
 ];
 
 /// What the generator has not: expiries so near that they pass during the run.
@@ -70,6 +73,37 @@ const NEAR: &[&str] = &[
     "HDEL h V V",
     "HSETNX h V 7",
     "PEXPIRE h T",
+    "XADD x * f V",
+    "XADD x MAXLEN ~ 3 * f V",
+    "XADD x MINID ~ T * f V",
+    "XTRIM x MAXLEN ~ 1",
+    "XTRIM x MINID 1700000000100",
+    "XGROUP CREATE x g 0 MKSTREAM",
+    "XREADGROUP GROUP g V COUNT 2 STREAMS x >",
+    "XREADGROUP GROUP g V STREAMS x 0",
+    "XCLAIM x g V T 0-1 1700000000000 FORCE",
+    "XAUTOCLAIM x g V T 0 COUNT 2",
+];
+
+/// A group's life, which chance seldom leads through all of.
+const GROUP: &[&str] = &[
+    "XADD never:named 5-* a 1",
+    "XADD never:named MAXLEN ~ 100 LIMIT 5 6-1 a 2",
+    "XGROUP CREATE never:named g 0",
+    "XREADGROUP GROUP g c STREAMS never:named >",
+    "XREADGROUP GROUP g c STREAMS never:named 0",
+    "XCLAIM never:named g d 0 5-0 IDLE 500 LASTID 5-1",
+    "XAUTOCLAIM never:named g e 0 0 COUNT 1",
+    "XACK never:named g 6-1",
+    "XDEL never:named 5-0",
+    "XCLAIM never:named g d 0 5-0 JUSTID",
+    "XGROUP SETID never:named g $ ENTRIESREAD 1",
+    "XGROUP CREATECONSUMER never:named g f",
+    "XGROUP DELCONSUMER never:named g e",
+    "XREADGROUP GROUP g new NOACK STREAMS never:named >",
+    "XSETID never:named 9-0",
+    "XTRIM never:named MAXLEN ~ 0",
+    "XGROUP DESTROY never:named g",
 ];
 
 /// Values by key, with their expiries.
@@ -89,6 +123,9 @@ fn value_of(entry: EntryRef<'_>) -> Vec<u8> {
     let Some(form) = entry.collection() else {
         return entry.string().unwrap().with_bytes(<[u8]>::to_vec);
     };
+    if let Form::Object(Object::Stream(stream)) = form {
+        return stream_content(stream);
+    }
     if form.kind() != Kind::Hash {
         return Digest::of_value(entry).0.to_vec();
     }
@@ -97,6 +134,38 @@ fn value_of(entry: EntryRef<'_>) -> Vec<u8> {
     let mut fields: Vec<String> = pairs.map(|pair| format!("{pair:?}")).collect();
     fields.sort();
     fields.concat().into_bytes()
+}
+
+/// All of a stream but when its consumers were seen, which does not replay.
+fn stream_content(stream: &Stream) -> Vec<u8> {
+    let log = &stream.log;
+    let ids = (log.last_id, log.first_id, log.max_deleted_id);
+    let mut text = format!("{ids:?} {} {}\n", log.len(), log.entries_added);
+    for entry in log.entries(StreamId::MIN, StreamId::MAX) {
+        let fields: Vec<_> = entry.fields().collect();
+        text += &format!("{} {fields:?}\n", entry.id);
+    }
+    for (name, group) in stream.groups() {
+        text += &format!("{name:?} {} {:?}\n", group.last_id, group.entries_read);
+        for consumer in group.consumers() {
+            text += &format!("{:?} {}\n", consumer.name(), consumer.pending().len());
+        }
+        for (id, pending) in group.pending().iter() {
+            let owner = group.consumer(pending.consumer).name();
+            let (at, count) = (pending.delivered_at_ms, pending.deliveries);
+            text += &format!("{id} {owner:?} {at} {count}\n");
+        }
+    }
+    text.into_bytes()
+}
+
+/// The command, or of a container the form that is meant.
+fn found<'a>(words: &[&[u8]]) -> Option<&'a ringshard::commands::Command> {
+    let command = table().find(words[0])?;
+    match words.get(1).filter(|_| command.spec.is_container) {
+        Some(form) => table().find_subcommand(command, form),
+        None => Some(command),
+    }
 }
 
 /// Whoever applies effects.
@@ -120,7 +189,7 @@ impl Follower {
     }
 
     fn run(&mut self, name: &[u8], args: Args<'_>) {
-        let command = table().find(name).expect("effects are commands");
+        let command = found(&[name, args.get(1)]).expect("effects are commands");
         let Run::Data(run) = command.run else {
             panic!("effects are data commands");
         };
@@ -173,8 +242,9 @@ impl Rehearsal {
             let (effects, _) = core.shard.effects.take();
             for effect in effects {
                 self.follower.apply(effect.command.args());
-                let name = String::from_utf8_lossy(&command[0]);
-                self.effective.insert(name.to_lowercase());
+                let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+                let name = found(&words).map(|command| command.spec.name);
+                self.effective.extend(name.map(str::to_owned));
             }
         }
     }
@@ -206,6 +276,7 @@ fn near(generator: &mut Generator) -> Command {
     let words = template.split(' ').map(|word| match word {
         "K" => format!("n{}", 1 + generator.prng.below(3)),
         "E" => format!("s{}", 1 + generator.prng.below(3)),
+        "V" if template.contains(" g") => "annbob"[..1 + generator.prng.below(3)].to_string(),
         "V" if template.contains(" h") => generator.prng.below(12).to_string(),
         "V" => generator.prng.below(1000).to_string(),
         "T" => (1 + generator.prng.below(300)).to_string(),
@@ -251,6 +322,10 @@ fn effects_replay_to_the_same_keys() {
         let words = ["MSETNX", "never:named:1", "1", "never:named:2", "2"];
         rehearsal.run(&words.map(|word| word.as_bytes().to_vec()).to_vec());
         assert!(rehearsal.differences().is_empty(), "MSETNX of new keys");
+        for line in GROUP {
+            rehearsal.run(&self::words(line));
+            assert!(rehearsal.differences().is_empty(), "{line}");
+        }
         effective.append(&mut rehearsal.effective);
     }
     for command in table().commands() {

@@ -169,6 +169,14 @@ pub const fn keys_from(count: u16, flags: KeyFlags) -> KeySpec {
     }
 }
 
+/// One key behind this word, searched from this argument on.
+pub const fn keys_behind(word: &'static str, from: i16, flags: KeyFlags) -> KeySpec {
+    KeySpec {
+        begin: Begin::Keyword(word, from),
+        ..one_key(0, flags)
+    }
+}
+
 /// A key behind the last of these options; see [`Find::Option`].
 pub const fn option_key(
     word: &'static str,

@@ -10,6 +10,7 @@ mod args;
 mod category;
 mod flags;
 mod keys;
+mod marking;
 mod spec;
 pub mod syntax;
 
@@ -17,7 +18,7 @@ pub use args::{ArgStore, Args};
 pub use category::Categories;
 pub use flags::Flags;
 pub use keys::{
-    Begin, Find, KeyFlags, KeySpec, LAST, derived_keys, keys, keys_from, no_keys, one_key,
-    option_key, positions,
+    Begin, Find, KeyFlags, KeySpec, LAST, derived_keys, keys, keys_behind, keys_from, no_keys,
+    one_key, option_key, positions,
 };
 pub use spec::{Derived, Doc, Group, KeyUse, Merge, Plan, Spec};

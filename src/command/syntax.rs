@@ -24,7 +24,8 @@
 //! Which arguments are keys is not written: it follows from the row's key specifications. The
 //! line is not used to check what clients send; handlers parse for themselves.
 
-use super::keys::{Begin, Find, KeyFlags, KeySpec};
+use super::keys::KeyFlags;
+use super::marking;
 use super::spec::Spec;
 
 /// What kind of argument this is.
@@ -123,7 +124,7 @@ pub fn arguments(spec: &Spec) -> Result<Vec<Argument<'static>>, Fault> {
     let mut arguments = parse(spec.doc.syntax)?;
     for (number, keys) in spec.keys.iter().enumerate() {
         if !keys.flags.has(KeyFlags::NOT_KEY) {
-            mark_keys(&mut arguments, spec, number, keys);
+            marking::mark_keys(&mut arguments, spec, number, keys);
         }
     }
     Ok(arguments)
@@ -151,7 +152,7 @@ pub fn extent(arguments: &[Argument<'_>]) -> (usize, bool) {
     extent
 }
 
-fn width(argument: &Argument<'_>) -> (usize, bool) {
+pub(super) fn width(argument: &Argument<'_>) -> (usize, bool) {
     let token = usize::from(argument.token.is_some());
     match argument.kind {
         Kind::PureToken => (1, false),
@@ -277,6 +278,9 @@ fn group<'a>(
 
 /// A word without what stands beside it.
 fn bare(word: &str) -> &str {
+    if is_symbol(word) {
+        return word;
+    }
     let end = word.find(['@', '!']).unwrap_or(word.len());
     let word = &word[..end];
     let word = word.split_once('=').map_or(word, |(_, shown)| shown);
@@ -286,10 +290,16 @@ fn bare(word: &str) -> &str {
     }
 }
 
+/// Whether it is one of the signs that are typed as they are.
+fn is_symbol(word: &str) -> bool {
+    ["=", "~", "*", "$"].contains(&word)
+}
+
 fn is_token(word: &str) -> bool {
     let word = bare(word);
-    word.contains(|c: char| c.is_ascii_uppercase())
-        && !word.contains(|c: char| c.is_ascii_lowercase())
+    is_symbol(word)
+        || word.contains(|c: char| c.is_ascii_uppercase())
+            && !word.contains(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_same(a: &Node<'_>, b: &Node<'_>) -> bool {
@@ -362,9 +372,15 @@ fn behind_token<'a>(token: &'a str, nodes: &[Node<'a>]) -> Argument<'a> {
     if nodes.is_empty() {
         return token_leaf;
     }
+    let inner = lower_sequence(nodes);
+    // What need not follow has to be told from the word itself.
+    let whole = match inner.is_optional {
+        true => grouped(Kind::Block, vec![inner]),
+        false => inner,
+    };
     Argument {
         token: token_leaf.token,
-        ..lower_sequence(nodes)
+        ..whole
     }
 }
 
@@ -491,6 +507,7 @@ impl EndsWithSame for [Node<'_>] {
     }
 }
 
+<<<<<<< HEAD
 /// Marks the arguments that stand where a key specification says.
 fn mark_keys(arguments: &mut [Argument<'_>], spec: &Spec, number: usize, keys: &KeySpec) {
     let mut mark_behind = |word: &str| {
@@ -576,6 +593,8 @@ fn mark_positions(
     true
 }
 
+=======
+>>>>>>> main
 #[cfg(test)]
 mod tests {
     // Trees are written in one line: `name:type`, then the word in quotes, versions, `?` optional,

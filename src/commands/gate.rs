@@ -35,7 +35,10 @@ fn resolve_subcommand(
     };
     match table().find_subcommand(command, name) {
         Some(found) => Ok(found),
-        None => Err(errors::unknown_subcommand(command.spec.name, name)),
+        None if matches!(command.run, Run::Container) => {
+            Err(errors::unknown_subcommand(command.spec.name, name))
+        }
+        None => Ok(command),
     }
 }
 

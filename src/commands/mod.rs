@@ -12,6 +12,7 @@ pub mod connection;
 mod dispatch;
 pub mod gate;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 mod inbox;

@@ -409,11 +409,15 @@ impl<'a> Door<'a> {
     pub fn put(&mut self, key: &Key<'_>, entry: Entry) {
         let found = self.locate(key);
         self.before_change(key.bytes, found);
-        if found.is_some() {
-            // Redis: what is put somewhere whole is a new key even where there was one.
+        self.replace(key, found, entry);
+    }
+
+    /// The same as a new key: what was there is gone before.
+    pub fn put_afresh(&mut self, key: &Key<'_>, entry: Entry) {
+        if self.contains(key) {
             self.common.notes.note(self.index, Note::New, key.bytes);
         }
-        self.replace(key, found, entry);
+        self.put(key, entry);
     }
 
     /// Gives a key an expiry or takes it away; says whether the key was there.

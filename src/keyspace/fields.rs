@@ -180,7 +180,8 @@ mod tests {
     fn space(hash_entries_max: usize) -> Keyspace {
         let mut space = Keyspace::new(0..SLOTS, 2, Prng::from_seed(1));
         space.common.now_ms = 1_000;
-        space.common.reports_expired = true;
+        space.common.notes.want(Note::Fields, true);
+        space.common.notes.want(Note::LastFields, true);
         space.common.packing = Packing {
             hash_entries_max,
             ..Packing::default()
@@ -220,14 +221,14 @@ mod tests {
             let entry = space.door(DB).take(&Key::new(b"h8")).expect("it is there");
             space.door(DB).put(&Key::new(b"moved"), entry);
             assert!((1_000..=2_000).contains(&space.next_expiry_ms()));
-            assert!(space.sweep(DB).is_over && space.common.expired_fields.is_empty());
+            assert!(space.sweep(DB).is_over && space.common.notes.is_empty());
             let mut seen = BTreeSet::new();
             for now_ms in [2_000, 2_400, 2_999] {
                 space.common.now_ms = now_ms;
                 let mut steps = 0;
                 loop {
                     let is_over = space.sweep(DB).is_over;
-                    let gone = std::mem::take(&mut space.common.expired_fields);
+                    let gone = space.common.notes.take();
                     let count: usize = gone.iter().map(|gone| gone.fields.len()).sum();
                     assert!(count <= FIELDS_A_STEP, "{count}");
                     for gone in gone {
@@ -278,8 +279,8 @@ mod tests {
         assert_eq!(entry.expires_at_ms(), None);
         assert_eq!(entry.encoding().name(), "listpack");
         assert_eq!(space.db(DB).volatile(), 0);
-        let gone = space.common.expired_fields.pop().expect("it was reported");
-        assert!(gone.is_key_gone && gone.fields == [Box::from(&b"a"[..])]);
+        let gone = space.common.notes.take().pop().expect("it was reported");
+        assert!(gone.note == Note::LastFields && gone.fields == [Box::from(&b"a"[..])]);
         add(&mut space, b"h", b"b", Some(1_600));
         space.common.now_ms = 1_600;
         let mut open = space

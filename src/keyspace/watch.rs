@@ -29,6 +29,7 @@ pub struct Watches {
     /// By database, as far as any of them has been watched.
     keys: Vec<HashMap<Box<[u8]>, Vec<Client>>>,
     clients: HashMap<Client, Watcher>,
+    is_hushed: bool,
 }
 
 /// What became of the keys of one client.
@@ -87,10 +88,16 @@ impl Watches {
 
     /// A key changes: whoever watches it finds out when it asks.
     #[inline]
-    pub(super) fn touch(&mut self, db: DbIndex, key: &[u8]) {
-        if !self.is_empty() {
+    pub fn touch(&mut self, db: DbIndex, key: &[u8]) {
+        if !self.is_empty() && !self.is_hushed {
             self.break_for(db, key);
         }
+    }
+
+    /// Says nothing of changes while they are made, for commands that know only afterwards
+    /// whether there was one; then [`Watches::touch`] has to be called.
+    pub fn hush(&mut self, is_hushed: bool) {
+        self.is_hushed = is_hushed;
     }
 
     #[cold]

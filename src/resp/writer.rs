@@ -227,6 +227,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// A floating point number that was written by somebody else (RESP3 only).
+    pub fn double_text(&mut self, text: &str) -> Written {
+        self.line(b',', text.as_bytes())
+    }
+
     /// Text for people; `kind` is `txt` or `mkd`.
     pub fn verbatim(&mut self, kind: &str, text: &[u8]) -> Written {
         if self.protocol == Protocol::Resp2 {

@@ -3,9 +3,10 @@
 //! The parts are fields of their own, so that a handler can read a value where it lies and write
 //! it into the reply in one go.
 
-use super::effects::Effects;
+use super::effects::{Effects, Event};
 use crate::command::{Args, Spec};
-use crate::keyspace::{Client, DbIndex, Door, Key, Keyspace, Slot, StringRef};
+use crate::keyspace::{Client, DbIndex, Door, Expiry, Key, Keyspace, NewValue, Slot, StringRef};
+use crate::object::Collection;
 use crate::resp::{ErrorReply, Writer, Written, errors};
 
 /// What a handler returns: proof that it replied, or the error to reply with.
@@ -61,15 +62,28 @@ impl<'a> ShardCtx<'a> {
         }
     }
 
+    /// Stores a collection of so many elements under the key at an argument and replies with that
+    /// number; an empty one takes away what is there.
+    pub fn store(&mut self, at: usize, value: Collection, len: usize, event: Event) -> Outcome {
+        let key = self.key(at);
+        if len > 0 {
+            self.door().set(&key, NewValue::from(value), Expiry::Clear);
+            self.changed(event, key.bytes);
+        } else if self.door().remove(&key) {
+            self.changed(Event::DEL, key.bytes);
+        }
+        Ok(self.reply.integer(len as i64))
+    }
+
     /// Notes a change of a key, by the event that keyspace notifications name it.
     #[inline]
-    pub fn changed(&mut self, event: super::Event, key: &[u8]) {
+    pub fn changed(&mut self, event: Event, key: &[u8]) {
         self.changed_in(self.db, event, key);
     }
 
     /// The same of a key in another database than the command's.
     #[inline]
-    pub fn changed_in(&mut self, db: DbIndex, event: super::Event, key: &[u8]) {
+    pub fn changed_in(&mut self, db: DbIndex, event: Event, key: &[u8]) {
         let notes = &mut self.space.common.notes;
         if !notes.is_empty() {
             self.effects.gather(notes);

@@ -30,6 +30,8 @@ impl Event {
     pub const EVICTED: Event = Event::of("evicted", KeyspaceEvents::EVICTED);
     pub const EXPIRE: Event = Event::generic("expire");
     pub const EXPIRED: Event = Event::of("expired", KeyspaceEvents::EXPIRED);
+    pub const GEORADIUSSTORE: Event = Event::zset("georadiusstore");
+    pub const GEOSEARCHSTORE: Event = Event::zset("geosearchstore");
     pub const HDEL: Event = Event::hash("hdel");
     pub const HEXPIRE: Event = Event::hash("hexpire");
     pub const HEXPIRED: Event = Event::hash("hexpired");

@@ -28,6 +28,9 @@ const DIFFERENCES: &[&str] = &[
     "psubscribe arguments",
     // 7.4 gave HSCAN the option NOVALUES.
     "hscan arguments.4",
+    // 7.2 says that no member need be named, as it always was.
+    "geohash arguments.1 flags",
+    "geopos arguments.1 flags",
     // 7.2 gave them WITHSCORE.
     "zrank arity",
     "zrank arguments.2",

@@ -5,6 +5,9 @@
 //! that two servers agree on what has expired. Offsets stay small: a test of semantics needs no
 //! half-gigabyte strings.
 
+#[path = "stream.rs"]
+pub mod stream;
+
 use crate::support::prng::Prng;
 
 pub type Command = Vec<Vec<u8>>;
@@ -210,6 +213,52 @@ const TEMPLATES: &[(usize, &str)] = &[
     (3, "ZLEXCOUNT Q L L"),
     (2, "ZREMRANGEBYLEX Q L L"),
     (2, "ZRANGESTORE Q Q L L BYLEX"),
+    (8, "GEOADD J ?NX|XX ?CH GE GE M GE GE M"),
+    (2, "GEOPOS J M*"),
+    (2, "GEOHASH J M*"),
+    (3, "GEODIST J M M ?m|km|ft|mi"),
+    (
+        4,
+        "GEOSEARCH J FROMMEMBER M BYRADIUS GS km|mi|m ?ASC|DESC ?WITHDIST ?WITHCOORD",
+    ),
+    (
+        4,
+        "GEOSEARCH J FROMLONLAT GE GE BYRADIUS GS km ?ASC|DESC ?WITHHASH ?WITHDIST",
+    ),
+    (
+        4,
+        "GEOSEARCH J FROMLONLAT GE GE BYBOX GS GS km ?ASC|DESC ?WITHDIST",
+    ),
+    (2, "GEOSEARCH J FROMLONLAT GE GE BYBOX GS GS km COUNT U ANY"),
+    (
+        2,
+        "GEOSEARCHSTORE J J FROMMEMBER M BYRADIUS GS km ?ASC ?STOREDIST",
+    ),
+    (2, "GEORADIUS J GE GE GS km ?WITHDIST ?ASC"),
+    (2, "GEORADIUS J GE GE GS km STORE|STOREDIST J"),
+    (2, "GEORADIUS_RO J GE GE GS km ?WITHDIST ?DESC"),
+    (2, "GEORADIUSBYMEMBER J M GS km STORE J"),
+    (2, "GEORADIUSBYMEMBER_RO J M GS km COUNT U ASC"),
+];
+
+/// Keys that mostly hold places, and coordinates and sizes for them.
+const PLACES: &[&[u8]] = &[b"geo1", b"geo2"];
+const DEGREES: &[&[u8]] = &[
+    b"0",
+    b"0.001",
+    b"13.361389",
+    b"38.115556",
+    b"-73.98",
+    b"80.5",
+    b"-85.05112878",
+    b"15.087269",
+    b"179.9999",
+    b"-0.5",
+    b"66.7",
+    b"-66.7",
+];
+const SIZES: &[&[u8]] = &[
+    b"0", b"1", b"10.5", b"500", b"3000", b"10000", b"30000", b"1e9",
 ];
 
 /// Keys that mostly hold sorted sets, and keys of sorted sets whose scores are all zero.
@@ -399,6 +448,7 @@ pub struct Generator {
     total: usize,
     /// How many more commands are queued before the transaction ends; none when there is none.
     left: Option<usize>,
+    streams: stream::Streams,
 }
 
 impl Generator {
@@ -408,6 +458,7 @@ impl Generator {
             prng: Prng::new(seed),
             total,
             left: None,
+            streams: stream::Streams::default(),
         }
     }
 
@@ -436,7 +487,12 @@ impl Generator {
             }
             Some(left) => {
                 self.left = Some(left - 1);
-                self.command()
+                let command = self.command();
+                // 7.0 takes fewer arguments, which spoils its transaction and not ours.
+                match command[0].to_ascii_uppercase().as_slice() {
+                    b"ZRANK" | b"ZREVRANK" => word("PING"),
+                    _ => command,
+                }
             }
             None => self.command(),
         }
@@ -456,6 +512,14 @@ impl Generator {
                 .map(|word| word.as_bytes().to_vec())
                 .collect();
         }
+        if self.prng.percent(25) {
+            let mut command = self.streams.command(&mut self.prng);
+            if self.prng.percent(5) {
+                self.spoil(&mut command);
+                stream::without_chance(&mut command);
+            }
+            return command;
+        }
         let mut at = self.prng.below(self.total);
         let chosen = TEMPLATES.iter().find(|(weight, _)| {
             let found = at < *weight;
@@ -467,9 +531,11 @@ impl Generator {
         for token in template.split(' ') {
             self.token(token, &mut command);
         }
-        // What is configured has to stay the same on both sides, and what is drawn by chance too.
+        // What is configured has to stay the same on both sides, and what is drawn by chance too;
+        // and sets whose scores are all the same, as ranges of members mean nothing elsewhere.
         let is_drawn = template.starts_with("SPOP") || template.contains("single");
-        if !is_drawn && command[0] != b"CONFIG" && self.prng.percent(10) {
+        let is_kept = is_drawn || template.contains(" Q ") || command[0] == b"CONFIG";
+        if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
         }
         command
@@ -519,7 +585,7 @@ impl Generator {
     fn sources(&mut self, is_weighted: bool, out: &mut Command) {
         let count = 1 + self.prng.below(3);
         out.push(count.to_string().into_bytes());
-        (0..count).for_each(|_| self.token("Z", out));
+        (0..count).for_each(|_| self.token("ZS", out));
         if is_weighted && self.prng.percent(50) {
             out.push(b"WEIGHTS".to_vec());
             (0..count).for_each(|_| self.token("R", out));
@@ -546,8 +612,12 @@ impl Generator {
         let prng = &mut self.prng;
         match token {
             "Z" if prng.percent(3) => prng.pick(KEYS).to_vec(),
-            "Z" => prng.pick(ZSETS).to_vec(),
+            "ZS" if prng.percent(30) => prng.pick(SETS).to_vec(),
+            "Z" | "ZS" => prng.pick(ZSETS).to_vec(),
             "Q" => prng.pick(LEX_ZSETS).to_vec(),
+            "J" => prng.pick(PLACES).to_vec(),
+            "GE" => prng.pick(DEGREES).to_vec(),
+            "GS" => prng.pick(SIZES).to_vec(),
             "M" => prng.pick(MEMBERS).to_vec(),
             "R" => prng.pick(SCORES).to_vec(),
             "I" => self.range_end(true),

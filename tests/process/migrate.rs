@@ -3,6 +3,7 @@
 //! Keys lie on several shards. What the other side refuses stays here; a target that never
 //! answers, or is gone, is an error after exactly the time that was given.
 
+use crate::support::notation::split_line;
 use crate::support::{Client, Reply, Server, Setup, wait_until};
 use std::io::Read;
 use std::net::TcpListener;
@@ -20,7 +21,8 @@ fn fill(source: &mut Client) {
 }
 
 fn migrate(source: &mut Client, port: u16, rest: &str) -> Reply {
-    source.call(&format!("MIGRATE 127.0.0.1 {port} {rest}"))
+    let line = format!("MIGRATE 127.0.0.1 {port} {rest}");
+    source.call_args(&split_line(&line).expect("quotes that balance"))
 }
 
 /// Moves keys to a server and checks that they are there, and here no more.
@@ -143,7 +145,8 @@ fn a_migration_goes_on_without_its_client() {
     let (mut stream, _) = listener.accept().expect("a connection");
     let mut request = [0; 16];
     stream.read_exact(&mut request).expect("a request");
-    drop(source);
+    let killed = other.call("CLIENT KILL TYPE normal SKIPME yes");
+    assert!(killed.integer() >= 1, "{killed:?}");
     wait_until("the client has gone", || {
         other
             .call("INFO clients")

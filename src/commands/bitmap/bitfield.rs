@@ -153,6 +153,8 @@ fn write(ctx: &mut ShardCtx<'_>, operations: &[Operation], len: usize) -> Outcom
     let has_grown = old.map_or(0, StringRef::len) < len;
     let reply = &mut ctx.reply;
     let written = reply.array(operations.len());
+    // Redis: who watches is told only of what has been written.
+    ctx.space.common.watches.hush(true);
     let mut door = ctx.space.door(ctx.db);
     let changes = door.edit_padded(&key, len, |bytes| {
         let runs = operations
@@ -162,7 +164,9 @@ fn write(ctx: &mut ShardCtx<'_>, operations: &[Operation], len: usize) -> Outcom
             .filter(|differs| *differs || has_grown)
             .count()
     });
+    ctx.space.common.watches.hush(false);
     if changes > 0 {
+        ctx.space.common.watches.touch(ctx.db, key.bytes);
         ctx.changed(Event::SETBIT, key.bytes);
     } else if has_grown {
         // Everything overflowed: Redis tells nobody, but the string is longer now.

@@ -121,7 +121,7 @@ pub fn restore(ctx: &mut ShardCtx<'_>) -> Outcome {
         expires_at_ms,
         access: options.access(ctx.space.common.access, now_ms),
     };
-    ctx.door().put(&key, entry);
+    ctx.door().put_afresh(&key, entry);
     if let Some(at) = expires_at_ms.filter(|_| !options.is_absolute) {
         replay_at(ctx, at);
     }

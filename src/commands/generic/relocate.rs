@@ -29,7 +29,7 @@ fn give(ctx: &mut ShardCtx<'_>, may_replace: bool) -> Result<bool, ErrorReply> {
         return Ok(false);
     }
     if let Some(entry) = ctx.door().take(&from) {
-        ctx.door().put(&to, entry);
+        ctx.door().put_afresh(&to, entry);
         ctx.changed(Event::RENAME_FROM, from.bytes);
         ctx.changed(Event::RENAME_TO, to.bytes);
     }
@@ -82,7 +82,7 @@ pub fn copy(ctx: &mut ShardCtx<'_>) -> Outcome {
         return Ok(ctx.reply.flag(false));
     }
     entry.access = door.fresh_access();
-    door.put(&to, entry);
+    door.put_afresh(&to, entry);
     ctx.changed_in(target, Event::COPY_TO, to.bytes);
     Ok(ctx.reply.flag(true))
 }
@@ -98,7 +98,7 @@ pub fn move_key(ctx: &mut ShardCtx<'_>) -> Outcome {
     let Some(entry) = is_free.then(|| ctx.door().take(&key)).flatten() else {
         return Ok(ctx.reply.flag(false));
     };
-    ctx.space.door(target).put(&key, entry);
+    ctx.space.door(target).put_afresh(&key, entry);
     ctx.changed(Event::MOVE_FROM, key.bytes);
     ctx.changed_in(target, Event::MOVE_TO, key.bytes);
     Ok(ctx.reply.flag(true))

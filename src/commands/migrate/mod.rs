@@ -60,9 +60,9 @@ const MIGRATE: Row = control(
 .tips(&["nondeterministic_output"])
 .doc(
     "2.6.0",
-    "host port:integer key-or-empty-string=[key | \"\"] destination-db:integer timeout:integer \
+    "host port:integer key-selector=<key | empty-string:pure-token> destination-db:integer timeout:integer \
     [COPY@3.0.0] [REPLACE@3.0.0] \
-    authentication=[AUTH password@4.0.7 | username_password=AUTH2 username password@6.0.0] \
+    authentication=[AUTH password@4.0.7 | auth2=[AUTH2 username password]@6.0.0] \
     [KEYS key [key ...]@3.0.6]",
     "This command actually executes a DUMP+DEL in the source instance, and a RESTORE in the \
     target instance. See the pages of these commands for time complexity. Also an O(N) data \

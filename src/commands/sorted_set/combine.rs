@@ -251,7 +251,7 @@ fn reply(ctx: &mut ShardCtx<'_>, how: How) -> Outcome {
 fn store(ctx: &mut ShardCtx<'_>, how: How, event: Event) -> Outcome {
     let found = request(ctx, 2, (how, Then::Store))?.run(how);
     let value = zset::collect(&found, &ctx.space.common.packing);
-    read::store(ctx, 1, value, event)
+    ctx.store(1, value, found.len(), event)
 }
 
 /// ZUNION: what any of the sources has.

@@ -14,7 +14,7 @@ use crate::shard::{Event, Outcome, ShardCtx};
 /// Takes up to `count` members from the end of the set at a key and replies with each, in pairs of
 /// their own when `is_nested`; before that `head` is told how many there will be. Returns that
 /// number; none when there is no such key, and then nothing is replied.
-pub(in crate::commands) fn pop(
+pub fn pop(
     ctx: &mut ShardCtx<'_>,
     key: &Key<'_>,
     (end, count): (End, usize),
@@ -92,7 +92,7 @@ fn pop_one_key(ctx: &mut ShardCtx<'_>, end: End) -> Outcome {
 
 /// What ZMPOP and BZMPOP are asked for.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::commands) struct PopOptions {
+pub struct PopOptions {
     /// Number of keys; they stand behind the argument that says so.
     pub keys: usize,
     pub end: End,
@@ -142,7 +142,7 @@ pub fn zmpop(ctx: &mut ShardCtx<'_>) -> Outcome {
 }
 
 /// Pops from the set at one of the keys and replies as ZMPOP does; false when there is none.
-pub(in crate::commands) fn pop_as_zmpop(
+pub fn pop_as_zmpop(
     ctx: &mut ShardCtx<'_>,
     at: usize,
     options: PopOptions,

@@ -6,7 +6,7 @@ use super::bounds::{Bounds, Limit};
 use super::read;
 use crate::command::Args;
 use crate::object::zset::{ZsetEdit, ZsetRef};
-use crate::object::{Collection, Packed};
+use crate::object::{Collection, Holder, Packed};
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
 use std::ops::Range;
@@ -178,5 +178,6 @@ pub fn zrangestore(ctx: &mut ShardCtx<'_>) -> Outcome {
             member.with_bytes(|member| edit.set(member, score));
         }
     }
-    read::store(ctx, 1, part, Event::ZRANGESTORE)
+    let len = ZsetRef::new(part.form()).len();
+    ctx.store(1, part, len, Event::ZRANGESTORE)
 }

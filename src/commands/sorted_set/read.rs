@@ -1,13 +1,12 @@
-//! What the commands of this family share: finding a sorted set, replying with members, storing.
+//! What the commands of this family share: finding a sorted set, replying with members.
 //!
 //! Plain functions; which members and in which order is decided by the commands.
 
-use crate::keyspace::{DbIndex, Expiry, Key, Keyspace, Lookup, NewValue, WrongKind};
+use crate::keyspace::{DbIndex, Key, Keyspace, Lookup, WrongKind};
+use crate::object::Kind;
 use crate::object::listpack::Item;
 use crate::object::zset::ZsetRef;
-use crate::object::{Collection, Holder, Kind};
 use crate::resp::{Protocol, Writer, Written};
-use crate::shard::{Event, Outcome, ShardCtx};
 
 /// The sorted set at a key, to read.
 #[inline]
@@ -22,7 +21,7 @@ pub(super) fn zset<'s>(
 
 /// Replies with a member.
 #[inline]
-pub(in crate::commands) fn member(reply: &mut Writer<'_>, member: Item<'_>) -> Written {
+pub fn member(reply: &mut Writer<'_>, member: Item<'_>) -> Written {
     match member {
         Item::Int(number) => reply.bulk_integer(number),
         Item::Bytes(bytes) => reply.bulk(bytes),
@@ -59,23 +58,4 @@ pub(super) fn members<'a>(
         element(reply, item, score, with_scores);
     }
     written
-}
-
-/// Stores a sorted set under the key at argument 1 and replies with its length; an empty one takes
-/// away what is there.
-pub(in crate::commands) fn store(
-    ctx: &mut ShardCtx<'_>,
-    at: usize,
-    value: Collection,
-    event: Event,
-) -> Outcome {
-    let key = ctx.key(at);
-    let len = ZsetRef::new(value.form()).len();
-    if len > 0 {
-        ctx.door().set(&key, NewValue::from(value), Expiry::Clear);
-        ctx.changed(event, key.bytes);
-    } else if ctx.door().remove(&key) {
-        ctx.changed(Event::DEL, key.bytes);
-    }
-    Ok(ctx.reply.integer(len as i64))
 }

@@ -6,6 +6,7 @@
 
 use crate::keyspace::{DbIndex, Key, Keyspace, Lookup};
 use crate::object::Kind;
+use crate::object::set::SetRef;
 use crate::object::zset::ZsetRef;
 use crate::resp::{ErrorReply, errors};
 
@@ -21,6 +22,7 @@ pub(super) struct Source<'a> {
 pub(super) enum Members<'a> {
     Nothing,
     Zset(ZsetRef<'a>),
+    Set(SetRef<'a>),
 }
 
 /// Checks that a key holds what can be a source, with all that a lookup does.
@@ -30,7 +32,7 @@ pub(super) fn check(space: &mut Keyspace, db: DbIndex, key: &Key<'_>) -> Result<
         .find(key, Lookup::Read)
         .map(|entry| entry.kind());
     match kind {
-        None | Some(Kind::Zset) => Ok(()),
+        None | Some(Kind::Zset | Kind::Set) => Ok(()),
         Some(_) => Err(errors::WRONG_TYPE.into()),
     }
 }
@@ -40,6 +42,7 @@ impl<'a> Members<'a> {
     pub fn peek(space: &'a Keyspace, db: DbIndex, key: &Key<'_>) -> Members<'a> {
         match space.peek(db, key).and_then(|entry| entry.collection()) {
             None => Members::Nothing,
+            Some(form) if form.kind() == Kind::Set => Members::Set(SetRef::new(form)),
             Some(form) => Members::Zset(ZsetRef::new(form)),
         }
     }
@@ -48,6 +51,7 @@ impl<'a> Members<'a> {
         match self {
             Members::Nothing => 0,
             Members::Zset(set) => set.len(),
+            Members::Set(set) => set.len(),
         }
     }
 
@@ -56,6 +60,7 @@ impl<'a> Members<'a> {
         match self {
             Members::Nothing => None,
             Members::Zset(set) => set.score(member),
+            Members::Set(set) => set.contains(member).then_some(1.0),
         }
     }
 
@@ -66,6 +71,13 @@ impl<'a> Members<'a> {
             Members::Zset(set) => {
                 for (member, score) in set.all() {
                     if !member.with_bytes(|member| visit(member, score)) {
+                        return;
+                    }
+                }
+            }
+            Members::Set(set) => {
+                for member in set.iter() {
+                    if !member.with_bytes(|member| visit(member, 1.0)) {
                         return;
                     }
                 }

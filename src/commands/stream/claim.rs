@@ -127,8 +127,9 @@ impl Claim {
             }
             at += 1;
         }
-        // A client's clock may be ahead.
-        if (0..=now_ms).contains(&delivered_at_ms) {
+        // A client's clock may be ahead; whoever replays effects has none.
+        let last_ms = if now_ms > 0 { now_ms } else { i64::MAX };
+        if (0..=last_ms).contains(&delivered_at_ms) {
             claim.terms.delivered_at_ms = delivered_at_ms;
         }
         Ok(claim)

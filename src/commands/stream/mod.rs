@@ -33,22 +33,31 @@ const DELETE: KeyFlags = KeyFlags::RW.and(KeyFlags::DELETE);
 const VARIES: &[&str] = &["nondeterministic_output"];
 
 /// As many keys as ids behind the word STREAMS, which may also be the name of a group.
-const fn streams(from: i16, flags: KeyFlags) -> KeySpec {
-    KeySpec {
-        flags,
-        begin: Begin::Option(
-            "STREAMS",
-            from,
-            &[("block", 1), ("count", 1), ("group", 2), ("noack", 0)],
-        ),
-        find: Find::Range {
-            last: -1,
-            step: 1,
-            limit: 2,
-        },
-        note: "",
-    }
-}
+const STREAMS: KeySpec = KeySpec {
+    flags: LOOK,
+    begin: Begin::Option(
+        "STREAMS",
+        1,
+        &[("block", 1), ("count", 1), ("group", 2), ("noack", 0)],
+    ),
+    find: Find::Range {
+        last: -1,
+        step: 1,
+        limit: 2,
+    },
+    note: "",
+};
+
+/// The same for XREADGROUP, which notes what it has read.
+const READ_STREAMS: KeySpec = KeySpec {
+    flags: LOOK.and(KeyFlags::WRITTEN),
+    begin: Begin::Option(
+        "STREAMS",
+        4,
+        &[("block", 1), ("count", 1), ("group", 2), ("noack", 0)],
+    ),
+    ..STREAMS
+};
 
 /// The rows of this family.
 pub const FAMILY: Family = family(
@@ -79,8 +88,8 @@ pub const FAMILY: Family = family(
         .tips(VARIES)
         .doc(
             "5.0.0",
-            "key [NOMKSTREAM@6.2.0] trim=[strategy=<MAXLEN|MINID@6.2.0> operator=[=|~] threshold \
-                [LIMIT count]@6.2.0] id_or_auto=<auto_id=*|id> field_value=<field value ...>",
+            "key [NOMKSTREAM@6.2.0] trim=[strategy=<MAXLEN|MINID@6.2.0> \
+                operator=[equal==|approximately=~] threshold [LIMIT count]@6.2.0] id_or_auto=<auto_id=*|id> field_value=<field value ...>",
             "O(1) when adding a new entry, O(N) when trimming where N being the number of \
                 entries evicted.",
             "Appends a new message to a stream. Creates the key if it doesn't exist.",
@@ -124,7 +133,7 @@ pub const FAMILY: Family = family(
             "5.0.0",
             "key group consumer min-idle-time id [id ...] [IDLE ms:integer] \
                 [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] \
-                [LASTID lastid=id]",
+                [LASTID id]",
             "O(log N) with N being the number of messages in the PEL of the consumer group.",
             "Changes, or acquires, ownership of a message in a consumer group, as if the message \
                 was delivered a consumer group member.",
@@ -259,7 +268,7 @@ pub const FAMILY: Family = family(
         data("xinfo|stream", -3, READ, &[one_key(2, LOOK)], info::stream)
             .doc(
                 "5.0.0",
-                "key [FULL full=[COUNT count]]",
+                "key [FULL <[COUNT count]>]",
                 "O(1)",
                 "Returns information about a stream.",
             )
@@ -320,7 +329,7 @@ pub const FAMILY: Family = family(
             "xread",
             -4,
             READ.and(WAIT),
-            &[streams(1, LOOK)],
+            &[STREAMS],
             read::xread,
         )
         .doc(
@@ -337,7 +346,7 @@ pub const FAMILY: Family = family(
             "xreadgroup",
             -7,
             WRITE.and(WAIT),
-            &[streams(4, LOOK.and(KeyFlags::WRITTEN))],
+            &[READ_STREAMS],
             read::xreadgroup,
         )
         .doc(
@@ -383,8 +392,8 @@ pub const FAMILY: Family = family(
             .tips(VARIES)
             .doc(
                 "5.0.0",
-                "key trim=<strategy=<MAXLEN|MINID@6.2.0> operator=[=|~] threshold \
-                    [LIMIT count]@6.2.0>",
+                "key trim=<strategy=<MAXLEN|MINID@6.2.0> operator=[equal==|approximately=~] \
+                    threshold [LIMIT count]@6.2.0>",
                 "O(N), with N being the number of evicted entries. Constant times are very small \
                     however, since entries are organized in macro nodes containing multiple \
                     entries that can be released with a single deallocation.",

@@ -1,4 +1,7 @@
 //! XPENDING: what a group was given and has not confirmed, in sum or entry by entry.
+//!
+//! It only looks: neither the entries nor the consumer that is asked for count as used. Entries are
+//! replied to as they are found, whatever number a client announces.
 
 use super::{look, reply};
 use crate::command::Args;

@@ -1,4 +1,7 @@
 //! Where a transaction runs, and what it locks: read off its commands, before any of them runs.
+//!
+//! Which database a command sees may change on the way; where its keys live and which locks they
+//! have does not, so that all of this is known from the start.
 
 use crate::command::{Args, Plan};
 use crate::commands::row::Run;

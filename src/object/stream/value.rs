@@ -21,9 +21,10 @@ impl Stream {
     pub fn bytes(&self) -> usize {
         /// A group's entry in the map, and the header of its reference.
         const GROUP_BYTES: usize = 60;
-        let of =
-            |(name, group): (&Box<[u8]>, &Arc<Group>)| GROUP_BYTES + name.len() + group.bytes();
-        let groups: usize = self.groups.iter().map(of).sum();
+        let groups: usize = self
+            .groups()
+            .map(|(name, group)| GROUP_BYTES + name.len() + group.bytes())
+            .sum();
         size_of::<Stream>() + self.log.bytes() + groups
     }
 
