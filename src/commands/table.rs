@@ -5,7 +5,11 @@
 //! are kept.
 
 use super::row::{Family, Row};
+<<<<<<< HEAD
+use super::{bitmap, connection, generic, hash, hyperloglog, list, migrate, pubsub, server, set};
+=======
 use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set};
+>>>>>>> main
 use super::{sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
@@ -24,6 +28,8 @@ pub const FAMILIES: &[Family] = &[
     hyperloglog::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
+    migrate::FAMILY,
+    migrate::ASKING,
     pubsub::FAMILY,
     transactions::FAMILY,
     server::FAMILY,
