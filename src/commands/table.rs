@@ -5,12 +5,8 @@
 //! are kept.
 
 use super::row::{Family, Row};
-<<<<<<< HEAD
-use super::{bitmap, connection, generic, hash, hyperloglog, list, migrate, pubsub, server, set};
-=======
-use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set};
->>>>>>> main
-use super::{sorted_set, stream, string, transactions};
+use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, migrate, pubsub};
+use super::{server, set, sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
