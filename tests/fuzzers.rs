@@ -8,6 +8,8 @@
 //! `FUZZ=<name> FUZZ_SEED=<seed> FUZZ_RUNS=1` repeats one execution.
 #![allow(clippy::unwrap_used)]
 
+#[path = "fuzzers/commands.rs"]
+mod commands;
 #[allow(dead_code)]
 #[path = "interchange/old.rs"]
 mod old;
@@ -39,6 +41,13 @@ const FUZZERS: &[Row] = &[
     ("numbers", numbers, 1),
     ("restore", payload::restore, 2),
     ("rdb-file", payload::file, 1),
+    // One client each of RESP2 and RESP3.
+    ("scores", commands::scores, 2),
+    ("stream-ids", commands::stream_ids, 2),
+    ("bitfield", commands::bitfields, 2),
+    ("geo", commands::geo, 2),
+    ("sort", commands::sort, 2),
+    ("lists-hashes-sets", commands::collections, 2),
 ];
 
 const DEFAULT_RUNS: u64 = 3_000;
@@ -227,7 +236,7 @@ fn numbers() -> Fuzzer {
             let again = number::parse_f64(written);
             assert_eq!(again, Some(float), "{}", text.escape_ascii());
         }
-        drop(ringshard::base::long_double::LongDouble::parse(&text));
+        let _ = ringshard::base::long_double::LongDouble::parse(&text);
         text.len()
     })
 }

@@ -11,6 +11,8 @@ mod bulk;
 mod lifecycle;
 #[path = "process/limits.rs"]
 mod limits;
+#[path = "process/migrate.rs"]
+mod migrate;
 #[path = "process/notify.rs"]
 mod notify;
 #[path = "process/refusals.rs"]

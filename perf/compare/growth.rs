@@ -54,7 +54,7 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
     })
 }
 
-fn control(server: &Server) -> Result<Figures> {
+pub fn control(server: &Server) -> Result<Figures> {
     let end = Instant::now() + CONTROL_TIME;
     summary(probe(server.port, || Instant::now() < end)?)
 }
@@ -96,7 +96,7 @@ fn grow(port: u16, keys: u64, pipeline: u32) -> Result<()> {
 }
 
 /// Latencies in milliseconds of one command after another, each at its time.
-fn probe(port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
+pub fn probe(port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
     let mut connection = Connection::open(port)?;
     let mut latencies = Vec::new();
     let mut due = Instant::now();
@@ -114,7 +114,7 @@ fn probe(port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
     Ok(latencies)
 }
 
-fn summary(mut latencies: Vec<f64>) -> Result<Figures> {
+pub fn summary(mut latencies: Vec<f64>) -> Result<Figures> {
     latencies.sort_by(f64::total_cmp);
     let mut figures = Figures::default();
     for (metric, share) in [
@@ -131,7 +131,7 @@ fn summary(mut latencies: Vec<f64>) -> Result<Figures> {
 }
 
 /// Medians over the rounds, but of the worst the worst: it is the promise that must hold.
-fn worst_of(label: &str, rounds: &[Figures]) -> Outcome {
+pub fn worst_of(label: &str, rounds: &[Figures]) -> Outcome {
     let mut figures = Figures::median(rounds);
     let worst = rounds
         .iter()

@@ -16,6 +16,7 @@
 mod support;
 
 mod bout;
+mod deletion;
 mod growth;
 mod idle;
 mod load;
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
             Kind::Load => load::compare(&mut rig, &scenario)?,
             Kind::IdleConnections => idle::compare_connections(&mut rig, &scenario)?,
             Kind::IdleCpu => idle::compare_cpu(&mut rig, &scenario)?,
+            Kind::BigDelete => deletion::compare(&mut rig, &scenario)?,
             Kind::Growth => growth::compare(&mut rig, &scenario)?,
         };
         report::publish(&places, &scenario, &comparison, matches.get_flag("quick"))?;

@@ -39,7 +39,7 @@ fn panels(kind: Kind) -> Vec<Panel> {
             metric: Metric::CpuShare,
             title: "CPU, % of one core",
         }],
-        Kind::Growth => vec![
+        Kind::Growth | Kind::BigDelete => vec![
             Panel {
                 metric: Metric::P9999,
                 title: "p99.99 of the probe, ms",

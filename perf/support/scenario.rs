@@ -26,6 +26,8 @@ pub enum Kind {
     IdleCpu,
     /// Latency of a probe while the keyspace grows from nothing.
     Growth,
+    /// Latency of a probe while a big value is deleted, and while one expires.
+    BigDelete,
 }
 
 /// Keys that are there before the first round.
@@ -81,7 +83,7 @@ pub struct Scenario {
     pub peers: Vec<Contestant>,
     /// Idle connections, of a scenario of that kind.
     pub connections: Option<usize>,
-    /// How far the keyspace grows, of a scenario of that kind.
+    /// How far the keyspace grows; how many fields the big hash has.
     pub keys: Option<u64>,
     /// Directives on every server's command line, and its environment.
     #[serde(default)]
@@ -202,8 +204,8 @@ impl Scenario {
             "`connections` belongs to idle-connections"
         );
         ensure!(
-            (self.kind == Kind::Growth) == self.keys.is_some(),
-            "`keys` belongs to growth"
+            matches!(self.kind, Kind::Growth | Kind::BigDelete) == self.keys.is_some(),
+            "`keys` belongs to growth and big-delete"
         );
         ensure!(
             self.kind != Kind::IdleCpu || self.seconds.is_some(),
@@ -254,6 +256,7 @@ mod tests {
             "test = 'get'\nrequests = 1\nkeyspce = 5",
             "test = 'get'\nrequests = 1\nconnections = 5",
             "kind = 'growth'",
+            "kind = 'big-delete'",
             "kind = 'idle-cpu'",
             "kind = 'sleep'\nseconds = 1.0",
         ] {

@@ -29,13 +29,15 @@ impl Flags {
     pub const NO_MULTI: Flags = Flags(1 << 17);
     pub const ALLOW_BUSY: Flags = Flags(1 << 18);
     pub const MOVABLEKEYS: Flags = Flags(1 << 19);
+    /// Runs on a slot that is being imported, asked for or not.
+    pub const ASKING: Flags = Flags(1 << 22);
     /// Is not queued behind MULTI.
     pub const UNQUEUED: Flags = Flags(1 << 20);
     /// Ends a transaction, or runs it.
     pub const ENDS_MULTI: Flags = Flags(1 << 21);
 
     /// Those that COMMAND INFO shows, with the names it prints, in its order.
-    pub const NAMES: [(Flags, &'static str); 18] = [
+    pub const NAMES: [(Flags, &'static str); 19] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENYOOM, "denyoom"),
@@ -47,6 +49,7 @@ impl Flags {
         (Flags::STALE, "stale"),
         (Flags::SKIP_MONITOR, "skip_monitor"),
         (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+        (Flags::ASKING, "asking"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
         (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),

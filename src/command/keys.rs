@@ -87,6 +87,16 @@ pub enum Begin {
     /// Behind this word, which is one of the options, each with so many arguments; where the
     /// others could look like it. COMMAND shows it as a keyword searched from this argument on.
     Option(&'static str, i16, &'static [(&'static str, usize)]),
+    /// The same, but only where the argument at the first of these places is empty; the options
+    /// begin at the second.
+    Instead(
+        &'static str,
+        i16,
+        [u16; 2],
+        &'static [(&'static str, usize)],
+    ),
+    /// This argument, unless another beginning takes its place.
+    Unless(u16, &'static Begin),
 }
 
 /// How keys follow.
@@ -205,7 +215,12 @@ impl KeySpec {
             Begin::Index(index) => Some(index as usize),
             Begin::Keyword(word, from) => find_word(args, word, from),
             Begin::Unknown => Some(0),
-            Begin::Option(word, _, options) => find_among_options(args, word, options),
+            Begin::Option(word, _, options) => find_among_options(args, word, 1, options),
+            Begin::Instead(..) => find_instead(args, self.begin),
+            Begin::Unless(index, other) => match find_instead(args, *other) {
+                Some(_) => None,
+                None => Some(index as usize),
+            },
         };
         let (range, step) = begin
             .and_then(|begin| self.range(begin, args))
@@ -281,8 +296,13 @@ fn find_option(args: Args<'_>, word: &str, from: usize, others: &[(&str, u16)]) 
 }
 
 /// The position behind the first such option, where only options come before it.
-fn find_among_options(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
-    let mut at = 1;
+fn find_among_options(
+    args: Args<'_>,
+    word: &str,
+    first: usize,
+    options: &[(&str, usize)],
+) -> Option<usize> {
+    let mut at = first;
     while at < args.len() {
         if args.is(at, word) {
             return Some(at + 1);
@@ -291,6 +311,18 @@ fn find_among_options(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> 
         at += 1 + arguments;
     }
     None
+}
+
+/// The position behind an option that takes the place of an empty argument.
+fn find_instead(args: Args<'_>, begin: Begin) -> Option<usize> {
+    let Begin::Instead(word, _, [index, first], options) = begin else {
+        return None;
+    };
+    let is_empty = args
+        .try_get(usize::from(index))
+        .is_some_and(<[u8]>::is_empty);
+    let found = is_empty.then(|| find_among_options(args, word, usize::from(first), options));
+    found.flatten()
 }
 
 /// The positions of all keys, with what the command does to them.

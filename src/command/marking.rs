@@ -23,9 +23,11 @@ pub(super) fn mark_keys(
         }
     };
     let begin = match (keys.begin, keys.find) {
-        (Begin::Keyword(word, _) | Begin::Option(word, ..), _) => return mark_behind(word),
+        (Begin::Keyword(word, _) | Begin::Option(word, ..) | Begin::Instead(word, ..), _) => {
+            return mark_behind(word);
+        }
         (_, Find::Option { word, .. }) => return mark_behind(&word.to_ascii_uppercase()),
-        (Begin::Index(index), _) => usize::from(index),
+        (Begin::Index(index) | Begin::Unless(index, _), _) => usize::from(index),
         (Begin::Unknown, _) => return mark_patterns(arguments, number),
     };
     let (first, last, step) = match keys.find {

@@ -513,6 +513,7 @@ mod tests {
     // `*` multiple, `**` multiple with its word, arguments in parentheses.
     use super::*;
     use crate::base::prng::Prng;
+    use crate::command::KeySpec;
     use crate::command::{Flags, Group as Family, LAST, keys, one_key};
 
     fn show(argument: &Argument<'_>) -> String {

@@ -83,7 +83,11 @@ impl Turn {
 
 fn has_more(core: &Core) -> bool {
     let has_replies = core.router.has_deliveries() || core.router.has_own_parcel();
-    has_replies || core.router.has_news() || !core.exec_news.is_empty() || core.has_own_orders()
+    has_replies
+        || core.router.has_news()
+        || !core.exec_news.is_empty()
+        || core.has_own_orders()
+        || core.transferred.has_letters()
 }
 
 fn deliver(core: &mut Core, delivery: &Delivery) {

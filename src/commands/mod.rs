@@ -18,6 +18,7 @@ pub mod hyperloglog;
 mod inbox;
 pub mod list;
 pub mod local;
+mod migrate;
 pub mod pubsub;
 pub mod row;
 pub mod server;

@@ -179,6 +179,13 @@ impl Row {
         self
     }
 
+    /// A control command that locks its keys, wherever they are, while it waits.
+    pub const fn locks_keys(mut self, keys: &'static [KeySpec]) -> Row {
+        self.spec.keys = keys;
+        self.spec.plan = Plan::Gather;
+        self
+    }
+
     /// Where its keys stand, or what is like keys.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Row {
         self.spec.keys = keys;

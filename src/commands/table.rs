@@ -5,8 +5,8 @@
 //! are kept.
 
 use super::row::{Family, Row};
-use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, pubsub, server, set};
-use super::{sorted_set, stream, string, transactions};
+use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, migrate, pubsub};
+use super::{server, set, sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -24,6 +24,8 @@ pub const FAMILIES: &[Family] = &[
     hyperloglog::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
+    migrate::FAMILY,
+    migrate::ASKING,
     pubsub::FAMILY,
     transactions::FAMILY,
     server::FAMILY,

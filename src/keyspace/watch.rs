@@ -94,8 +94,8 @@ impl Watches {
         }
     }
 
-    /// Says nothing of changes while they are made, for commands that know only afterwards
-    /// whether there was one; then [`Watches::touch`] has to be called.
+    /// Says nothing of changes while they are made, for commands that know for
+    /// themselves whether there was one: then they call [`Watches::touch`].
     pub fn hush(&mut self, is_hushed: bool) {
         self.is_hushed = is_hushed;
     }

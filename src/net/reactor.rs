@@ -73,8 +73,12 @@ impl Reactor {
         seats: Arc<Seats>,
         listeners: Vec<OwnedFd>,
     ) -> Reactor {
-        let (ring, buffers) = ring;
+        let (mut ring, buffers) = ring;
         port.attach(&ring);
+        match ring.doorbell() {
+            Ok(bell) => core.transferred.attach(bell),
+            Err(error) => tracing::warn!("Creating an event descriptor: {error}"),
+        }
         let outgoing = (0..port.cores()).map(|_| Vec::new()).collect();
         Reactor {
             core,

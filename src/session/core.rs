@@ -4,6 +4,7 @@
 //! floors above; this holds the state and the small moves that all of them need.
 
 use super::channels::Channels;
+use super::migration::{Migration, Transferred};
 use super::multi::{Exec, ExecNews};
 use super::node::Node;
 use super::order::{Answer, Asked, Order, Question};
@@ -18,6 +19,7 @@ use crate::observe::counters::Counters;
 use crate::resp::{ErrorReply, Mark, Output, Writer};
 use crate::router::{self, ReplyTo, Router};
 use crate::runtime::Held;
+use crate::runtime::errands::Mailbox;
 use crate::shard::Shard;
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -88,6 +90,10 @@ pub struct Core {
     pub execs: HashMap<u64, Box<Exec>>,
     pub exec_news: Vec<(u64, ExecNews)>,
     pub next_exec: u64,
+    /// Migrations that are running, by their own numbers or those of their EXECs.
+    pub migrations: HashMap<u64, Box<Migration>>,
+    /// What came of them on the other side.
+    pub transferred: Arc<Mailbox<(u64, Transferred)>>,
     orders: Vec<Vec<Order>>,
     /// Among the orders are announcements, which have to arrive before anybody gets a reply.
     pub(super) has_announced: bool,
@@ -120,6 +126,8 @@ impl Core {
             execs: HashMap::new(),
             exec_news: Vec::new(),
             next_exec: 0,
+            migrations: HashMap::new(),
+            transferred: Arc::default(),
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
             has_announced: false,
             asked: HashMap::new(),

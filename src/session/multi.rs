@@ -135,6 +135,8 @@ pub enum ExecNews {
     Replied(Output),
     /// The client has gone.
     Gone,
+    /// Its MIGRATE may begin, now that the locks are there.
+    Migrates,
 }
 
 impl Core {

@@ -16,6 +16,7 @@ use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
 use crate::pubsub::Interest;
 use crate::runtime::Shelf;
+use crate::runtime::errands::Errands;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -61,6 +62,8 @@ pub struct Node {
     pub interest: Arc<Interest>,
     /// Commands wait until then (CLIENT PAUSE), Unix milliseconds; negative: only writes.
     pub paused_until_ms: AtomicI64,
+    /// Threads for what cores must not wait for.
+    pub errands: Arc<Errands>,
     /// Asks the main thread to end the process.
     pub stop: Box<dyn Fn(Stop) + Send + Sync>,
 }
@@ -103,6 +106,7 @@ impl Node {
             monitors: AtomicU64::new(0),
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
+            errands: Arc::default(),
             stop: Box::new(|_| {}),
         };
         node.boot_bytes = alloc::thread_allocated_bytes().live().max(0) as u64;

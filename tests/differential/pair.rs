@@ -53,9 +53,11 @@ impl Pair {
                 difference = Some(Difference { at, ours, oracle });
                 continue;
             }
-            match ours == Reply::Simple(b"QUEUED".to_vec()) {
-                true => queued.push(command),
-                false => queued.clear(),
+            match &ours {
+                Reply::Simple(text) if text == b"QUEUED" => queued.push(command),
+                // Not everything that is refused ends a transaction.
+                Reply::Error(_) => {}
+                _ => queued.clear(),
             }
         }
         difference

@@ -43,9 +43,12 @@ pub fn setbit(ctx: &mut ShardCtx<'_>) -> Outcome {
     if is_same && is_raw {
         return Ok(ctx.reply.flag(on));
     }
+    // Only the encoding may change, which is nobody's business.
+    ctx.space.common.watches.hush(is_same);
     let was = ctx
         .door()
         .edit_padded(&key, needed, |bytes| bits::set_bit(bytes, offset, on));
+    ctx.space.common.watches.hush(false);
     if !is_same {
         ctx.changed(Event::SETBIT, key.bytes);
     }

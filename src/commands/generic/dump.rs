@@ -17,6 +17,17 @@ pub fn dump(ctx: &mut ShardCtx<'_>) -> Outcome {
     }
 }
 
+/// What MIGRATE takes along of a key: when it expires, as eight bytes (0: never), and the payload.
+pub fn dump_with_expiry(ctx: &mut ShardCtx<'_>) -> Outcome {
+    let (key, compresses) = (ctx.key(1), ctx.space.common.compresses_dumps);
+    let Some(entry) = ctx.space.door(ctx.db).find(&key, Lookup::Read) else {
+        return Ok(ctx.reply.null());
+    };
+    let mut packed = entry.expires_at_ms().unwrap_or(0).to_le_bytes().to_vec();
+    packed.extend_from_slice(&payload(entry, compresses));
+    Ok(ctx.reply.bulk(&packed))
+}
+
 /// The payload of an entry's value.
 pub(super) fn payload(entry: EntryRef<'_>, compresses: bool) -> Vec<u8> {
     let value = match (entry.collection(), entry.string()) {

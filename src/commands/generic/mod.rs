@@ -17,6 +17,8 @@ mod relocate;
 mod sort;
 mod walk;
 
+pub(super) use dump::{dump_with_expiry, restore};
+
 const NO_KEYS: &[KeySpec] = no_keys();
 const LOOK: KeyFlags = KeyFlags::RO;
 const READ: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);

@@ -58,7 +58,7 @@ fn legacy_range(specs: &[KeySpec]) -> [i64; 3] {
     let mut ranges = specs
         .iter()
         .filter_map(|spec| match (spec.begin, spec.find) {
-            (Begin::Index(index), Find::Range { last, step, .. }) => {
+            (Begin::Index(index) | Begin::Unless(index, _), Find::Range { last, step, .. }) => {
                 let (first, last) = (i64::from(index), i64::from(last));
                 let last = if last >= 0 { first + last } else { last };
                 Some((first, last, i64::from(step)))
@@ -86,8 +86,12 @@ fn key_spec(reply: &mut Writer<'_>, spec: &KeySpec) -> Written {
     flags(reply, spec.flags.names());
     reply.bulk(b"begin_search");
     match spec.begin {
-        Begin::Index(index) => typed(reply, "index", &[("index", i64::from(index))]),
-        Begin::Keyword(word, from) | Begin::Option(word, from, _) => {
+        Begin::Index(index) | Begin::Unless(index, _) => {
+            typed(reply, "index", &[("index", i64::from(index))])
+        }
+        Begin::Keyword(word, from)
+        | Begin::Option(word, from, _)
+        | Begin::Instead(word, from, ..) => {
             reply.map(2);
             field(reply, "type", "keyword");
             reply.bulk(b"spec");

@@ -11,6 +11,8 @@ use crate::resp::{ErrorReply, Writer, Written, errors};
 use crate::shard::{Outcome, ShardCtx};
 use std::collections::HashSet;
 
+/// Draws with repetition that one call makes: its reply has to fit into memory.
+const DRAWS_MAX: i64 = 1 << 20;
 const RANGE: &str = "ERR value is out of range, value must between -9223372036854775807 and \
     9223372036854775807";
 
@@ -33,6 +35,9 @@ pub fn zrandmember(ctx: &mut ShardCtx<'_>) -> Outcome {
         return Err(errors::SYNTAX.into());
     }
     if with_scores && count.is_some_and(|count| count.unsigned_abs() > i64::MAX as u64 / 2) {
+        return Err(ErrorReply::from(errors::OUT_OF_RANGE));
+    }
+    if count.is_some_and(|count| count < -DRAWS_MAX) {
         return Err(ErrorReply::from(errors::OUT_OF_RANGE));
     }
     let mut random = ctx.space.common.random.fork();

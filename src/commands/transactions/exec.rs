@@ -14,6 +14,7 @@ use super::run::{advance, finish, is_whole_stage, next_stage, note, ran, run_her
 use crate::command::Args;
 use crate::commands::connection::show_monitors;
 use crate::commands::dispatch::{Verdict, fail, hold, must_wait};
+use crate::commands::migrate;
 use crate::commands::table::Command;
 use crate::resp::{ErrorReply, Output, Writer, errors};
 use crate::router::News;
@@ -163,12 +164,18 @@ fn claim(core: &mut Core, mut exec: Box<Exec>) {
 /// Goes on with transactions that have got what they were waiting for.
 pub fn go_on(core: &mut Core) {
     for (number, news) in core.router.take_news() {
-        if let Some(exec) = core.execs.remove(&number) {
+        if core.migrations.contains_key(&number) {
+            migrate::hear(core, number, news);
+        } else if let Some(exec) = core.execs.remove(&number) {
             hear(core, exec, news);
         }
     }
+    migrate::take_transferred(core);
     for (number, news) in std::mem::take(&mut core.exec_news) {
-        if let Some(exec) = core.execs.remove(&number) {
+        if let ExecNews::Migrates = news {
+            let ticket = core.execs.get(&number).and_then(|exec| exec.ticket);
+            migrate::begin_in_exec(core, number, ticket);
+        } else if let Some(exec) = core.execs.remove(&number) {
             hear_of_client(core, exec, news);
         }
     }
@@ -208,7 +215,9 @@ fn hear(core: &mut Core, mut exec: Box<Exec>, news: News) {
 }
 
 fn hear_of_client(core: &mut Core, mut exec: Box<Exec>, news: ExecNews) {
-    if !std::mem::take(&mut exec.is_awaiting) {
+    // Whatever another server has been asked for is waited for, whoever asked.
+    let is_migrating = core.migrations.contains_key(&exec.number);
+    if is_migrating || !std::mem::take(&mut exec.is_awaiting) {
         core.execs.insert(exec.number, exec);
         return;
     }

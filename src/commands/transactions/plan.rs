@@ -43,6 +43,8 @@ pub fn home(map: SlotMap, exec: &Exec) -> Home {
         match (queued.known, command.run) {
             (Some((_, slot, _)), Run::Data(_)) => Home::One(map.shard(slot)),
             (None, Run::Data(_)) => home_of(map, command, args),
+            // A command of this core's own world may have keys all the same: MIGRATE.
+            _ if command.spec.plan != Plan::Here => home_of(map, command, args),
             _ => Home::Nowhere,
         }
     });
@@ -73,9 +75,7 @@ pub fn claims(map: SlotMap, exec: &Exec) -> Claims {
     let mut claims = Claims::new(map);
     for queued in &exec.commands {
         let (command, args) = command_of(exec, queued);
-        if let Run::Data(_) = command.run {
-            claims.add(&command.spec, args);
-        }
+        claims.add(&command.spec, args);
     }
     for watched in &exec.watched {
         claims.add_watched(&watched.key);

@@ -1,4 +1,4 @@
-//! HyperLogLogs: how many different elements were seen, in at most 12 KiB, byte for byte as Redis's.
+//! HyperLogLogs: how many different elements were seen, in 12 KiB at most, as the bytes Redis has.
 //!
 //! ```text
 //!  | "HYLL" | encoding u8 | 0 0 0 | cached count u64, top bit: it is out of date | registers |
