@@ -28,7 +28,7 @@ use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
 const COMMANDS: usize = 10_000;
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     Group::String,
     Group::Bitmap,
     Group::Hash,
