@@ -161,6 +161,9 @@ impl Door<'_> {
         let Some(found) = self.locate(key) else {
             return (0, i64::MAX);
         };
+        if self.is_pinned(key.bytes) {
+            return (0, self.view(found).earliest_field_ms());
+        }
         let mut open = Open::at(self, found);
         let removed = open.expire_due(budget);
         (removed, earliest_ms(open.form()))

@@ -13,31 +13,35 @@
 //! Nothing can change in between, because nobody can know beforehand which keys it will be and so
 //! all shards are locked: shared, but for the one whose key is written.
 
-use super::message::{Peer, Step};
+use super::message::{Head, Peer, Step};
 use super::operation::Operation;
 use super::state::Router;
-use crate::command::{ArgStore, positions};
-use crate::keyspace::Slot;
-use crate::object::Form;
+use crate::command::{ArgStore, Args, positions};
+use crate::keyspace::{DbIndex, Entry, Slot};
 use crate::shard::{Fetched, Shard, Ticket, fetch};
 
-impl Operation {
-    /// What was fetched for the first key.
-    fn first_value(&self) -> Option<Form<'_>> {
-        let (head, args) = (&self.work.head, self.work.args.args());
-        let (at, _) = positions(head.spec.keys, args).next()?;
-        let mut fetched = self.parts.iter().flat_map(|part| &part.fetched);
-        let first = fetched.find(|(db, key, _)| *db == head.db && **key == *args.get(at));
-        first.and_then(|(_, _, entry)| entry.value.form())
-    }
+/// The names that follow from what was fetched for the first key.
+pub(super) fn derived_keys<'f>(
+    head: &Head,
+    args: Args<'_>,
+    fetched: impl Iterator<Item = &'f Fetched>,
+) -> Vec<Box<[u8]>> {
+    let derived = head.spec.derived.filter(|it| (it.is_asked)(args));
+    let first = positions(head.spec.keys, args).next();
+    let (Some(derived), Some((at, _))) = (derived, first) else {
+        return Vec::new();
+    };
+    let is_first =
+        |(db, key, _): &&(DbIndex, Box<[u8]>, Entry)| *db == head.db && **key == *args.get(at);
+    let found = fetched.flatten().find(is_first);
+    let value = found.and_then(|(_, _, entry)| entry.value.form());
+    value.map_or_else(Vec::new, |value| (derived.keys)(args, value))
+}
 
+impl Operation {
     fn derived_keys(&self) -> Vec<Box<[u8]>> {
-        let args = self.work.args.args();
-        let derived = self.work.head.spec.derived.filter(|it| (it.is_asked)(args));
-        let (Some(derived), Some(value)) = (derived, self.first_value()) else {
-            return Vec::new();
-        };
-        (derived.keys)(args, value)
+        let fetched = self.parts.iter().map(|part| &part.fetched);
+        derived_keys(&self.work.head, self.work.args.args(), fetched)
     }
 }
 

@@ -96,13 +96,26 @@ pub fn lock_intents(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -
         });
     }
     if spec.derives_keys(args) {
-        return whole_for_derived(map, spec, args, shard);
+        return Intents::whole(derived_lock(map, spec, args, shard));
     }
     let keys = positions(spec.keys, args).filter_map(|(at, flags)| {
         let key = Key::new(args.get(at));
         (map.shard(key.slot) == shard).then_some((key.hash, key_lock(flags)))
     });
     Intents::of_keys(keys.collect())
+}
+
+/// Keys whose names are not known yet may be any: everything, alone where a key is written.
+pub(super) fn derived_lock(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -> Lock {
+    let is_written = positions(spec.keys, args).any(|(at, flags)| {
+        let owner = map.shard(Slot::of(args.get(at)));
+        owner == shard && !flags.is_read_only()
+    });
+    if is_written {
+        Lock::Exclusive
+    } else {
+        Lock::Shared
+    }
 }
 
 pub(super) fn key_lock(flags: KeyFlags) -> Lock {
@@ -158,17 +171,4 @@ pub(super) fn part_args(spec: &Spec, args: Args<'_>, groups: &[u32]) -> ArgStore
         }
     }
     store
-}
-
-/// Keys whose names are not known yet may be any: everything, alone where a key is written.
-fn whole_for_derived(map: SlotMap, spec: &Spec, args: Args<'_>, shard: ShardId) -> Intents {
-    let is_written = positions(spec.keys, args).any(|(at, flags)| {
-        let owner = map.shard(Slot::of(args.get(at)));
-        owner == shard && !flags.is_read_only()
-    });
-    Intents::whole(if is_written {
-        Lock::Exclusive
-    } else {
-        Lock::Shared
-    })
 }

@@ -7,7 +7,7 @@
 use super::batch::{Batch, BatchReply};
 use super::merge::{PartReply, merge, page_cursor};
 use super::message::Head;
-use super::plan::{Route, cursor_shard, key_lock, part_args, route, shares};
+use super::plan::{Route, cursor_shard, derived_lock, key_lock, part_args, route, shares};
 use crate::base::prng::Prng;
 use crate::command::{ArgStore, Args, Flags, Merge, Plan, Spec, positions};
 use crate::keyspace::{Client, Key, ShardId, SlotMap};
@@ -244,6 +244,12 @@ impl Claims {
                 self.add_wholes(first.0 as usize, Lock::Shared);
             }
             Plan::Here => {}
+            _ if spec.derives_keys(args) => {
+                for (shard, claim) in (0..).zip(&mut self.shards) {
+                    let lock = derived_lock(self.map, spec, args, ShardId(shard));
+                    claim.whole = claim.whole.max(Some(lock));
+                }
+            }
             Plan::Gather | Plan::Split(_) => {
                 for (at, flags) in positions(spec.keys, args) {
                     let key = Key::new(args.get(at));

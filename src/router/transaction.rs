@@ -13,7 +13,8 @@
 //! shards release. If a watched key has changed, all release and nothing is done. A transaction
 //! of two shards, this one among them, that is a single stage needs one round only.
 
-use super::batch::BatchReply;
+use super::batch::{Batch, BatchReply};
+use super::derived::derived_keys;
 use super::message::{Alone, Ask, Done, Grant, Head, Job, Peer, Step, Then};
 use super::stage::{Claims, Stage};
 use super::state::Router;
@@ -52,6 +53,8 @@ struct Gathering {
     head: Head,
     args: ArgStore,
     fetched: Fetched,
+    /// Keys whose names follow from the first one's value have been asked for.
+    has_derived: bool,
     is_last: bool,
 }
 
@@ -63,7 +66,7 @@ pub(super) struct Transaction {
     /// All grants are there: nothing is yielded any more.
     is_running: bool,
     /// The other shard of a pair may be running its part already; this is our own.
-    trying: Option<Option<super::batch::Batch>>,
+    trying: Option<Option<Batch>>,
     /// A lower ticket asked for this core's own grant meanwhile.
     is_wounded: bool,
     /// The moment it runs at, Unix milliseconds.
@@ -126,7 +129,7 @@ impl Router {
         let alone = Alone {
             exec,
             client,
-            batch: batch.unwrap_or_else(|| super::batch::Batch::new(Arc::default())),
+            batch: batch.unwrap_or_else(|| Batch::new(Arc::default())),
         };
         self.step(shard, Step::Alone(Box::new(alone)));
     }
@@ -290,27 +293,37 @@ impl Router {
 
     /// Runs a command here on copies of its keys, under the locks of a transaction.
     pub fn gather(&mut self, ticket: Ticket, head: Head, args: ArgStore, is_last: bool) {
+        let words = args.args();
+        let keys = positions(head.spec.keys, words).map(|(at, _)| words.get(at).into());
+        self.fetch_all(ticket, keys.collect());
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        transaction.gathering = Some(Gathering {
+            head,
+            args,
+            fetched: Fetched::default(),
+            has_derived: false,
+            is_last,
+        });
+    }
+
+    /// Asks for copies of these keys.
+    fn fetch_all(&mut self, ticket: Ticket, keys: Vec<Box<[u8]>>) {
         let map = self.map;
         let Some(transaction) = self.transactions.get_mut(&ticket) else {
             return;
         };
         let at_ms = transaction.at_ms;
         let mut jobs: Vec<(ShardId, ArgStore)> = Vec::new();
-        for (at, _) in positions(head.spec.keys, args.args()) {
-            let key = args.args().get(at);
+        for key in &keys {
             let owner = map.shard(Slot::of(key));
             match jobs.iter_mut().find(|(shard, _)| *shard == owner) {
                 Some((_, keys)) => keys.push(key),
-                None => jobs.push((owner, ArgStore::from_words([key]))),
+                None => jobs.push((owner, ArgStore::from_words([&**key]))),
             }
         }
         transaction.missing = jobs.len();
-        transaction.gathering = Some(Gathering {
-            head,
-            args,
-            fetched: Fetched::default(),
-            is_last,
-        });
         for (shard, keys) in jobs {
             let step = Step::Do {
                 ticket,
@@ -364,7 +377,7 @@ impl Router {
             return;
         }
         match transaction.gathering.take() {
-            Some(gathering) => self.run_gathering(ticket, gathering, shard),
+            Some(gathering) => self.go_on_gathering(ticket, gathering, shard),
             None => {
                 let replies = std::mem::take(&mut transaction.replies);
                 self.news.push((transaction.exec, News::Ran(replies)));
@@ -372,12 +385,27 @@ impl Router {
         }
     }
 
+    /// Copies have come: runs, or asks for those whose names are known only now.
+    fn go_on_gathering(&mut self, ticket: Ticket, mut gathering: Gathering, shard: &mut Shard) {
+        if !std::mem::replace(&mut gathering.has_derived, true) {
+            let fetched = std::iter::once(&gathering.fetched);
+            let keys = derived_keys(&gathering.head, gathering.args.args(), fetched);
+            if !keys.is_empty() {
+                self.fetch_all(ticket, keys);
+                let transaction = self.transactions.get_mut(&ticket);
+                transaction.expect("it was just asked for").gathering = Some(gathering);
+                return;
+            }
+        }
+        self.run_gathering(ticket, gathering, shard);
+    }
+
     /// The other shard of a pair has run its part, or has found that nothing may be run.
     fn tried(
         &mut self,
         from: Peer,
         ticket: Ticket,
-        done: (Option<super::batch::Batch>, Done),
+        done: (Option<Batch>, Done),
         shard: &mut Shard,
     ) {
         let Some(transaction) = self.transactions.remove(&ticket) else {
@@ -405,6 +433,7 @@ impl Router {
             args,
             fetched,
             is_last,
+            ..
         } = gathering;
         let transaction = &self.transactions[&ticket];
         let (exec, client, at_ms) = (transaction.exec, transaction.client, transaction.at_ms);
