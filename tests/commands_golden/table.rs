@@ -64,6 +64,10 @@ fn arity_agrees_with_the_syntax() {
 #[test]
 fn keys_agree_with_the_syntax() {
     each(|command, arguments| {
+        // The one key of MIGRATE is one of two choices, and the empty string the other.
+        if command.spec.name == "migrate" {
+            return None;
+        }
         let mut marked = HashSet::new();
         let strays = walk(arguments, &mut marked);
         if let Some(stray) = strays.first() {
@@ -116,6 +120,8 @@ fn plans_fit_the_keys() {
             (Run::Data(_), Plan::Gather | Plan::Split(_)) => !keys.is_empty(),
             (Run::Data(_), _) => keys.is_empty(),
             (Run::Watch(_), _) => true,
+            // Its keys are locked while it works on them outside.
+            (Run::Control(_), Plan::Gather) => !keys.is_empty(),
             (Run::Control(_) | Run::Message(_) | Run::Exec | Run::Container, plan) => {
                 plan == Plan::Here
             }

@@ -60,7 +60,8 @@ const MIGRATE: Row = control(
 .tips(&["nondeterministic_output"])
 .doc(
     "2.6.0",
-    "host port:integer key-selector=<key | empty-string:pure-token> destination-db:integer timeout:integer \
+    "host port:integer key-selector=<key | empty-string:pure-token> destination-db:integer \
+    timeout:integer \
     [COPY@3.0.0] [REPLACE@3.0.0] \
     authentication=[AUTH password@4.0.7 | auth2=[AUTH2 username password]@6.0.0] \
     [KEYS key [key ...]@3.0.6]",

@@ -58,8 +58,12 @@ fn attempt(transfer: &Transfer, clock: &Clock, done: &mut Transferred) -> Result
     let name = [&transfer.host[..], b":", &transfer.port].concat();
     let mut peer = match PEERS.take(&name) {
         Some(peer) => peer,
-        None => connect(transfer).map_err(|_| Failure {
-            text: CONNECTING,
+        // Redis: that nobody listens there is noticed at the first write.
+        None => connect(transfer).map_err(|error| Failure {
+            text: match error.kind() {
+                io::ErrorKind::ConnectionRefused => WRITING,
+                _ => CONNECTING,
+            },
             may_retry: false,
         })?,
     };

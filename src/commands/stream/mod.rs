@@ -89,7 +89,8 @@ pub const FAMILY: Family = family(
         .doc(
             "5.0.0",
             "key [NOMKSTREAM@6.2.0] trim=[strategy=<MAXLEN|MINID@6.2.0> \
-                operator=[equal==|approximately=~] threshold [LIMIT count]@6.2.0] id_or_auto=<auto_id=*|id> field_value=<field value ...>",
+                operator=[equal==|approximately=~] threshold [LIMIT count]@6.2.0] \
+                id_or_auto=<auto_id=*|id> field_value=<field value ...>",
             "O(1) when adding a new entry, O(N) when trimming where N being the number of \
                 entries evicted.",
             "Appends a new message to a stream. Creates the key if it doesn't exist.",
@@ -325,14 +326,7 @@ pub const FAMILY: Family = family(
                 "Returns the messages from a stream within a range of IDs.",
             )
             .history(&[("6.2.0", "Added exclusive ranges.")]),
-        data(
-            "xread",
-            -4,
-            READ.and(WAIT),
-            &[STREAMS],
-            read::xread,
-        )
-        .doc(
+        data("xread", -4, READ.and(WAIT), &[STREAMS], read::xread).doc(
             "5.0.0",
             "[COUNT count] [BLOCK milliseconds] STREAMS streams=<key [key ...] id [id ...]>",
             "For each stream mentioned: O(N) with N being the number of elements being returned, \
