@@ -194,7 +194,7 @@ fn a_connection_that_was_kept_and_closed_is_opened_again() {
     let gone = migrate(&mut source, port, "c 0 5000");
     assert_eq!(
         gone.text(),
-        "IOERR error or timeout connecting to the client"
+        "IOERR error or timeout writing to target instance"
     );
     assert_eq!(source.call("GET c").text(), "value-c");
 }
