@@ -150,7 +150,7 @@ fn odd(prng: &mut Prng) -> &'static str {
         "03",
         "",
     ];
-    prng.pick(ODD)
+    prng.pick::<&str>(ODD)
 }
 
 /// Texts of a configuration file, of directives and noise.
