@@ -87,6 +87,26 @@ const NEAR: &[&str] = &[
 
 /// A group's life, which chance seldom leads through all of.
 const GROUP: &[&str] = &[
+    // Rare ones, so that chance need not meet them.
+    "ZADD never:z 1 a 2 b 3 c 4 d 5 e 6 f",
+    "ZREMRANGEBYSCORE never:z 1 1",
+    "ZREMRANGEBYRANK never:z 0 0",
+    "ZPOPMIN never:z",
+    "ZPOPMAX never:z",
+    "ZMPOP 1 never:z MIN",
+    "ZADD never:z 0 x 0 y",
+    "ZREMRANGEBYLEX never:z [x [x",
+    "RPUSH never:l a b c d e f",
+    "LINSERT never:l BEFORE c x",
+    "LREM never:l 1 d",
+    "LSET never:l 0 z",
+    "LTRIM never:l 0 -2",
+    "LMPOP 1 never:l LEFT",
+    "LPUSHX never:l a",
+    "RPUSHX never:l b",
+    "SADD never:s a b c d",
+    "SMOVE never:s never:t a",
+    "SPOP never:s",
     "XADD never:named 5-* a 1",
     "XADD never:named MAXLEN ~ 100 LIMIT 5 6-1 a 2",
     "XGROUP CREATE never:named g 0",
