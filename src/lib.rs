@@ -31,7 +31,8 @@ pub mod shard;
 // Floor 4: keys to cores.
 pub mod router;
 
-// Floor 5: channels.
+// Floor 5: channels, and what outlives the process.
+pub mod persistence;
 pub mod pubsub;
 
 // Floor 8: clients, and one core's world.

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod add;
 mod collection;
 mod db;
 mod digest;

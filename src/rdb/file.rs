@@ -155,6 +155,18 @@ impl FileReader {
         result
     }
 
+    /// Passes over the whole value of the key that was the last item and returns its bytes; stays
+    /// before it when some are missing.
+    pub fn value_bytes<'a>(&mut self, code: Code, input: &mut Input<'a>) -> Result<&'a [u8], Stop> {
+        let before = input.position();
+        self.pass(input, |input| {
+            let mut skim = Skim::new(code);
+            while !skim.step(input, usize::MAX)? {}
+            Ok(())
+        })?;
+        Ok(input.since(before))
+    }
+
     /// Reads something whole and notes its bytes, or nothing.
     fn pass<'a, T>(
         &mut self,

@@ -69,6 +69,11 @@ impl<'a> Input<'a> {
         self.at
     }
 
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.at == self.bytes.len()

@@ -10,6 +10,7 @@ mod effects;
 mod locks;
 mod run;
 mod scratch;
+mod stored;
 
 pub use ctx::{DataFn, Outcome, ReplyString, ShardCtx};
 pub use effects::{Effect, Effects, Event, Group, Happened};

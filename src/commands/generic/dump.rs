@@ -3,8 +3,8 @@
 //! What the bytes mean is `rdb`'s business; here are the options, the expiry and the access word.
 
 use crate::command::Args;
-use crate::keyspace::{AccessRule, Entry, EntryRef, Lookup, NewValue, StringRef};
-use crate::rdb::{self, PayloadError, Value, ValueRef};
+use crate::keyspace::{AccessRule, Entry, EntryRef, Lookup};
+use crate::rdb::{self, PayloadError};
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
 
@@ -30,14 +30,7 @@ pub fn dump_with_expiry(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 /// The payload of an entry's value.
 pub(super) fn payload(entry: EntryRef<'_>, compresses: bool) -> Vec<u8> {
-    let value = match (entry.collection(), entry.string()) {
-        (Some(form), _) => ValueRef::Collection(form),
-        (None, Some(StringRef::Int(number))) => ValueRef::Int(number),
-        (None, Some(StringRef::Text(bytes))) => ValueRef::Text(bytes),
-        (None, Some(StringRef::Shared(bytes))) => ValueRef::Text(bytes),
-        (None, None) => unreachable!("a value is a string or a collection"),
-    };
-    rdb::dump(value, compresses)
+    rdb::dump(entry.into(), compresses)
 }
 
 /// RESTORE's options.
@@ -148,14 +141,4 @@ fn replay_at(ctx: &mut ShardCtx<'_>, at_ms: i64) {
         .chain(args.from(3))
         .chain([&b"ABSTTL"[..]]);
     ctx.effects.instead(ctx.db, words);
-}
-
-impl From<Value> for NewValue {
-    fn from(value: Value) -> NewValue {
-        match value {
-            Value::Int(number) => NewValue::Int(number),
-            Value::Text(bytes) => NewValue::text(bytes),
-            Value::Collection(collection) => collection.into(),
-        }
-    }
 }

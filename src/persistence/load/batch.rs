@@ -1,0 +1,144 @@
+//! A batch: keys of one shard with their values, as far as the reader of the frame has got.
+//!
+//! Values lie behind each other as they were written. The shard that owns the keys decodes them,
+//! so that all cores work on one file.
+
+use super::error::{Fault, LoadError};
+use crate::keyspace::{AccessRule, DbIndex, Entry, Key, Keyspace};
+use crate::object::Packing;
+use crate::rdb::{Code, Decoder, Input, KeyHead, Value};
+use std::ops::Range;
+
+/// A batch is full with so many bytes or keys: some hundred microseconds of work.
+const BYTES_MAX: usize = 128 * 1024;
+const KEYS_MAX: usize = 512;
+
+#[derive(Debug)]
+enum Content {
+    Written(Code, Range<usize>),
+    Made(Value),
+}
+
+/// A value as the reader has it.
+pub(super) enum Piece<'a> {
+    /// As it was written.
+    Written(&'a [u8]),
+    Made(Value),
+}
+
+#[derive(Debug)]
+struct Loaded {
+    db: DbIndex,
+    /// Where its value begins in the file.
+    offset: u64,
+    key: Range<usize>,
+    expires_at_ms: Option<i64>,
+    idle_seconds: Option<u64>,
+    frequency: Option<u8>,
+    content: Content,
+}
+
+/// Keys of one shard, to be inserted there.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    keys: Vec<Loaded>,
+}
+
+/// What a shard has made of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Installed {
+    pub keys: u64,
+}
+
+impl Batch {
+    /// Whether it is time to send it.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() >= BYTES_MAX || self.keys.len() >= KEYS_MAX
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Adds a key; its value begins at this offset of the file.
+    pub(super) fn add(&mut self, db: DbIndex, offset: u64, head: &KeyHead, piece: Piece<'_>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&head.key);
+        let key = start..self.bytes.len();
+        let content = match piece {
+            Piece::Made(value) => Content::Made(value),
+            Piece::Written(bytes) => {
+                self.bytes.extend_from_slice(bytes);
+                Content::Written(head.code, key.end..self.bytes.len())
+            }
+        };
+        self.keys.push(Loaded {
+            db,
+            offset,
+            key,
+            expires_at_ms: head.expires_at_ms,
+            idle_seconds: head.idle_seconds,
+            frequency: head.frequency,
+            content,
+        });
+    }
+
+    /// Makes the values and puts them under their keys, which must be new.
+    pub fn install(self, space: &mut Keyspace) -> Result<Installed, LoadError> {
+        let (packing, rule) = (space.common.packing, space.common.access);
+        let now_ms = space.common.now_ms;
+        let mut installed = Installed::default();
+        for loaded in self.keys {
+            let key = &self.bytes[loaded.key.clone()];
+            let failed = |fault| LoadError {
+                offset: loaded.offset,
+                key: Some(key.to_vec()),
+                fault,
+            };
+            let access = loaded.access(rule, now_ms);
+            let expires_at_ms = loaded.expires_at_ms;
+            let value = match loaded.content {
+                Content::Made(value) => value,
+                Content::Written(code, range) => {
+                    decode(code, &self.bytes[range], &packing).map_err(failed)?
+                }
+            };
+            let entry = Entry {
+                value: value.into(),
+                expires_at_ms,
+                access,
+            };
+            if !space.door(loaded.db).add(&Key::new(key), entry) {
+                return Err(failed(Fault::Duplicate));
+            }
+            installed.keys += 1;
+        }
+        Ok(installed)
+    }
+}
+
+impl Loaded {
+    /// The access word, as far as the file says it in the terms of the policy.
+    fn access(&self, rule: AccessRule, now_ms: i64) -> u32 {
+        match (rule, self.frequency, self.idle_seconds) {
+            (AccessRule::Frequency { .. }, Some(frequency), _) => {
+                rule.with_frequency(frequency, now_ms)
+            }
+            (AccessRule::Recency, _, Some(idle)) => {
+                rule.with_idle(i64::try_from(idle).unwrap_or(i64::MAX), now_ms)
+            }
+            _ => rule.fresh(now_ms),
+        }
+    }
+}
+
+fn decode(code: Code, bytes: &[u8], packing: &Packing) -> Result<Value, Fault> {
+    let (mut decoder, mut input) = (Decoder::new(code, packing), Input::new(bytes));
+    loop {
+        let step = decoder.step(&mut input, usize::MAX);
+        if let Some(value) = step.map_err(|stop| Fault::Damage(stop.at_end()))? {
+            return Ok(value);
+        }
+    }
+}
