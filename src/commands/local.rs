@@ -158,6 +158,7 @@ impl LocalNode {
         for number in 0..self.cores.len() {
             self.cores[number].begin_turn();
             self.cores[number].look_after_clients();
+            while self.cores[number].shard.space.bury_step() {}
             self.end_turn(number);
         }
         self.run();

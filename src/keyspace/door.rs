@@ -6,6 +6,7 @@
 
 use super::db::Db;
 use super::entry::{self, Entry, EntryRef, NewValue, StringRef};
+use super::graveyard::Cause;
 use super::notes::Note;
 use super::segment::Segment;
 use super::slot::Key;
@@ -152,7 +153,7 @@ impl<'a> Door<'a> {
         }
         self.common.stats.expired += 1;
         self.tell_observer(found);
-        drop(self.detach(found));
+        self.let_go(found, Cause::Expiry);
     }
 
     /// Removes the entry at a place if it has expired.
@@ -303,7 +304,7 @@ impl<'a> Door<'a> {
         }
         let access = self.access_now(found);
         if let Some(found) = found {
-            drop(self.detach(found));
+            self.let_go(found, Cause::Replacement);
         }
         let record = entry::inline_record(*key, bytes, encoding, access, expires_at_ms);
         self.attach(key, record);
@@ -335,7 +336,7 @@ impl<'a> Door<'a> {
 
     fn replace(&mut self, key: &Key<'_>, found: Option<Found>, entry: Entry) {
         if let Some(found) = found {
-            drop(self.detach(found));
+            self.let_go(found, Cause::Replacement);
         }
         self.attach(key, entry::record(*key, entry));
     }
@@ -375,13 +376,26 @@ impl<'a> Door<'a> {
         record
     }
 
+    /// Frees an entry, in steps if that takes long.
+    #[inline]
+    fn let_go(&mut self, found: Found, cause: Cause) {
+        let record = self.detach(found);
+        let lazyfree = self.common.lazyfree;
+        self.common.graveyard.take(record, lazyfree, cause);
+    }
+
     /// Removes a key; says whether it was there.
     pub fn remove(&mut self, key: &Key<'_>) -> bool {
+        self.remove_for(key, Cause::Replacement)
+    }
+
+    /// The same for a cause of its own.
+    pub fn remove_for(&mut self, key: &Key<'_>, cause: Cause) -> bool {
         let Some(found) = self.locate(key) else {
             return false;
         };
         self.before_change(key.bytes, Some(found));
-        drop(self.detach(found));
+        self.let_go(found, cause);
         true
     }
 

@@ -11,6 +11,7 @@
 //! A string of up to [`SHARED_STRING_MIN`] bytes lies inside the record, an integer as eight bytes,
 //! and a small collection as its packed bytes; anything else is an [`Object`].
 
+use super::graveyard::PROMPT_MAX;
 use super::slot::{Key, Slot};
 use crate::base::record::{Content, Record, RecordRef};
 use crate::object::{Collection, Encoding, Form, Kind, Object, Packed, SHARED_STRING_MIN};
@@ -33,6 +34,13 @@ pub struct Entry {
     /// Unix time in milliseconds.
     pub expires_at_ms: Option<i64>,
     pub access: u32,
+}
+
+impl Entry {
+    /// Whether freeing it in one go takes long.
+    pub fn is_big(&self) -> bool {
+        matches!(&self.value, NewValue::Object(object) if object.pieces() > PROMPT_MAX)
+    }
 }
 
 /// A value to be stored.

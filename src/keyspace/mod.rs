@@ -32,6 +32,7 @@ pub use digest::{DIGEST_BYTES, Digest};
 pub use door::{Door, Expiry, Lookup, WrongKind};
 pub use entry::{Entry, EntryRef, NewValue, StringRef};
 pub use expire::Swept;
+pub use graveyard::{Cause, Lazyfree};
 pub use notes::{Note, Noted, Notes};
 pub use pins::Pins;
 pub use scan::Cursor;

@@ -7,6 +7,7 @@ use super::EntryRef;
 use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
+use super::graveyard::{Graveyard, Lazyfree};
 use super::notes::Notes;
 use super::pins::Pins;
 use super::slot::Slot;
@@ -63,14 +64,16 @@ pub struct Common {
     pub compresses_dumps: bool,
     /// What is noticed of keys on the way, for whoever tells the outside.
     pub notes: Notes,
+    /// Which values are freed lazily.
+    pub lazyfree: Lazyfree,
+    /// What is gone and still takes memory.
+    pub(super) graveyard: Graveyard,
 }
 
 /// All databases of one shard.
 pub struct Keyspace {
     slots: Range<u32>,
     pub(super) dbs: Vec<Db>,
-    /// What was flushed and still takes memory.
-    pub(super) graveyard: Vec<Db>,
     pub common: Common,
 }
 
@@ -92,13 +95,10 @@ impl Keyspace {
             packing: Packing::default(),
             compresses_dumps: true,
             notes: Notes::default(),
+            lazyfree: Lazyfree::default(),
+            graveyard: Graveyard::default(),
         };
-        Keyspace {
-            slots,
-            dbs,
-            graveyard: Vec::new(),
-            common,
-        }
+        Keyspace { slots, dbs, common }
     }
 
     /// How many databases there are.

@@ -122,6 +122,31 @@ impl Object {
         }
     }
 
+    /// How many pieces it falls into when it is freed: a measure of how long that takes.
+    pub fn pieces(&self) -> usize {
+        match self {
+            Object::String(_) => 1,
+            Object::List(list) => list.nodes().len(),
+            Object::Set(set) => set.len(),
+            Object::Zset(zset) => zset.len(),
+            Object::Hash(hash) => hash.len(),
+            Object::Stream(stream) => stream.pieces(),
+        }
+    }
+
+    /// Frees up to about so many elements and says whether there are more; from the first call on
+    /// it is good for nothing else.
+    pub fn drop_some(&mut self, budget: usize) -> bool {
+        match self {
+            Object::String(_) => false,
+            Object::List(list) => list.drop_some(budget),
+            Object::Set(set) => set.drop_some(budget),
+            Object::Zset(zset) => zset.drop_some(budget),
+            Object::Hash(hash) => hash.drop_some(budget),
+            Object::Stream(stream) => stream.drop_some(budget),
+        }
+    }
+
     /// Bytes it asks of the allocator.
     pub fn bytes(&self) -> usize {
         size_of::<Object>()

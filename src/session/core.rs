@@ -13,7 +13,7 @@ use super::session::{Closing, Session};
 use crate::base::prng::Prng;
 use crate::config::Config;
 use crate::config::choice::MaxmemoryPolicy;
-use crate::keyspace::{AccessRule, ShardId};
+use crate::keyspace::{AccessRule, Lazyfree, ShardId};
 use crate::object::Packing;
 use crate::observe::counters::Counters;
 use crate::resp::{ErrorReply, Mark, Output, Writer};
@@ -48,6 +48,15 @@ fn packing(config: &Config) -> Packing {
         hll_sparse_bytes_max: config.hll_sparse_max_bytes,
         stream_node_bytes_max: config.stream_node_max_bytes,
         stream_node_entries_max: config.stream_node_max_entries,
+    }
+}
+
+fn lazyfree(config: &Config) -> Lazyfree {
+    Lazyfree {
+        expiry: config.lazyfree_lazy_expire,
+        eviction: config.lazyfree_lazy_eviction,
+        replacement: config.lazyfree_lazy_server_del,
+        deletion: config.lazyfree_lazy_user_del,
     }
 }
 
@@ -156,6 +165,7 @@ impl Core {
         self.shard.space.common.access = access_rule(&self.config);
         self.shard.space.common.packing = packing(&self.config);
         self.shard.space.common.compresses_dumps = self.config.rdbcompression;
+        self.shard.space.common.lazyfree = lazyfree(&self.config);
     }
 
     /// Notes that a session has something to send.

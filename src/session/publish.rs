@@ -28,6 +28,9 @@ impl Core {
         raise(&counters.keyspace_misses, misses);
         raise(&counters.expired_keys, expired);
         counters.changes_since_save.set(changes);
+        let space = &self.shard.space;
+        counters.lazyfree_pending_objects.set(space.buried() as u64);
+        raise(&counters.lazyfreed_objects, space.freed_in_steps());
         counters.allocated_bytes.set(bytes.allocated);
         counters.freed_bytes.set(bytes.deallocated);
         if counters.startup_bytes.value() == 0 {

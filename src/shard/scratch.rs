@@ -75,6 +75,7 @@ pub fn run_gathered(
     space.common.string_bytes_max = string_bytes_max;
     space.common.packing = packing;
     space.common.compresses_dumps = compresses_dumps;
+    let has_big = fetched.iter().any(|(_, _, entry)| entry.is_big());
     for (db, key, entry) in fetched {
         space.door(db).put(&Key::new(&key), entry);
     }
@@ -96,5 +97,8 @@ pub fn run_gathered(
             (db, key, entry)
         })
         .collect();
+    if has_big {
+        shard.space.inter_all(space);
+    }
     (changed, result)
 }

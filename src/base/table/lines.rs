@@ -362,6 +362,12 @@ impl<P> Table<P> {
 
     /// Drops up to so many records and says how many; from then on nothing can be found any more.
     pub fn drop_some(&mut self, max: usize) -> usize {
+        self.take_some(max, drop)
+    }
+
+    /// Gives away up to so many records and says how many; from then on nothing can be found any
+    /// more.
+    pub fn take_some(&mut self, max: usize, mut give: impl FnMut(Record<P>)) -> usize {
         let target = self.len - max.min(self.len);
         let before = self.len;
         for word in self.lines.iter_mut().rev().flat_map(|line| &mut line.0) {
@@ -372,7 +378,7 @@ impl<P> Table<P> {
             if taken != 0 {
                 self.len -= 1;
                 // SAFETY: the word was taken out of the table, so its record is owned here alone.
-                drop(unsafe { Record::<P>::from_address(address_of(taken)) });
+                give(unsafe { Record::from_address(address_of(taken)) });
             }
         }
         before - self.len

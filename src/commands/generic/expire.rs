@@ -3,7 +3,7 @@
 //! Whatever unit a client uses, a moment is kept in milliseconds, and that is what replays.
 
 use crate::command::Args;
-use crate::keyspace::Lookup;
+use crate::keyspace::{Cause, Lookup};
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
 
@@ -110,7 +110,7 @@ fn set(ctx: &mut ShardCtx<'_>, unit: Unit) -> Outcome {
         return Ok(ctx.reply.flag(false));
     }
     if at <= ctx.now_ms() {
-        ctx.door().remove(&key);
+        ctx.door().remove_for(&key, Cause::Expiry);
         ctx.effects.instead(ctx.db, [&b"DEL"[..], key.bytes]);
         ctx.changed(Event::DEL, key.bytes);
         return Ok(ctx.reply.flag(true));

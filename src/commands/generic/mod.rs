@@ -57,7 +57,7 @@ const SORT_CATEGORIES: Categories = Categories::SET
 pub const FAMILY: Family = family(
     Group::Generic,
     &[
-        data("del", -2, Flags::WRITE, REMOVED, presence::remove)
+        data("del", -2, Flags::WRITE, REMOVED, presence::del)
             .split(Merge::Sum)
             .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
             .doc(
@@ -75,7 +75,7 @@ pub const FAMILY: Family = family(
             -2,
             Flags::WRITE.and(Flags::FAST),
             REMOVED,
-            presence::remove,
+            presence::unlink,
         )
         .split(Merge::Sum)
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])

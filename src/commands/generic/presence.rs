@@ -2,17 +2,24 @@
 //!
 //! With keys on several shards each shard counts its own, and the counts are added up.
 
-use crate::keyspace::Lookup;
+use crate::keyspace::{Cause, Lookup};
 use crate::shard::{Event, Outcome, ShardCtx};
 
-/// DEL and UNLINK: remove keys; reply with how many there were.
-///
-/// Both free small values at once.
-pub fn remove(ctx: &mut ShardCtx<'_>) -> Outcome {
+/// DEL: remove keys; reply with how many there were.
+pub fn del(ctx: &mut ShardCtx<'_>) -> Outcome {
+    remove(ctx, Cause::Deletion)
+}
+
+/// UNLINK: the same, and smaller values are freed in steps already.
+pub fn unlink(ctx: &mut ShardCtx<'_>) -> Outcome {
+    remove(ctx, Cause::Unlinking)
+}
+
+fn remove(ctx: &mut ShardCtx<'_>, cause: Cause) -> Outcome {
     let mut removed = 0;
     for at in 1..ctx.args.len() {
         let key = ctx.key(at);
-        if ctx.door().remove(&key) {
+        if ctx.door().remove_for(&key, cause) {
             ctx.changed(Event::DEL, key.bytes);
             removed += 1;
         }

@@ -28,6 +28,12 @@ impl Stream {
         size_of::<Stream>() + self.log.bytes() + groups
     }
 
+    /// Nodes and pending entries: how many pieces it falls into when it is freed.
+    pub fn pieces(&self) -> usize {
+        let pending = |group: &Arc<Group>| 2 * group.pending().len();
+        self.log.node_count() + self.groups.values().map(pending).sum::<usize>()
+    }
+
     /// The groups, by name.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> {
         self.groups
