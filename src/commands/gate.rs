@@ -52,6 +52,7 @@ const GATES: &[Gate] = &[
     outside_multi,
     in_memory,
     for_listeners,
+    loaded,
 ];
 
 /// Lets a command pass, or says why not.
@@ -186,4 +187,18 @@ fn for_listeners(
          are allowed in this context"
     )
     .into())
+}
+
+/// While the dataset is being loaded, only what does not look at it runs.
+#[inline]
+fn loaded(
+    core: &Core,
+    _: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if !core.is_loading || command.spec.flags.has(Flags::LOADING) {
+        return Ok(());
+    }
+    Err(errors::LOADING.into())
 }

@@ -76,7 +76,10 @@ impl Reactor {
         let (mut ring, buffers) = ring;
         port.attach(&ring);
         match ring.doorbell() {
-            Ok(bell) => core.transferred.attach(bell),
+            Ok(bell) => {
+                core.node.letters[usize::from(core.id.0)].attach(bell.clone());
+                core.transferred.attach(bell);
+            }
             Err(error) => tracing::warn!("Creating an event descriptor: {error}"),
         }
         let outgoing = (0..port.cores()).map(|_| Vec::new()).collect();

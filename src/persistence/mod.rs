@@ -6,5 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod load;
+mod state;
 
 pub use load::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
+pub use state::{LoadProgress, Loading, Saving, State};

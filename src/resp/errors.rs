@@ -52,6 +52,7 @@ pub const BAD_CLIENT_NAME: &str =
 pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
 pub const BUSY_KEY: &str = "BUSYKEY Target key name already exists.";
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
+pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// Clips text of a client's as Redis does in its own messages, where it ends at the first zero

@@ -4,9 +4,9 @@
 //! and the directory synced. A failed sync is an error, never tried again, as a second one may
 //! report success for data that is lost.
 //!
-//! What it does not do: snapshots and logs, which are too big for one write.
+//! What it does not do: know what is in the files.
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,40 @@ pub fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
         return done;
     }
     File::open(folder_of(path))?.sync_all()
+}
+
+/// A file that is read once, from its beginning to its end.
+#[derive(Debug)]
+pub struct Incoming {
+    file: File,
+    len: u64,
+}
+
+impl Incoming {
+    /// Opens a file; `None` if there is none.
+    pub fn open(path: &Path) -> io::Result<Option<Incoming>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let len = file.metadata()?.len();
+        Ok(Some(Incoming { file, len }))
+    }
+
+    /// How long it was when it was opened, in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it was empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds up to so many of the next bytes; says how many, 0 at the end.
+    pub fn read(&mut self, to: &mut Vec<u8>, max: usize) -> io::Result<usize> {
+        (&mut self.file).take(max as u64).read_to_end(to)
+    }
 }
 
 /// The first words of a small file that the kernel writes, such as a sysctl.

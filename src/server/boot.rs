@@ -5,6 +5,7 @@
 
 use super::banner::{self, Service};
 use super::daemon::{self, Readiness, Side};
+use super::dataset;
 use super::notify::{self, Supervisor, Surroundings};
 use super::pidfile::PidFile;
 use crate::base::clock::{self, Clock};
@@ -204,8 +205,10 @@ impl Server {
             let _ = sender.send(Ending::Command);
         });
         let node = Arc::new(node);
+        node.state.loading.begin(node.clock.millis().0, 0);
         let cores = start_cores(&node, &cpus, tcp, unix)?;
         banner::initialized();
+        dataset::load(&node).map_err(Failure)?;
         Ok(Server {
             node,
             cores,

@@ -12,5 +12,6 @@ pub mod pidfile;
 pub mod report;
 
 mod boot;
+mod dataset;
 
 pub use boot::{level, run};

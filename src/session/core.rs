@@ -35,6 +35,12 @@ fn access_rule(config: &Config) -> AccessRule {
     }
 }
 
+impl From<&Config> for Packing {
+    fn from(config: &Config) -> Packing {
+        packing(config)
+    }
+}
+
 fn packing(config: &Config) -> Packing {
     Packing {
         hash_entries_max: config.hash_max_listpack_entries,
@@ -81,6 +87,8 @@ pub struct Core {
     pub channels: Channels,
     /// The time of this turn, Unix milliseconds.
     pub now_ms: i64,
+    /// Whether the dataset is being loaded in this turn.
+    pub is_loading: bool,
     /// Sessions with output to send.
     pub dirty: Vec<SessionId>,
     /// Sessions whose waiting requests may run now.
@@ -125,6 +133,7 @@ impl Core {
             sessions: Sessions::default(),
             channels: Channels::new(id, &node),
             now_ms,
+            is_loading: false,
             dirty: Vec::new(),
             ready: Vec::new(),
             closing: Vec::new(),
@@ -156,6 +165,7 @@ impl Core {
         self.now_ms = self.node.clock.millis().0;
         self.shard.set_now(self.now_ms);
         self.config.refresh();
+        self.is_loading = self.node.state.loading.is_on();
         self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
@@ -166,6 +176,9 @@ impl Core {
         self.shard.space.common.packing = packing(&self.config);
         self.shard.space.common.compresses_dumps = self.config.rdbcompression;
         self.shard.space.common.lazyfree = lazyfree(&self.config);
+        if self.node.letters[usize::from(self.id.0)].has_letters() {
+            self.take_letters();
+        }
     }
 
     /// Notes that a session has something to send.

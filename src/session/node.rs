@@ -3,6 +3,7 @@
 //! Everything here is read by all and written either by one core for itself (counters) or rarely
 //! (configuration, slow log). No keys, no clients.
 
+use super::load::Letter;
 use crate::base::alloc;
 use crate::base::clock::Clock;
 use crate::base::prng::Prng;
@@ -14,9 +15,10 @@ use crate::observe::error_stats::ErrorStats;
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
+use crate::persistence::State;
 use crate::pubsub::Interest;
 use crate::runtime::Shelf;
-use crate::runtime::errands::Errands;
+use crate::runtime::errands::{Errands, Mailbox};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -62,6 +64,13 @@ pub struct Node {
     pub interest: Arc<Interest>,
     /// Commands wait until then (CLIENT PAUSE), Unix milliseconds; negative: only writes.
     pub paused_until_ms: AtomicI64,
+    /// Loading and saving.
+    pub state: State,
+    /// What threads beside the cores send to each core.
+    pub letters: Vec<Mailbox<Letter>>,
+    /// Bytes that threads beside the cores have allocated and cores have got, less those that
+    /// went the other way.
+    helper_bytes: AtomicI64,
     /// Threads for what cores must not wait for.
     pub errands: Arc<Errands>,
     /// Asks the main thread to end the process.
@@ -91,6 +100,7 @@ impl Node {
             config_file,
             map: SlotMap::new(shards),
             started_ms: clock.millis().0,
+            state: State::new(clock.millis().0),
             clock,
             run_id: hex_id(&mut Prng::from_os()),
             replication_id: Shelf::new(hex_id(&mut Prng::from_os())),
@@ -106,6 +116,8 @@ impl Node {
             monitors: AtomicU64::new(0),
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
+            letters: (0..shards).map(|_| Mailbox::default()).collect(),
+            helper_bytes: AtomicI64::new(0),
             errands: Arc::default(),
             stop: Box::new(|_| {}),
         };
@@ -120,7 +132,13 @@ impl Node {
 
     /// Bytes of memory in use, as the cores last published.
     pub fn used_memory_bytes(&self) -> u64 {
-        self.boot_bytes + self.board.live_bytes()
+        let helpers = self.helper_bytes.load(Ordering::Relaxed);
+        (self.boot_bytes + self.board.live_bytes()).saturating_add_signed(helpers)
+    }
+
+    /// Notes that a thread beside the cores has allocated so many bytes more than it has freed.
+    pub fn note_helper(&self, bytes: i64) {
+        self.helper_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes that were in use before the first key.

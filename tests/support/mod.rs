@@ -9,6 +9,7 @@ pub mod notation;
 pub mod prng;
 pub mod reply;
 pub mod server;
+pub mod values;
 pub mod wait;
 
 pub use client::Client;

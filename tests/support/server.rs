@@ -156,9 +156,11 @@ fn answers(port: u16) -> bool {
     let Ok(mut client) = Client::try_connect(port) else {
         return false;
     };
-    client
-        .try_call("PING")
-        .is_ok_and(|reply| reply.is_error() || reply.text() == "PONG")
+    let is_ready = |reply: &super::Reply| match reply.is_error() {
+        true => !reply.text().starts_with("LOADING"),
+        false => reply.text() == "PONG",
+    };
+    client.try_call("PING").is_ok_and(|reply| is_ready(&reply))
 }
 
 /// A port nobody listens on.

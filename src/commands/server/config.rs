@@ -103,7 +103,7 @@ fn change(ctx: &mut ControlCtx<'_>, args: Args<'_>) -> Result<(), SetError> {
         .map(|session| &session.origin);
     let caller = Caller {
         is_local: origin.is_some_and(|origin| origin.is_local || origin.is_unix),
-        is_loading: false,
+        is_loading: ctx.core.is_loading,
     };
     let node = ctx.core.node.clone();
     node.config.replace(|old| {

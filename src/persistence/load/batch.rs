@@ -45,10 +45,11 @@ pub struct Batch {
     keys: Vec<Loaded>,
 }
 
-/// What a shard has made of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// A batch whose keys are where they belong: its memory goes back to whoever filled it.
+#[derive(Debug, Default)]
 pub struct Installed {
     pub keys: u64,
+    pub bytes: Vec<u8>,
 }
 
 impl Batch {
@@ -85,11 +86,11 @@ impl Batch {
     }
 
     /// Makes the values and puts them under their keys, which must be new.
-    pub fn install(self, space: &mut Keyspace) -> Result<Installed, LoadError> {
+    pub fn install(mut self, space: &mut Keyspace) -> Result<Installed, LoadError> {
         let (packing, rule) = (space.common.packing, space.common.access);
         let now_ms = space.common.now_ms;
-        let mut installed = Installed::default();
-        for loaded in self.keys {
+        let keys = self.keys.len() as u64;
+        for loaded in self.keys.drain(..) {
             let key = &self.bytes[loaded.key.clone()];
             let failed = |fault| LoadError {
                 offset: loaded.offset,
@@ -112,9 +113,9 @@ impl Batch {
             if !space.door(loaded.db).add(&Key::new(key), entry) {
                 return Err(failed(Fault::Duplicate));
             }
-            installed.keys += 1;
         }
-        Ok(installed)
+        let bytes = self.bytes;
+        Ok(Installed { keys, bytes })
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod absent;
 mod memory;
+mod persistence;
 mod process;
 mod reply;
 

@@ -3,8 +3,9 @@
 //! The text is made from what the node knows, so that it can also be made where there is no core
 //! to ask, as in the report of a crash.
 
-use super::absent::{Cluster, Modules, Persistence, Replication};
+use super::absent::{Cluster, Modules, Replication};
 use super::memory::Memory;
+use super::persistence::Persistence;
 use super::process::{Clients, Server};
 use crate::command::{Flags, Group};
 use crate::commands::row::{ControlCtx, ControlOutcome, Family, Flow, control, family};

@@ -1,0 +1,39 @@
+//! The dataset a process starts with: what the last snapshot holds.
+//!
+//! It is loaded while clients connect already; they are told to wait. What cannot be loaded whole
+//! ends the start: a server that lost a part of its keys must not go on as if it had them all.
+
+use crate::persistence::{LoadError, Summary};
+use crate::session::Node;
+
+/// Loads the snapshot there is, if any; the lines to log when that fails.
+pub fn load(node: &Node) -> Result<(), Vec<String>> {
+    let config = node.config.value();
+    let path = config.dir.join(&config.dbfilename);
+    let begin_ms = node.clock.millis().0;
+    match node.load_file(&path) {
+        Ok(None) => node.state.loading.end(&Summary::default()),
+        Ok(Some(summary)) => {
+            node.state.loading.end(&summary);
+            tracing::info!(
+                "Done loading RDB, keys loaded: {}, keys expired: {}.",
+                summary.keys,
+                summary.expired
+            );
+            let seconds = (node.clock.millis().0 - begin_ms) as f64 / 1000.0;
+            tracing::info!("DB loaded from disk: {seconds:.3} seconds");
+        }
+        Err(error) => return Err(refusal(&path.display().to_string(), &error)),
+    }
+    Ok(())
+}
+
+fn refusal(path: &str, error: &LoadError) -> Vec<String> {
+    vec![
+        format!("Fatal error loading the DB from {path}: {error}. Exiting."),
+        format!(
+            "Nothing was changed on disk. `ringshard --check-rdb {path}` says more; move the file \
+             away to start without it."
+        ),
+    ]
+}

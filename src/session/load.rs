@@ -1,0 +1,159 @@
+//! Loading a file into all cores of a node: one thread reads, the cores decode and insert.
+//!
+//! The reader is never more than a few batches ahead of the slowest core, so memory stays near
+//! what the keys take. It runs on whatever thread calls it and waits there.
+
+use super::core::Core;
+use super::node::Node;
+use crate::base::alloc;
+use crate::object::Packing;
+use crate::persistence::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
+use crate::runtime::file::Incoming;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// What comes to a core from threads beside the cores.
+#[derive(Debug)]
+pub enum Letter {
+    /// Keys to be inserted; what came of it is told there.
+    Load(Batch, Sender<Report>),
+}
+
+/// What became of a batch.
+pub type Report = Result<Installed, LoadError>;
+
+/// Bytes read at a time.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Batches on their way to each core.
+const AHEAD_MAX: usize = 4;
+/// How often progress is logged, in milliseconds.
+const PROGRESS_MS: i64 = 2_000;
+
+/// Batches on their way to the cores.
+pub struct Dispatch<'n> {
+    node: &'n Node,
+    sender: Sender<Report>,
+    reports: Receiver<Report>,
+    on_the_way: usize,
+}
+
+impl<'n> Dispatch<'n> {
+    pub fn new(node: &'n Node) -> Dispatch<'n> {
+        let (sender, reports) = channel();
+        Dispatch {
+            node,
+            sender,
+            reports,
+            on_the_way: 0,
+        }
+    }
+
+    /// Sends a batch, and waits while too many are on their way.
+    pub fn send(&mut self, shard: crate::keyspace::ShardId, batch: Batch) -> Result<(), LoadError> {
+        let letter = Letter::Load(batch, self.sender.clone());
+        self.node.letters[usize::from(shard.0)].post(letter);
+        self.on_the_way += 1;
+        while self.on_the_way > AHEAD_MAX * self.node.shards() {
+            self.hear()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all have arrived.
+    pub fn finish(&mut self) -> Result<(), LoadError> {
+        while self.on_the_way > 0 {
+            self.hear()?;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self) -> Result<(), LoadError> {
+        let report = self.reports.recv().expect("a sender is held here");
+        self.on_the_way -= 1;
+        report.map(drop)
+    }
+}
+
+impl Node {
+    /// How a dataset is to be read here.
+    pub fn load_rules(&self) -> Rules {
+        let config = self.config.value();
+        Rules {
+            map: self.map,
+            databases: config.databases,
+            verifies: config.rdbchecksum,
+            expired_by_ms: Some(self.clock.millis().0),
+            packing: Packing::from(&*config),
+        }
+    }
+
+    /// Loads a file into all cores; `None` when there is no such file.
+    pub fn load_file(&self, path: &Path) -> Result<Option<Summary>, LoadError> {
+        let before = alloc::thread_allocated_bytes().live();
+        let loaded = self.load_incoming(path);
+        self.note_helper(alloc::thread_allocated_bytes().live() - before);
+        loaded
+    }
+
+    fn load_incoming(&self, path: &Path) -> Result<Option<Summary>, LoadError> {
+        let mut loader = Loader::new(self.load_rules());
+        let unreadable = |loader: &Loader, error: std::io::Error| {
+            loader.error(Fault::Read(format!("{}: {error}", path.display())))
+        };
+        let opened = Incoming::open(path).map_err(|error| unreadable(&loader, error))?;
+        let Some(mut file) = opened else {
+            return Ok(None);
+        };
+        self.state.loading.begin(self.clock.millis().0, file.len());
+        let (mut dispatch, mut chunk) = (Dispatch::new(self), Vec::with_capacity(CHUNK_BYTES));
+        let mut logged_ms = self.clock.millis().0;
+        loop {
+            chunk.clear();
+            let read = file.read(&mut chunk, CHUNK_BYTES);
+            if read.map_err(|error| unreadable(&loader, error))? == 0 {
+                return Err(loader.cut_off());
+            }
+            let fed = loader.feed(&chunk, &mut |shard, batch| dispatch.send(shard, batch))?;
+            self.state.loading.reached(loader.summary().bytes);
+            self.log_progress(&mut logged_ms);
+            if let Fed::Ended(_) = fed {
+                break;
+            }
+        }
+        dispatch.finish()?;
+        Ok(Some(loader.summary().clone()))
+    }
+
+    fn log_progress(&self, logged_ms: &mut i64) {
+        let now_ms = self.clock.millis().0;
+        if now_ms < *logged_ms + PROGRESS_MS {
+            return;
+        }
+        *logged_ms = now_ms;
+        let progress = self.state.loading.progress(now_ms);
+        let seconds = (now_ms / 1000 - progress.started_at).max(1) as u64;
+        tracing::info!(
+            "Loading: {:.2}% of {} MB, {} MB/s, {} seconds left",
+            progress.percent,
+            progress.total_bytes >> 20,
+            (progress.loaded_bytes / seconds) >> 20,
+            progress.eta_seconds
+        );
+    }
+}
+
+impl Core {
+    /// Does what threads beside the cores have asked for.
+    #[cold]
+    pub(super) fn take_letters(&mut self) {
+        let node = self.node.clone();
+        for letter in node.letters[usize::from(self.id.0)].take() {
+            match letter {
+                Letter::Load(batch, reports) => {
+                    // Whoever has given up loading does not want to know.
+                    let _ = reports.send(batch.install(&mut self.shard.space));
+                }
+            }
+        }
+    }
+}
