@@ -1,8 +1,9 @@
-//! `cargo memory`: what a key costs in memory, on Ringshard and on redis-server.
+//! `cargo memory`: what a key and what an element costs in memory, on Ringshard and redis-server.
 //!
-//! For each shape of key and value a fresh server is filled with a million keys; resident memory
-//! above that of the empty server, divided by the keys, is the figure. It includes all that is
-//! really paid: table, entry, allocator. Loading is not timed.
+//! For each shape of key and value a fresh server is filled with a million keys, or with
+//! collections that have a million elements together; resident memory above that of the emptied
+//! server, divided by the keys or elements, is the figure. It includes all that is really paid:
+//! table, entry, allocator. Loading is not timed.
 
 #[allow(
     dead_code,
@@ -11,33 +12,54 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collections;
+
 use crate::support::chart::{self, Panel};
 use crate::support::figures::{Comparison, Figures, Metric, Outcome};
 use crate::support::loader::{Fill, Name};
 use crate::support::machine::Setting;
 use crate::support::options::{self, Places};
 use crate::support::peer::Peer;
-use crate::support::server::{Extras, Launcher};
+use crate::support::server::{Extras, Launcher, Server};
+use crate::support::wire::Connection;
 use crate::support::{ledger, table};
 use anyhow::{Context, Result};
 use clap::{Arg, ArgMatches, Command, value_parser};
+use collections::{Collections, Kind};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// What is loaded: its name in the ledger, the key, the value's size, whether every key expires.
+/// What is loaded, and its name in the ledger.
 struct Shape {
     scenario: &'static str,
-    name: Name,
-    value_bytes: usize,
-    ttl: bool,
+    load: Load,
 }
 
-const SHAPES: [Shape; 6] = [
-    shape("memory-16+32", Name::Benchmark, 32, false),
-    shape("memory-16+32-ttl", Name::Benchmark, 32, true),
-    shape("memory-8+8", Name::Short, 8, false),
-    shape("memory-8+8-ttl", Name::Short, 8, true),
-    shape("memory-16+100", Name::Benchmark, 100, false),
-    shape("memory-16+500", Name::Benchmark, 500, false),
+enum Load {
+    /// Strings: the key, the value's size, whether every key expires.
+    Strings(Name, usize, bool),
+    /// Collections of a type, each of so many elements.
+    Elements(Kind, u64),
+}
+
+const SHAPES: [Shape; 18] = [
+    strings("memory-16+32", Name::Benchmark, 32, false),
+    strings("memory-16+32-ttl", Name::Benchmark, 32, true),
+    strings("memory-8+8", Name::Short, 8, false),
+    strings("memory-8+8-ttl", Name::Short, 8, true),
+    strings("memory-16+100", Name::Benchmark, 100, false),
+    strings("memory-16+500", Name::Benchmark, 500, false),
+    elements("memory-list-10", Kind::List, 10),
+    elements("memory-list-100", Kind::List, 100),
+    elements("memory-list-10000", Kind::List, 10_000),
+    elements("memory-hash-10", Kind::Hash, 10),
+    elements("memory-hash-100", Kind::Hash, 100),
+    elements("memory-hash-10000", Kind::Hash, 10_000),
+    elements("memory-set-10", Kind::Set, 10),
+    elements("memory-set-100", Kind::Set, 100),
+    elements("memory-set-10000", Kind::Set, 10_000),
+    elements("memory-zset-10", Kind::Zset, 10),
+    elements("memory-zset-100", Kind::Zset, 100),
+    elements("memory-zset-10000", Kind::Zset, 10_000),
 ];
 
 const PEERS: [Peer; 3] = [
@@ -49,13 +71,14 @@ const PEERS: [Peer; 3] = [
 /// Far enough ahead that no key expires while memory is being read.
 const TTL_SECONDS: u64 = 1_000_000;
 
-const fn shape(scenario: &'static str, name: Name, value_bytes: usize, ttl: bool) -> Shape {
-    Shape {
-        scenario,
-        name,
-        value_bytes,
-        ttl,
-    }
+const fn strings(scenario: &'static str, name: Name, value_bytes: usize, ttl: bool) -> Shape {
+    let load = Load::Strings(name, value_bytes, ttl);
+    Shape { scenario, load }
+}
+
+const fn elements(scenario: &'static str, kind: Kind, per_key: u64) -> Shape {
+    let load = Load::Elements(kind, per_key);
+    Shape { scenario, load }
 }
 
 fn main() -> Result<()> {
@@ -69,19 +92,22 @@ fn main() -> Result<()> {
 }
 
 fn command() -> Command {
-    options::command("memory", "Measure bytes per key beside redis-server")
-        .arg(
-            Arg::new("shapes")
-                .num_args(0..)
-                .help("only these, as `16+32`, `16+32-ttl`, `8+8`"),
-        )
-        .arg(
-            Arg::new("keys")
-                .long("keys")
-                .default_value("1000000")
-                .value_parser(value_parser!(u64).range(1..))
-                .help("how many keys each server gets"),
-        )
+    options::command(
+        "memory",
+        "Measure bytes per key and element beside redis-server",
+    )
+    .arg(
+        Arg::new("shapes")
+            .num_args(0..)
+            .help("only these, as `16+32`, `16+32-ttl`, `list-10`, or all of a type: `list`"),
+    )
+    .arg(
+        Arg::new("keys")
+            .long("keys")
+            .default_value("1000000")
+            .value_parser(value_parser!(u64).range(1..))
+            .help("how many keys, or elements, each server gets"),
+    )
 }
 
 fn measure(places: &Places, matches: &ArgMatches) -> Result<Vec<Comparison>> {
@@ -100,7 +126,7 @@ fn measure(places: &Places, matches: &ArgMatches) -> Result<Vec<Comparison>> {
         let mut outcomes = Vec::new();
         for &peer in &peers {
             bar.set_message(format!("{}: {}", shape.scenario, peer.label()));
-            let figures = bytes_per_key(&mut launcher, peer, shape, keys)
+            let figures = bytes_each(&mut launcher, peer, shape, keys)
                 .with_context(|| format!("{} on {}", shape.scenario, peer.label()))?;
             outcomes.push(Outcome {
                 peer: peer.label(),
@@ -122,7 +148,11 @@ fn chosen(matches: &ArgMatches) -> Vec<&'static Shape> {
     let wanted: Vec<&String> = matches.get_many("shapes").into_iter().flatten().collect();
     let is_wanted = |shape: &&Shape| {
         let size = shape.scenario.trim_start_matches("memory-");
-        wanted.is_empty() || wanted.iter().any(|wanted| *wanted == size)
+        let kind = size.split('-').next().unwrap_or(size);
+        wanted.is_empty()
+            || wanted
+                .iter()
+                .any(|wanted| *wanted == size || *wanted == kind)
     };
     SHAPES.iter().filter(is_wanted).collect()
 }
@@ -138,25 +168,54 @@ fn available(places: &Places) -> Vec<Peer> {
     PEERS.into_iter().filter(is_there).collect()
 }
 
-fn bytes_per_key(launcher: &mut Launcher, peer: Peer, shape: &Shape, keys: u64) -> Result<Figures> {
+fn bytes_each(launcher: &mut Launcher, peer: Peer, shape: &Shape, count: u64) -> Result<Figures> {
     let server = launcher.start(peer, &Extras::default())?;
-    let empty = server.settled_rss_bytes()?;
-    let ttl = shape.ttl.then_some(TTL_SECONDS);
-    let fill = Fill {
-        keys,
-        name: shape.name,
-        value_bytes: shape.value_bytes,
-        ttl,
-    };
-    fill.run(server.port, |_| ())?;
-    let full = server.settled_rss_bytes()?;
+    // Buffers of the server that any load fills are no part of what the data takes.
+    shape.load.run(server.port, count.div_ceil(20))?;
+    let empty = settled_bytes(&server, &[&[b"FLUSHALL", b"SYNC"], &[b"MEMORY", b"PURGE"]])?;
+    let (metric, loaded) = shape.load.run(server.port, count)?;
+    let full = settled_bytes(&server, &[&[b"MEMORY", b"PURGE"]])?;
     let mut figures = Figures::default();
-    figures.put(
-        Metric::BytesPerKey,
-        full.saturating_sub(empty) as f64 / keys as f64,
-    );
+    figures.put(metric, full.saturating_sub(empty) as f64 / loaded as f64);
     figures.put(Metric::Rss, full as f64);
     Ok(figures)
+}
+
+/// Resident memory after these commands.
+fn settled_bytes(server: &Server, commands: &[&[&[u8]]]) -> Result<u64> {
+    let mut connection = Connection::open(server.port)?;
+    for command in commands {
+        connection.call(command)?;
+    }
+    server.settled_rss_bytes()
+}
+
+impl Load {
+    /// Loads about `count` of what is counted; says which figure that makes, and the exact number.
+    fn run(&self, port: u16, count: u64) -> Result<(Metric, u64)> {
+        match *self {
+            Load::Strings(name, value_bytes, ttl) => {
+                let fill = Fill {
+                    keys: count,
+                    name,
+                    value_bytes,
+                    ttl: ttl.then_some(TTL_SECONDS),
+                };
+                fill.run(port, |_| ())?;
+                Ok((Metric::BytesPerKey, count))
+            }
+            Load::Elements(kind, per_key) => {
+                let keys = count.div_ceil(per_key);
+                let all = Collections {
+                    kind,
+                    keys,
+                    per_key,
+                };
+                all.fill(port)?;
+                Ok((Metric::BytesPerElement, keys * per_key))
+            }
+        }
+    }
 }
 
 fn publish(places: &Places, comparisons: &[Comparison], quick: bool) -> Result<()> {
@@ -165,14 +224,32 @@ fn publish(places: &Places, comparisons: &[Comparison], quick: bool) -> Result<(
     for comparison in comparisons {
         ledger::append(&places.ledger, &setting, mode, comparison)?;
     }
-    let path = places.out.join("memory.svg");
-    let title = "Bytes per key (key + value size), above the empty server";
-    let panels = [Panel {
-        metric: Metric::BytesPerKey,
-        title: "B/key (shorter is better)",
-    }];
-    chart::draw(&path, title, &panels, comparisons)?;
-    println!("chart: {}", path.display());
+    let charts = [
+        (Metric::BytesPerKey, "memory.svg", "key (key + value size)"),
+        (
+            Metric::BytesPerElement,
+            "elements.svg",
+            "element of collections",
+        ),
+    ];
+    for (metric, file, of) in charts {
+        let has_it = |comparison: &&Comparison| {
+            let figures = comparison.reference();
+            figures.is_some_and(|figures| figures.value(metric).is_some())
+        };
+        let groups: Vec<Comparison> = comparisons.iter().filter(has_it).cloned().collect();
+        if groups.is_empty() {
+            continue;
+        }
+        let title = format!("Bytes per {of}, above the empty server");
+        let panels = [Panel {
+            metric,
+            title: "bytes (shorter is better)",
+        }];
+        let path = places.out.join(file);
+        chart::draw(&path, &title, &panels, &groups)?;
+        println!("chart: {}", path.display());
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub enum Metric {
     KeptThroughput,
     BytesPerIdle,
     BytesPerKey,
+    BytesPerElement,
     Rss,
 }
 
@@ -38,7 +39,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 14] = [
+pub const METRICS: [Row; 15] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -70,6 +71,13 @@ pub const METRICS: [Row; 14] = [
         0,
     ),
     row(Metric::BytesPerKey, "bytes_per_key", "B/key", 1.0, 1),
+    row(
+        Metric::BytesPerElement,
+        "bytes_per_element",
+        "B/element",
+        1.0,
+        2,
+    ),
     row(Metric::Rss, "rss_bytes", "RSS MiB", MEBIBYTE, 1),
 ];
 

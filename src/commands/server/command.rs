@@ -13,9 +13,6 @@ use crate::resp::{ErrorReply, errors};
 
 /// COMMAND: the facts of all commands.
 pub fn command(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
-    if let Some(name) = ctx.args.try_get(1) {
-        return Err(errors::unknown_subcommand(ctx.spec.name, name));
-    }
     all_facts(ctx)
 }
 
