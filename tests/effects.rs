@@ -24,6 +24,8 @@ use ringshard::object::{Form, Kind, Object};
 use ringshard::resp::{Output, Protocol};
 use ringshard::shard::{Call, Shard};
 use std::collections::{BTreeMap, BTreeSet};
+use support::Merged;
+use support::merged::requests;
 use support::prng::seed_from;
 
 const SHARDS: [usize; 3] = [1, 2, 7];
@@ -272,6 +274,7 @@ impl Follower {
 struct Rehearsal {
     node: LocalNode,
     client: LocalClient,
+    merged: Merged,
     follower: Follower,
     /// Commands that had an effect.
     effective: BTreeSet<String>,
@@ -280,13 +283,12 @@ struct Rehearsal {
 impl Rehearsal {
     fn new(shards: usize, seed: u64) -> Rehearsal {
         let mut node = LocalNode::new(shards, seed);
-        for core in &mut node.cores {
-            core.shard.record(true);
-        }
+        let merged = Merged::of(&mut node);
         let client = node.connect(shards - 1);
         Rehearsal {
             node,
             client,
+            merged,
             follower: Follower::new(),
             effective: BTreeSet::new(),
         }
@@ -296,14 +298,18 @@ impl Rehearsal {
         let mut bytes = Vec::new();
         support::client::encode(command, &mut bytes);
         self.node.talk(self.client, &bytes);
-        for core in &mut self.node.cores {
-            let (effects, _) = core.shard.effects.take();
-            for effect in effects {
-                self.follower.apply(effect.command.args());
-                let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-                let name = found(&words).map(|command| command.spec.name);
-                self.effective.extend(name.map(str::to_owned));
+        self.merged.drain_all(&mut self.node);
+        for effect in requests(&self.merged.take()) {
+            if ["SELECT", "MULTI", "EXEC"]
+                .map(str::as_bytes)
+                .contains(&effect.args().get(0))
+            {
+                continue;
             }
+            self.follower.apply(effect.args());
+            let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
+            let name = found(&words).map(|command| command.spec.name);
+            self.effective.extend(name.map(str::to_owned));
         }
     }
 

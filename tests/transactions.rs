@@ -129,7 +129,12 @@ fn keys_on_one_shard_cost_no_more_than_one_command() {
     let mut node = LocalNode::new(3, 1);
     let client = node.connect(0);
     let (here, there) = (key_on(&node, 0), key_on(&node, 1));
-    let tickets = |node: &LocalNode| node.node.tickets.load(std::sync::atomic::Ordering::Relaxed);
+    let tickets = |node: &LocalNode| {
+        node.node
+            .numbers
+            .tickets
+            .load(std::sync::atomic::Ordering::Relaxed)
+    };
     let before = tickets(&node);
     let body = |key: &str| format!("MULTI\nSET {key} 1\nINCR {key}\nGET {key}\nEXEC\n");
     assert_eq!(parcels(&mut node, client, &body(&here)), 0);
@@ -145,38 +150,33 @@ fn keys_on_one_shard_cost_no_more_than_one_command() {
 }
 
 #[test]
-fn effects_of_one_exec_carry_one_group() {
+fn effects_of_one_exec_are_one_unit() {
     let mut node = LocalNode::new(3, 1);
     for core in &mut node.cores {
         core.shard.record(true);
     }
     let client = node.connect(0);
     let keys: Vec<String> = (0..3).map(|shard| key_on(&node, shard)).collect();
-    let groups = |node: &mut LocalNode, shard: usize| {
-        let (effects, _) = node.cores[shard].shard.effects.take();
-        effects.into_iter().map(|it| it.group).collect::<Vec<_>>()
+    let units = |node: &mut LocalNode, shard: usize| {
+        let journal = node.cores[shard].shard.effects.take_journal();
+        let units = journal.units.iter();
+        units.map(|it| (it.point, it.records)).collect::<Vec<_>>()
     };
     say(&mut node, client, &format!("SET {} 1", keys[0]));
-    assert_eq!(groups(&mut node, 0), [None]);
+    assert_eq!(units(&mut node, 0), [(None, 1)]);
     for shard in [0, 1] {
         let key = &keys[shard];
+        let exec = format!("MULTI\r\nSET {key} 1\r\nINCR {key}\r\nEXEC");
         for _ in 0..2 {
-            say(
-                &mut node,
-                client,
-                &format!("MULTI\r\nSET {key} 1\r\nINCR {key}\r\nEXEC"),
-            );
+            say(&mut node, client, &exec);
         }
-        let found = groups(&mut node, shard);
-        assert!(found[0].is_some() && found.len() == 4, "{found:?}");
-        assert_eq!((found[0], found[2]), (found[1], found[3]));
-        assert_ne!(found[0], found[2]);
+        assert_eq!(units(&mut node, shard), [(None, 2), (None, 2)]);
     }
     let sets: String = keys.iter().map(|key| format!("SET {key} 2\r\n")).collect();
     say(&mut node, client, &format!("MULTI\r\n{sets}EXEC"));
-    let all: Vec<_> = (0..3).flat_map(|shard| groups(&mut node, shard)).collect();
-    assert!(matches!(all[0], Some(ringshard::shard::Group::Spread(_))));
-    assert_eq!(all, [all[0]; 3]);
+    let all: Vec<_> = (0..3).flat_map(|shard| units(&mut node, shard)).collect();
+    assert_eq!(all[0].0.map(|point| point.parts), Some(3));
+    assert_eq!(all, [(all[0].0, 1); 3]);
 }
 
 #[test]

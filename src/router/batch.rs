@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::command::{ArgStore, Args};
 use crate::keyspace::Client;
 use crate::resp::{Mark, Output};
-use crate::shard::{Shard, Ticket};
+use crate::shard::{Place, Shard};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -78,19 +78,25 @@ impl Batch {
         })
     }
 
-    /// Runs all of it at this moment, Unix milliseconds, as one group of effects.
+    /// Runs all of it at this moment, Unix milliseconds, as one group of effects: all there is of
+    /// it, or that of a place among others.
     pub(super) fn run(
         &self,
         client: Client,
         at_ms: i64,
-        ticket: Option<Ticket>,
+        place: Option<Place>,
         shard: &mut Shard,
     ) -> BatchReply {
         let now_ms = shard.space.common.now_ms;
         shard.set_now(at_ms);
-        shard.effects.begin_group(ticket);
+        shard
+            .effects
+            .begin_group(place.map_or(0, |place| place.stage));
         let reply = self.run_calls(client, shard);
-        shard.effects.end_group();
+        match place {
+            Some(place) => shard.effects.end_part(place),
+            None => shard.effects.end_group(),
+        }
         // The shard's own time never goes back.
         shard.set_now(now_ms.max(at_ms));
         reply

@@ -7,7 +7,7 @@ use super::batch::{Batch, BatchReply};
 use crate::command::{ArgStore, Args, Spec};
 use crate::keyspace::{Client, DbIndex, ShardId, Slot, Watched};
 use crate::resp::{Output, Protocol};
-use crate::shard::{Call, Changed, DataFn, Fetched, Intents, Ticket};
+use crate::shard::{Call, Changed, DataFn, Fetched, Intents, Place, Point, Records, Ticket};
 use std::ops::Range;
 
 /// Where a reply belongs: a client of the sending core, and which of its replies this is.
@@ -88,7 +88,16 @@ pub enum Then {
     /// Runs its part at once and releases, if it can grant at once; otherwise says that it waits.
     Try(Work),
     /// The same with a transaction's part, at this moment or later.
-    TryBatch(Batch, i64),
+    TryBatch(Trial),
+}
+
+/// A transaction's part that may run at once.
+#[derive(Debug)]
+pub struct Trial {
+    pub batch: Batch,
+    pub at_ms: i64,
+    /// The transaction may change something, here or on the other shard.
+    pub is_write: bool,
 }
 
 /// Locks to be granted, and what then.
@@ -108,6 +117,8 @@ pub struct Grant {
     pub watched: Watched,
     /// The time on this shard, Unix milliseconds.
     pub now_ms: i64,
+    /// Whether effects are kept on this shard.
+    pub is_recording: bool,
 }
 
 /// A transaction whose keys are all on one shard.
@@ -126,15 +137,33 @@ pub enum Job {
     /// Copy the entries of these keys.
     Fetch(ArgStore),
     /// These keys have changed.
-    Put(Changed),
+    Put(Put),
     Nothing,
+}
+
+/// What a gathered command has changed of a shard's keys, and its effects if this shard is to say
+/// them for all.
+#[derive(Debug, Default)]
+pub struct Put {
+    pub changed: Changed,
+    pub records: Records,
+}
+
+/// When a shard does a part of a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub at_ms: i64,
+    /// Behind this the shard releases.
+    pub is_last: bool,
+    /// Where it belongs in the journal, if it may change something.
+    pub place: Option<Place>,
 }
 
 /// What came of it.
 #[derive(Debug)]
 pub enum Done {
-    /// The replies, and the moment at which it ran.
-    Ran(BatchReply, i64),
+    /// The replies, and when it ran.
+    Ran(BatchReply, Moment),
     Fetched(Fetched),
     /// Nothing was run: a watched key has changed.
     Broken,
@@ -161,21 +190,32 @@ pub enum Step {
     /// Coordinator to shard: take the grant back, and grant it again in turn.
     Yield { ticket: Ticket },
     /// Coordinator to shard: run your part and release.
-    Run { ticket: Ticket, work: Work },
-    /// Shard to coordinator: the reply of your part.
-    Ran { ticket: Ticket, reply: Reply },
+    Run {
+        ticket: Ticket,
+        work: Work,
+        point: Option<Point>,
+    },
+    /// Shard to coordinator: the reply of your part, and the point at which it has changed things.
+    Ran {
+        ticket: Ticket,
+        reply: Reply,
+        point: Option<Point>,
+    },
     /// Coordinator to shard, which has granted: copies of these keys too.
     Fetch { ticket: Ticket, keys: ArgStore },
     /// Shard to coordinator: the copies.
     Fetched { ticket: Ticket, fetched: Fetched },
     /// Coordinator to shard: these keys have changed; release.
-    Install { ticket: Ticket, changed: Changed },
+    Install {
+        ticket: Ticket,
+        put: Put,
+        point: Option<Point>,
+    },
     /// Coordinator to shard: your part of a transaction, at this moment; release behind the last.
     Do {
         ticket: Ticket,
         job: Job,
-        at_ms: i64,
-        is_last: bool,
+        moment: Moment,
     },
     /// Shard to coordinator: what came of it.
     Did { ticket: Ticket, done: Done },

@@ -21,5 +21,5 @@ pub use batch::{BatchReply, Went};
 pub use message::{Answer, Head, Parcel, ReplyTo, Request};
 pub use plan::{Route, lock_intents, only_key, route};
 pub use stage::{Claims, Pages, Stage, StageWent};
-pub use state::{Delivery, Router};
+pub use state::{Delivery, Numbers, Router};
 pub use transaction::News;

@@ -15,16 +15,16 @@
 //! client need not wait for that, because the locks keep everybody else from looking earlier.
 
 use super::merge::{PartReply, merge};
-use super::message::{Ask, Grant, Head, Peer, Reply, ReplyTo, Step, Then, Work};
-use super::participant::run_work;
+use super::message::{Ask, Grant, Head, Peer, Put, Reply, ReplyTo, Step, Then, Work};
+use super::participant::run_at;
 use super::plan::{cursor_shard, lock_intents, part_args, shares};
 use super::stage::next_page;
 use super::state::{Delivery, Router};
 use crate::base::clock;
-use crate::command::{ArgStore, Args, Merge, Plan, positions};
+use crate::command::{ArgStore, Args, Flags, Merge, Plan, positions};
 use crate::keyspace::{Key, ShardId, Slot};
 use crate::resp::Output;
-use crate::shard::{Changed, Fetched, Shard, Ticket, run_gathered};
+use crate::shard::{Fetched, Gathered, Point, Shard, Ticket, run_gathered};
 
 /// One shard's share in an operation.
 pub(super) struct Part {
@@ -63,6 +63,8 @@ pub(super) struct Operation {
     is_trying: bool,
     /// A lower ticket asked for this core's own grant meanwhile.
     is_wounded: bool,
+    /// Those who take part keep effects.
+    is_recording: bool,
     nanos: u64,
     /// What the client has sent, where a scan has gone on to other shards since.
     typed: Option<ArgStore>,
@@ -120,6 +122,7 @@ impl Router {
             is_running: false,
             is_trying: false,
             is_wounded: false,
+            is_recording: false,
             nanos: 0,
             typed: None,
         };
@@ -222,6 +225,7 @@ impl Router {
         let Some(operation) = self.operations.get_mut(&ticket) else {
             return self.transaction_granted(from, ticket, &grant, shard);
         };
+        operation.is_recording |= grant.is_recording;
         let part = operation.part(from);
         part.is_granted = true;
         part.fetched = grant.fetched;
@@ -280,12 +284,26 @@ impl Router {
             .filter(|part| part.reply.is_none())
             .map(|part| (part.shard, operation.work_for(part)))
             .collect();
+        let point = self.point_of(ticket);
         for (peer, work) in runs {
-            self.step(peer, Step::Run { ticket, work });
+            let step = Step::Run {
+                ticket,
+                work,
+                point,
+            };
+            self.step(peer, step);
         }
     }
 
+    /// The point of an operation that holds all its locks, if it may change something.
+    fn point_of(&self, ticket: Ticket) -> Option<Point> {
+        let operation = self.operations.get(&ticket)?;
+        let is_write = operation.work.head.spec.flags.has(Flags::WRITE);
+        is_write.then(|| self.draw_point(operation.parts.len()))
+    }
+
     pub(super) fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
+        let point = self.point_of(ticket);
         let mut operation = self
             .operations
             .remove(&ticket)
@@ -299,22 +317,41 @@ impl Router {
         let call = head.call(args.args(), *client);
         let mut output = Output::default();
         let start = clock::cycles();
-        let (changed, result) = run_gathered(shard, &call, fetched, &mut output);
+        let is_recording = operation.is_recording;
+        let gathered = run_gathered(shard, &call, fetched, is_recording, &mut output);
         let nanos = clock::nanos_between(start, clock::cycles());
-        let mut by_part: Vec<Changed> = operation.parts.iter().map(|_| Vec::new()).collect();
-        for change in changed {
-            let owner = self.map.shard(Key::new(&change.1).slot);
-            let part = operation.parts.iter().position(|part| part.shard == owner);
-            by_part[part.expect("a gathered command changes its own keys only")].push(change);
-        }
-        for (part, changed) in operation.parts.iter().zip(by_part) {
-            self.step(part.shard, Step::Install { ticket, changed });
+        let result = gathered.result.clone();
+        let shards: Vec<ShardId> = operation.parts.iter().map(|part| part.shard).collect();
+        for (shard, put) in self.puts(&shards, gathered) {
+            let step = Step::Install { ticket, put, point };
+            self.step(shard, step);
         }
         operation.nanos = nanos;
         self.deliver(operation, output, result.is_err());
     }
 
-    pub(super) fn ran(&mut self, from: Peer, ticket: Ticket, reply: Reply, shard: &mut Shard) {
+    /// What a gathered command has changed, by the shards that take part; the first one says the
+    /// effects for all.
+    pub(super) fn puts(&self, shards: &[ShardId], gathered: Gathered) -> Vec<(ShardId, Put)> {
+        let mut puts: Vec<_> = shards.iter().map(|it| (*it, Put::default())).collect();
+        for change in gathered.changed {
+            let owner = self.map.shard(Key::new(&change.1).slot);
+            let put = puts.iter_mut().find(|(shard, _)| *shard == owner);
+            let (_, put) = put.expect("a gathered command changes its own keys only");
+            put.changed.push(change);
+        }
+        puts[0].1.records = gathered.records;
+        puts
+    }
+
+    pub(super) fn ran(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        ran: (Reply, Option<Point>),
+        shard: &mut Shard,
+    ) {
+        let (reply, point) = ran;
         let me = self.me;
         let Some(operation) = self.operations.get_mut(&ticket) else {
             return;
@@ -327,9 +364,7 @@ impl Router {
                 .iter()
                 .find(|part| part.shard == me)
                 .expect("a pair");
-            shard.effects.begin_group(Some(ticket));
-            let reply = run_work(&operation.work_for(own), shard);
-            shard.effects.end_group();
+            let reply = run_at(&operation.work_for(own), point, shard);
             operation.arrived(me, reply);
             self.release(ticket, shard);
         }

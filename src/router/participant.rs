@@ -2,16 +2,15 @@
 //!
 //! The lookups of all requests of a parcel are prefetched together before the first one runs.
 
-use super::batch::Batch;
-use super::message::{Alone, Ask, Done, Grant, Head, Job, Parcel, Peer};
-use super::message::{Reply, ReplyTo, Request, Step, Then, Work};
+use super::message::{Alone, Ask, Done, Grant, Head, Job, Moment, Parcel, Peer};
+use super::message::{Put, Reply, ReplyTo, Request, Step, Then, Trial, Work};
 use super::plan::lock_intents;
 use super::state::Router;
 use crate::base::clock;
-use crate::command::ArgStore;
+use crate::command::{ArgStore, Flags};
 use crate::keyspace::{Client, Key, Watched};
 use crate::resp::Output;
-use crate::shard::{Changed, Fetched, Intents, Lock, Shard, Ticket, fetch, install};
+use crate::shard::{Fetched, Intents, Lock, Place, Point, Shard, Ticket, fetch, install};
 
 /// Who waits for locks on this shard, and what then.
 pub(super) enum Parked {
@@ -91,13 +90,16 @@ impl Router {
         }
         let keys = match then {
             Then::Try(work) if asked.is_granted => {
-                return self.run_part(from, ticket, work, shard);
+                // The other shard of a pair holds its own already: all locks are there.
+                let is_write = work.head.spec.flags.has(Flags::WRITE);
+                let point = is_write.then(|| self.draw_point(2));
+                return self.run_part(from, ticket, (work, point), shard);
             }
-            Then::TryBatch(batch, at_ms) if asked.is_granted => {
+            Then::TryBatch(trial) if asked.is_granted => {
                 let client = exec.expect("batches are parts of transactions");
-                return self.try_batch(from, ticket, (client, batch, at_ms), shard);
+                return self.try_batch(from, ticket, (client, trial), shard);
             }
-            Then::Try(_) | Then::TryBatch(..) => {
+            Then::Try(_) | Then::TryBatch(_) => {
                 self.step(from, Step::Waits { ticket });
                 None
             }
@@ -134,6 +136,7 @@ impl Router {
                         .map_or_else(Fetched::default, |keys| fetch(shard, keys.args().from(0))),
                     watched: exec.map_or(Watched::NOTHING, |client| shard.space.watched(client)),
                     now_ms: shard.space.common.now_ms,
+                    is_recording: shard.effects.is_recording(),
                 };
                 if exec.is_some() {
                     shard.pin(ticket);
@@ -155,16 +158,37 @@ impl Router {
     }
 
     /// Runs this shard's part of an operation, and releases its locks.
-    pub(super) fn run_part(&mut self, from: Peer, ticket: Ticket, work: Work, shard: &mut Shard) {
-        shard.effects.begin_group(Some(ticket));
-        let reply = run_work(&work, shard);
-        shard.effects.end_group();
-        self.step(from, Step::Ran { ticket, reply });
+    pub(super) fn run_part(
+        &mut self,
+        from: Peer,
+        ticket: Ticket,
+        what: (Work, Option<Point>),
+        shard: &mut Shard,
+    ) {
+        let (work, point) = what;
+        let reply = run_at(&work, point, shard);
+        self.step(
+            from,
+            Step::Ran {
+                ticket,
+                reply,
+                point,
+            },
+        );
         self.release(ticket, shard);
     }
 
-    pub(super) fn install(&mut self, ticket: Ticket, changed: Changed, shard: &mut Shard) {
-        install(shard, changed);
+    pub(super) fn install(
+        &mut self,
+        ticket: Ticket,
+        what: (Put, Option<Point>),
+        shard: &mut Shard,
+    ) {
+        let (put, point) = what;
+        install(shard, put.changed);
+        if let Some(point) = point {
+            shard.effects.say_part(only(point), &put.records);
+        }
         self.release(ticket, shard);
     }
 
@@ -194,20 +218,20 @@ impl Router {
     }
 
     /// A transaction's part that can run at once.
-    fn try_batch(
-        &mut self,
-        from: Peer,
-        ticket: Ticket,
-        work: (Client, Batch, i64),
-        shard: &mut Shard,
-    ) {
-        let (client, batch, at_ms) = work;
-        let at_ms = at_ms.max(shard.space.common.now_ms);
+    fn try_batch(&mut self, from: Peer, ticket: Ticket, what: (Client, Trial), shard: &mut Shard) {
+        let (client, trial) = what;
+        let at_ms = trial.at_ms.max(shard.space.common.now_ms);
         let watched = shard.space.watched(client);
         let done = if watched.is_broken || watched.expires_at_ms <= at_ms {
             Done::Broken
         } else {
-            Done::Ran(batch.run(client, at_ms, Some(ticket), shard), at_ms)
+            let moment = Moment {
+                at_ms,
+                is_last: true,
+                place: trial.is_write.then(|| only(self.draw_point(2))),
+            };
+            let reply = trial.batch.run(client, at_ms, moment.place, shard);
+            Done::Ran(reply, moment)
         };
         self.step(from, Step::Did { ticket, done });
         self.release(ticket, shard);
@@ -218,31 +242,37 @@ impl Router {
         &mut self,
         from: Peer,
         ticket: Ticket,
-        work: (Job, i64, bool),
+        work: (Job, Moment),
         shard: &mut Shard,
     ) {
-        let (job, at_ms, is_last) = work;
+        let (job, moment) = work;
+        let Moment { at_ms, place, .. } = moment;
         let client = self.client_of(ticket);
         shard.unpin(ticket);
         let done = match job {
             Job::Run(batch) => {
                 let client = client.expect("jobs belong to transactions");
-                Some(Done::Ran(
-                    batch.run(client, at_ms, Some(ticket), shard),
-                    at_ms,
-                ))
+                Some(Done::Ran(batch.run(client, at_ms, place, shard), moment))
             }
             Job::Fetch(keys) => Some(Done::Fetched(fetch_at(shard, &keys, at_ms))),
-            Job::Put(changed) => {
-                install(shard, changed);
+            Job::Put(put) => {
+                install(shard, put.changed);
+                if let Some(place) = place {
+                    shard.effects.say_part(place, &put.records);
+                }
                 None
             }
-            Job::Nothing => None,
+            Job::Nothing => {
+                if let Some(place) = place {
+                    shard.effects.end_part(place);
+                }
+                None
+            }
         };
         if let Some(done) = done {
             self.step(from, Step::Did { ticket, done });
         }
-        match is_last {
+        match moment.is_last {
             true => self.release(ticket, shard),
             false => shard.pin(ticket),
         }
@@ -290,6 +320,26 @@ impl Router {
     }
 }
 
+/// The place of a part that has a single stage.
+fn only(point: Point) -> Place {
+    Place {
+        point,
+        stage: 0,
+        is_last: true,
+    }
+}
+
+/// Runs one part at its point, if it may change something.
+pub(super) fn run_at(work: &Work, point: Option<Point>, shard: &mut Shard) -> Reply {
+    let Some(point) = point else {
+        return run_work(work, shard);
+    };
+    shard.effects.begin_group(0);
+    let reply = run_work(work, shard);
+    shard.effects.end_part(only(point));
+    reply
+}
+
 /// Copies what a shard has of these keys at this moment.
 fn fetch_at(shard: &mut Shard, keys: &ArgStore, at_ms: i64) -> Fetched {
     let now_ms = shard.space.common.now_ms;
@@ -300,7 +350,7 @@ fn fetch_at(shard: &mut Shard, keys: &ArgStore, at_ms: i64) -> Fetched {
 }
 
 /// Runs one part; its reply comes as plain bytes, ready to be merged.
-pub(super) fn run_work(work: &Work, shard: &mut Shard) -> Reply {
+fn run_work(work: &Work, shard: &mut Shard) -> Reply {
     let mut out = Output::default();
     let start = clock::cycles();
     // An error is a reply like any other here: the merge shows it.

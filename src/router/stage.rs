@@ -280,6 +280,14 @@ impl Claims {
         found.map(|shard| ShardId(shard as u16))
     }
 
+    /// Whether anything may be changed.
+    pub fn is_write(&self) -> bool {
+        let exclusive = Some(Lock::Exclusive);
+        self.shards.iter().any(|claim| {
+            claim.whole == exclusive || claim.keys.iter().any(|key| Some(key.1) == exclusive)
+        })
+    }
+
     /// What is claimed of one shard.
     pub fn of(self, shard: ShardId) -> Intents {
         let claim = self.shards.into_iter().nth(shard.0 as usize);

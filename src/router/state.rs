@@ -12,7 +12,7 @@ use crate::base::clock;
 use crate::command::{ArgStore, Args};
 use crate::keyspace::{Client, ShardId, SlotMap};
 use crate::resp::Output;
-use crate::shard::{Shard, Ticket};
+use crate::shard::{Point, Shard, Ticket};
 use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,11 +29,40 @@ pub struct Delivery {
     pub args: Option<Box<ArgStore>>,
 }
 
+/// Counters that all cores share.
+#[derive(Clone, Debug)]
+pub struct Numbers {
+    /// The next ticket.
+    pub tickets: Arc<AtomicU64>,
+    /// The next serial number of a point.
+    pub points: Arc<AtomicU64>,
+}
+
+impl Default for Numbers {
+    fn default() -> Numbers {
+        let one = || Arc::new(AtomicU64::new(1));
+        Numbers {
+            tickets: one(),
+            points: one(),
+        }
+    }
+}
+
+impl Numbers {
+    /// A point for an operation on so many shards that holds all its locks.
+    pub(super) fn draw_point(&self, parts: usize) -> Point {
+        Point {
+            serial: self.points.fetch_add(1, Ordering::Relaxed),
+            parts: parts as u16,
+        }
+    }
+}
+
 /// The router of one core.
 pub struct Router {
     pub(super) me: ShardId,
     pub(super) map: SlotMap,
-    tickets: Arc<AtomicU64>,
+    pub(super) numbers: Numbers,
     pub(super) outbox: Vec<Parcel>,
     pub(super) operations: HashMap<Ticket, Operation>,
     pub(super) parked: HashMap<Ticket, Parked>,
@@ -49,12 +78,12 @@ pub struct Router {
 const SPARE_MAX: usize = 64;
 
 impl Router {
-    /// The router of a core; `tickets` is one counter for all cores.
-    pub fn new(me: ShardId, map: SlotMap, tickets: Arc<AtomicU64>) -> Router {
+    /// The router of a core; all cores have the same counters.
+    pub fn new(me: ShardId, map: SlotMap, numbers: Numbers) -> Router {
         Router {
             me,
             map,
-            tickets,
+            numbers,
             outbox: (0..map.shards()).map(|_| Parcel::default()).collect(),
             operations: HashMap::new(),
             parked: HashMap::new(),
@@ -77,7 +106,12 @@ impl Router {
     }
 
     pub(super) fn draw_ticket(&self) -> Ticket {
-        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
+        Ticket(self.numbers.tickets.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A point for an operation on so many shards that holds all its locks.
+    pub(super) fn draw_point(&self, parts: usize) -> Point {
+        self.numbers.draw_point(parts)
     }
 
     /// Puts a single-shard command into the parcel for its shard.
@@ -186,21 +220,28 @@ impl Router {
     fn handle(&mut self, from: Peer, step: Step, shard: &mut Shard) {
         match step {
             Step::Ask { ticket, ask } => self.asked(from, ticket, ask, shard),
-            Step::Run { ticket, work } => self.run_part(from, ticket, work, shard),
-            Step::Install { ticket, changed } => self.install(ticket, changed, shard),
+            Step::Run {
+                ticket,
+                work,
+                point,
+            } => self.run_part(from, ticket, (work, point), shard),
+            Step::Install { ticket, put, point } => self.install(ticket, (put, point), shard),
             Step::Fetch { ticket, keys } => self.fetch_for(from, ticket, &keys, shard),
             Step::Fetched { ticket, fetched } => self.fetched(from, ticket, fetched, shard),
             Step::Yield { ticket } => self.yielded(ticket, shard),
             Step::Granted { ticket, grant } => self.granted(from, ticket, grant, shard),
             Step::Waits { ticket } => self.waits(from, ticket),
             Step::Wound { ticket } => self.wounded(from, ticket),
-            Step::Ran { ticket, reply } => self.ran(from, ticket, reply, shard),
+            Step::Ran {
+                ticket,
+                reply,
+                point,
+            } => self.ran(from, ticket, (reply, point), shard),
             Step::Do {
                 ticket,
                 job,
-                at_ms,
-                is_last,
-            } => self.work_on(from, ticket, (job, at_ms, is_last), shard),
+                moment,
+            } => self.work_on(from, ticket, (job, moment), shard),
             Step::Did { ticket, done } => self.did(from, ticket, done, shard),
             Step::Alone(alone) => self.take_alone(from, alone, shard),
             Step::AloneRan { exec, reply } => self.alone_ran(from, exec, reply),

@@ -15,14 +15,14 @@
 
 use super::batch::{Batch, BatchReply};
 use super::derived::derived_keys;
-use super::message::{Alone, Ask, Done, Grant, Head, Job, Peer, Step, Then};
+use super::message::{Alone, Ask, Done, Grant, Head, Job, Moment, Peer, Step, Then, Trial};
 use super::stage::{Claims, Stage};
 use super::state::Router;
 use crate::base::clock;
 use crate::command::{ArgStore, positions};
-use crate::keyspace::{Client, Key, ShardId, Slot, Watched};
+use crate::keyspace::{Client, ShardId, Slot, Watched};
 use crate::resp::Output;
-use crate::shard::{Changed, Fetched, Intents, Shard, Ticket, run_gathered};
+use crate::shard::{Fetched, Intents, Place, Point, Shard, Ticket, run_gathered};
 use std::sync::Arc;
 
 /// What has happened to a transaction.
@@ -71,6 +71,14 @@ pub(super) struct Transaction {
     is_wounded: bool,
     /// The moment it runs at, Unix milliseconds.
     at_ms: i64,
+    /// It may change something.
+    is_write: bool,
+    /// Its place in the serial order, when all grants are there.
+    point: Option<Point>,
+    /// The next stage.
+    stage: u16,
+    /// Those who take part keep effects.
+    is_recording: bool,
     /// Shards that have not answered yet.
     missing: usize,
     replies: Vec<(ShardId, BatchReply)>,
@@ -88,6 +96,10 @@ impl Transaction {
             trying: None,
             is_wounded: false,
             at_ms: now_ms,
+            is_write: false,
+            point: None,
+            stage: 0,
+            is_recording: false,
             missing: 0,
             replies: Vec::new(),
             gathering: None,
@@ -102,8 +114,24 @@ impl Transaction {
     /// Notes a grant; whether it was the last one.
     fn granted(&mut self, from: ShardId, grant: &Grant) -> bool {
         self.at_ms = self.at_ms.max(grant.now_ms);
+        self.is_recording |= grant.is_recording;
         self.member(from).grant = Some((grant.watched, grant.now_ms));
         self.members.iter().all(|member| member.grant.is_some())
+    }
+
+    /// When the next stage runs.
+    fn next_moment(&mut self, is_last: bool) -> Moment {
+        let stage = self.stage;
+        self.stage = stage.saturating_add(1);
+        Moment {
+            at_ms: self.at_ms,
+            is_last,
+            place: self.point.map(|point| Place {
+                point,
+                stage,
+                is_last,
+            }),
+        }
     }
 
     /// Whether a watched key has changed, or its time may come.
@@ -162,10 +190,12 @@ impl Router {
         shard: &mut Shard,
     ) -> Ticket {
         let (ticket, me) = (self.draw_ticket(), self.me);
+        let is_write = claims.is_write();
         let mut claims = claims.intents();
         let now_ms = shard.space.common.now_ms;
         let shards = claims.iter().map(|(shard, _)| *shard);
         let mut transaction = Transaction::new(exec.0, exec.1, shards, now_ms);
+        transaction.is_write = is_write;
         let is_pair = claims.len() == 2 && claims.iter().any(|(shard, _)| *shard == me);
         let mut trial = None;
         if let Some(stage) = whole.filter(|_| is_pair) {
@@ -184,7 +214,11 @@ impl Router {
         }
         for (peer, intents) in claims {
             let then = match trial {
-                Some(batch) => Then::TryBatch(batch.clone(), now_ms),
+                Some(batch) => Then::TryBatch(Trial {
+                    batch: batch.clone(),
+                    at_ms: now_ms,
+                    is_write,
+                }),
                 None => Then::Report,
             };
             let ask = ask(intents, then, exec.1);
@@ -194,7 +228,8 @@ impl Router {
         ticket
     }
 
-    /// Takes locks of this shard that are free for a transaction that is running already.
+    /// Takes locks of this shard that are free for a transaction that is running already; what it
+    /// has done so far was its first stage.
     pub fn claim_here(
         &mut self,
         exec: (u64, Client),
@@ -209,6 +244,10 @@ impl Router {
         let grant = self.ask_here(ticket, ask, shard);
         transaction.granted(me, &grant.expect("nobody holds what is taken like this"));
         transaction.is_running = true;
+        transaction.point = Some(self.draw_point(1));
+        if let Some(place) = transaction.next_moment(false).place {
+            shard.effects.end_part(place);
+        }
         self.transactions.insert(ticket, transaction);
         ticket
     }
@@ -221,6 +260,7 @@ impl Router {
         shard: &Shard,
     ) {
         let now_ms = shard.space.common.now_ms;
+        let numbers = self.numbers.clone();
         let Some(transaction) = self.transactions.get_mut(&ticket) else {
             return;
         };
@@ -234,6 +274,8 @@ impl Router {
             return self.news.push((exec, News::Broken));
         }
         transaction.is_running = true;
+        let parts = transaction.members.len();
+        transaction.point = transaction.is_write.then(|| numbers.draw_point(parts));
         self.news.push((exec, News::Granted));
     }
 
@@ -272,7 +314,7 @@ impl Router {
         let Some(transaction) = self.transactions.get_mut(&ticket) else {
             return;
         };
-        let at_ms = transaction.at_ms;
+        let moment = transaction.next_moment(is_last);
         transaction.missing = stage.batches().len();
         let shards: Vec<ShardId> = transaction.members.iter().map(|it| it.shard).collect();
         for shard in shards {
@@ -284,8 +326,7 @@ impl Router {
             let step = Step::Do {
                 ticket,
                 job,
-                at_ms,
-                is_last,
+                moment,
             };
             self.step(shard, step);
         }
@@ -314,7 +355,11 @@ impl Router {
         let Some(transaction) = self.transactions.get_mut(&ticket) else {
             return;
         };
-        let at_ms = transaction.at_ms;
+        let moment = Moment {
+            at_ms: transaction.at_ms,
+            is_last: false,
+            place: None,
+        };
         let mut jobs: Vec<(ShardId, ArgStore)> = Vec::new();
         for key in &keys {
             let owner = map.shard(Slot::of(key));
@@ -328,8 +373,7 @@ impl Router {
             let step = Step::Do {
                 ticket,
                 job: Job::Fetch(keys),
-                at_ms,
-                is_last: false,
+                moment,
             };
             self.step(shard, step);
         }
@@ -337,15 +381,15 @@ impl Router {
 
     /// Ends a transaction: its shards release.
     pub fn close(&mut self, ticket: Ticket) {
-        let Some(transaction) = self.transactions.remove(&ticket) else {
+        let Some(mut transaction) = self.transactions.remove(&ticket) else {
             return;
         };
+        let moment = transaction.next_moment(true);
         for member in transaction.members {
             let step = Step::Do {
                 ticket,
                 job: Job::Nothing,
-                at_ms: transaction.at_ms,
-                is_last: true,
+                moment,
             };
             self.step(member.shard, step);
         }
@@ -414,10 +458,14 @@ impl Router {
         let (me, client) = (self.me, transaction.client);
         shard.unpin(ticket);
         let news = match done {
-            (own, Done::Ran(reply, at_ms)) => {
+            (own, Done::Ran(reply, moment)) => {
                 let mut replies = vec![(from, reply)];
-                if let Some(own) = own {
-                    replies.push((me, own.run(client, at_ms, Some(ticket), shard)));
+                match (own, moment.place) {
+                    (Some(own), place) => {
+                        replies.push((me, own.run(client, moment.at_ms, place, shard)));
+                    }
+                    (None, Some(place)) => shard.effects.end_part(place),
+                    (None, None) => {}
                 }
                 News::Ran(replies)
             }
@@ -435,36 +483,30 @@ impl Router {
             is_last,
             ..
         } = gathering;
-        let transaction = &self.transactions[&ticket];
-        let (exec, client, at_ms) = (transaction.exec, transaction.client, transaction.at_ms);
+        let Some(transaction) = self.transactions.get_mut(&ticket) else {
+            return;
+        };
+        let (exec, client) = (transaction.exec, transaction.client);
+        let is_recording = transaction.is_recording && transaction.is_write;
+        let moment = transaction.next_moment(is_last);
         let shards: Vec<ShardId> = transaction.members.iter().map(|it| it.shard).collect();
         let mut output = Output::default();
         let now_ms = shard.space.common.now_ms;
-        shard.set_now(at_ms);
-        shard.effects.begin_group(Some(ticket));
+        shard.set_now(moment.at_ms);
         let start = clock::cycles();
         let call = head.call(args.args(), client);
-        let (changed, result) = run_gathered(shard, &call, fetched, &mut output);
+        let gathered = run_gathered(shard, &call, fetched, is_recording, &mut output);
         let nanos = clock::nanos_between(start, clock::cycles());
-        shard.effects.end_group();
-        shard.set_now(now_ms.max(at_ms));
-        let mut by_shard: Vec<Changed> = shards.iter().map(|_| Vec::new()).collect();
-        for change in changed {
-            let owner = self.map.shard(Key::new(&change.1).slot);
-            let index = shards.iter().position(|shard| *shard == owner);
-            by_shard[index.expect("a gathered command changes its own keys only")].push(change);
-        }
-        for (shard, changed) in shards.into_iter().zip(by_shard) {
-            let job = Job::Put(changed);
+        shard.set_now(now_ms.max(moment.at_ms));
+        let is_error = gathered.result.is_err();
+        for (shard, put) in self.puts(&shards, gathered) {
             let step = Step::Do {
                 ticket,
-                job,
-                at_ms,
-                is_last,
+                job: Job::Put(put),
+                moment,
             };
             self.step(shard, step);
         }
-        let is_error = result.is_err();
         let news = News::Gathered {
             output,
             nanos,

@@ -123,7 +123,7 @@ impl Core {
     pub fn new(node: Arc<Node>, id: ShardId) -> Core {
         let config = node.config.hold();
         let shard = Shard::new(id, node.map, config.databases, Prng::from_os());
-        let router = Router::new(id, node.map, node.tickets.clone());
+        let router = Router::new(id, node.map, node.numbers.clone());
         let now_ms = node.clock.millis().0;
         Core {
             id,

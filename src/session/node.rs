@@ -17,6 +17,7 @@ use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
 use crate::persistence::State;
 use crate::pubsub::Interest;
+use crate::router::Numbers;
 use crate::runtime::Shelf;
 use crate::runtime::errands::{Errands, Mailbox};
 use std::path::PathBuf;
@@ -57,7 +58,8 @@ pub struct Node {
     pub latency: LatencyMonitor,
     pub log: Arc<Log>,
     next_client: AtomicU64,
-    pub tickets: Arc<AtomicU64>,
+    /// The counters of operations that span shards.
+    pub numbers: Numbers,
     /// How many clients watch all commands.
     pub monitors: AtomicU64,
     /// Which cores may have listeners for a channel.
@@ -112,7 +114,7 @@ impl Node {
             latency,
             log,
             next_client: AtomicU64::new(1),
-            tickets: Arc::new(AtomicU64::new(1)),
+            numbers: Numbers::default(),
             monitors: AtomicU64::new(0),
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),

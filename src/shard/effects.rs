@@ -4,14 +4,15 @@
 //! clock, on randomness or on what it found replaces it: EXPIRE becomes PEXPIREAT, INCRBYFLOAT
 //! becomes SET. Whoever replays effects consults neither clock nor randomness.
 //!
-//! The effects of one EXEC, and those of one operation on several shards, carry the same group: a
-//! log has to keep them together, all or none (MULTI .. EXEC).
+//! The effects of one command, of one EXEC, and those of one operation on several shards belong
+//! together: a log has to keep them all or none (MULTI .. EXEC). They are written at once into the
+//! shard's [`Journal`], as bytes.
 //!
-//! Nothing is kept unless somebody listens; then the shard hands over the effects of each command
-//! after it ran, so that a log, replicas and notifications see the same thing.
+//! Nothing is kept unless somebody listens; then the shard hands over what has gathered in a turn,
+//! so that a log, replicas and notifications see the same thing.
 
-use super::locks::Ticket;
-use crate::command::{ArgStore, Args};
+use super::journal::{Journal, Pen, Place, Records};
+use crate::command::Args;
 use crate::config::KeyspaceEvents;
 use crate::keyspace::{DbIndex, Note, Noted, Notes};
 
@@ -130,24 +131,6 @@ impl Event {
     }
 }
 
-/// What belongs together: the effects that carry the same group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// On this shard only, one behind the other. The number tells it from its neighbours.
-    Here(u64),
-    /// On several shards, under the ticket of the operation.
-    Spread(Ticket),
-}
-
-/// One effect: a command that replays the change in a database.
-#[derive(Clone, Debug)]
-pub struct Effect {
-    pub db: DbIndex,
-    pub command: ArgStore,
-    /// With what it has to be kept together.
-    pub group: Option<Group>,
-}
-
 /// An event, with the key and the database it happened to.
 pub type Happened = (DbIndex, Event, Box<[u8]>);
 
@@ -160,18 +143,33 @@ pub struct Effects {
     wanted: KeyspaceEvents,
     events: Vec<Happened>,
     replaced: bool,
-    list: Vec<Effect>,
+    pen: Pen,
     /// Where the effects of the running command begin.
-    first: usize,
+    first: (usize, usize),
     has_changed: bool,
-    group: Option<Group>,
-    groups: u64,
+    /// The change is one of whole databases.
+    is_whole: bool,
+    /// Whether commands that follow belong together.
+    is_grouped: bool,
+    /// The stage of the transaction that is running.
+    stage: u16,
 }
 
 impl Effects {
     /// Starts or stops keeping effects.
-    pub(super) fn record(&mut self, is_recording: bool) {
+    pub fn record(&mut self, is_recording: bool) {
         self.is_recording = is_recording;
+    }
+
+    /// Whose effects are those of a command that runs on copies: kept if `is_recording`, with the
+    /// same events wanted.
+    pub(super) fn of_copies(&self, is_recording: bool) -> Effects {
+        Effects {
+            is_recording,
+            wanted: self.wanted,
+            is_grouped: true,
+            ..Effects::default()
+        }
     }
 
     /// Keeps events of these classes; says whether that is something new.
@@ -181,7 +179,7 @@ impl Effects {
     }
 
     /// Which notes of the keyspace become effects or events.
-    pub(super) fn want_notes(&self, notes: &mut Notes) {
+    pub fn want_notes(&self, notes: &mut Notes) {
         let has = |event: Event| self.wanted.has(event.class);
         notes.want(Note::Expired, self.is_recording || has(Event::EXPIRED));
         notes.want(Note::Missed, has(Event::KEY_MISS));
@@ -194,18 +192,50 @@ impl Effects {
         }
     }
 
-    /// From here on effects belong together, until [`Effects::end_group`].
-    pub fn begin_group(&mut self, ticket: Option<Ticket>) {
-        self.groups += 1;
-        self.group = Some(ticket.map_or(Group::Here(self.groups), Group::Spread));
+    /// From here on effects belong together, as those of one stage of a transaction.
+    pub fn begin_group(&mut self, stage: u16) {
+        (self.is_grouped, self.stage) = (true, stage);
     }
 
-    /// From here on every command's effects are on their own.
+    /// What has gathered since [`Effects::begin_group`] is all of it.
     pub fn end_group(&mut self) {
-        self.group = None;
+        self.pen.seal();
+        self.end();
     }
 
-    /// Whether anybody listens, for those to whom an effect is dear.
+    /// What has gathered since [`Effects::begin_group`] is a part of something larger.
+    pub fn end_part(&mut self, place: Place) {
+        if self.is_recording {
+            self.pen.seal_part(place.point, place.is_last);
+        }
+        self.end();
+    }
+
+    fn end(&mut self) {
+        (self.is_grouped, self.stage) = (false, 0);
+        self.first = self.pen.end();
+    }
+
+    /// This shard's part of a point, of which all but the records lies elsewhere.
+    pub fn say_part(&mut self, place: Place, records: &Records) {
+        self.begin_group(place.stage);
+        if self.is_recording {
+            let all = self.pen.records();
+            let first = all.list.len();
+            all.append(records);
+            for record in &mut all.list[first..] {
+                record.stage = place.stage;
+            }
+        }
+        self.end_part(place);
+    }
+
+    /// Here a snapshot begins that has this number.
+    pub fn cut(&mut self, number: u64) {
+        self.pen.cut(number);
+    }
+
+    /// Whether effects are kept, for those to whom one is dear.
     pub fn is_recording(&self) -> bool {
         self.is_recording
     }
@@ -255,20 +285,25 @@ impl Effects {
         }
     }
 
-    /// What time has done had happened before the running command did anything.
-    fn passed(&mut self, db: DbIndex, words: &[&[u8]]) {
-        if self.is_recording {
-            let command = ArgStore::from_words(words.iter().copied());
-            let group = self.group;
-            let effect = Effect { db, command, group };
-            self.list.insert(self.first, effect);
-            self.first += 1;
+    /// What no command has done, but time or a limit, had happened before the running command did
+    /// anything. It is on its own unless the command is in a group.
+    pub(super) fn passed(&mut self, db: DbIndex, words: &[&[u8]]) {
+        if !self.is_recording {
+            return;
+        }
+        let before = self.pen.end();
+        let records = self.pen.records();
+        records.insert(self.first, db, self.stage, words);
+        let added = records.bytes.len() - before.1;
+        self.first = (self.first.0 + 1, self.first.1 + added);
+        if !self.is_grouped {
+            self.pen.seal_first(self.first);
         }
     }
 
     /// Notes a change of whole databases, for which keyspace notifications have no event.
     pub fn changed_whole(&mut self) {
-        self.has_changed = true;
+        (self.has_changed, self.is_whole) = (true, true);
     }
 
     /// Notes a change of a key for which keyspace notifications have no event, as those of what
@@ -287,32 +322,65 @@ impl Effects {
     pub fn instead<'w>(&mut self, db: DbIndex, words: impl IntoIterator<Item = &'w [u8]>) {
         self.replaced = true;
         if self.is_recording {
-            self.list.push(Effect {
-                db,
-                command: ArgStore::from_words(words),
-                group: self.group,
-            });
+            let words: Vec<&[u8]> = words.into_iter().collect();
+            let stage = self.stage;
+            self.pen
+                .records()
+                .push(db, stage, false, words.iter().copied());
         }
     }
 
     /// Closes the running command: its effects are its own, or the command as it came.
+    #[inline]
     pub(super) fn close(&mut self, db: DbIndex, args: Args<'_>) {
-        if self.is_recording && self.has_changed && !self.replaced {
-            self.list.push(Effect {
-                db,
-                command: ArgStore::of(args),
-                group: self.group,
-            });
+        if self.is_recording {
+            self.close_recorded(db, args);
         }
-        self.first = self.list.len();
         self.replaced = false;
         self.has_changed = false;
+        self.is_whole = false;
     }
 
-    /// Takes what has gathered: effects, and events with their keys.
-    pub fn take(&mut self) -> (Vec<Effect>, Vec<Happened>) {
-        self.first = 0;
-        (std::mem::take(&mut self.list), self.take_events())
+    /// Ends a command that came as these words, for tests of those who read journals.
+    #[cfg(test)]
+    pub fn close_as(&mut self, db: DbIndex, words: &[&str]) {
+        let words = words.iter().map(|word| word.as_bytes());
+        let words = crate::command::ArgStore::from_words(words);
+        self.replaced = false;
+        self.close(db, words.args());
+    }
+
+    fn close_recorded(&mut self, db: DbIndex, args: Args<'_>) {
+        if self.has_changed && !self.replaced {
+            let (stage, is_whole) = (self.stage, self.is_whole);
+            self.pen.records().push_args(db, stage, is_whole, args);
+        }
+        if !self.is_grouped {
+            self.pen.seal();
+        }
+        self.first = self.pen.end();
+    }
+
+    /// Whether there is anything to be taken.
+    #[inline]
+    pub fn has_journal(&self) -> bool {
+        self.pen.has_units()
+    }
+
+    /// Takes what has gathered for logs and replicas.
+    pub fn take_journal(&mut self) -> Journal {
+        self.first = (0, 0);
+        self.pen.take()
+    }
+
+    /// Takes all that a command on copies has left: what it has changed, and events.
+    pub(super) fn take_all(&mut self) -> (Records, Vec<Happened>) {
+        (std::mem::take(self.pen.records()), self.take_events())
+    }
+
+    /// Adds events that happened elsewhere.
+    pub(super) fn add_events(&mut self, events: Vec<Happened>) {
+        self.events.extend(events);
     }
 
     /// Whether there are events that nobody has taken yet.

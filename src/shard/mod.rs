@@ -7,13 +7,15 @@
 
 mod ctx;
 mod effects;
+mod journal;
 mod locks;
 mod run;
 mod scratch;
 mod stored;
 
 pub use ctx::{DataFn, Outcome, ReplyString, ShardCtx};
-pub use effects::{Effect, Effects, Event, Group, Happened};
+pub use effects::{Effects, Event, Happened};
+pub use journal::{Journal, Place, Point, Record, Records, Unit};
 pub use locks::{Asked, Intents, Lock, Locks, Ticket};
 pub use run::{Call, Shard};
-pub use scratch::{Changed, Fetched, fetch, install, run_gathered};
+pub use scratch::{Changed, Fetched, Gathered, fetch, install, run_gathered};

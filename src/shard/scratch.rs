@@ -5,6 +5,7 @@
 //! The observer of the scratch keyspace tells which keys it changed; those go back to where they
 //! live. So a handler never asks how many shards exist, and no command needs a second version.
 
+use super::journal::Records;
 use super::run::{Call, Shard, run};
 use crate::keyspace::{DbIndex, Entry, EntryRef, Key, Keyspace, Lookup, Observer, SLOTS};
 use crate::resp::{ErrorReply, Output};
@@ -58,37 +59,38 @@ impl Observer for Collector {
     }
 }
 
-/// Runs a command on fetched entries; the reply is in `out`, the changes are returned.
+/// What a command on copies has left behind.
+pub struct Gathered {
+    pub changed: Changed,
+    /// Its effects, for the shards that install the changes to say.
+    pub records: Records,
+    pub result: Result<(), ErrorReply>,
+}
+
+/// Runs a command on fetched entries; the reply is in `out`, the changes are returned. Its effects
+/// are kept if those who install the changes keep theirs.
 pub fn run_gathered(
     shard: &mut Shard,
     call: &Call<'_>,
     fetched: Fetched,
+    is_recording: bool,
     out: &mut Output,
-) -> (Changed, Result<(), ErrorReply>) {
-    let common = &mut shard.space.common;
-    let (now_ms, random, access) = (common.now_ms, common.random.fork(), common.access);
-    let (string_bytes_max, packing) = (common.string_bytes_max, common.packing);
-    let compresses_dumps = common.compresses_dumps;
-    let mut space = Keyspace::new(0..SLOTS, shard.space.databases(), random);
-    space.common.now_ms = now_ms;
-    space.common.access = access;
-    space.common.string_bytes_max = string_bytes_max;
-    space.common.packing = packing;
-    space.common.compresses_dumps = compresses_dumps;
+) -> Gathered {
     let has_big = fetched.iter().any(|(_, _, entry)| entry.is_big());
-    for (db, key, entry) in fetched {
-        space.door(db).put(&Key::new(&key), entry);
-    }
-    shard.effects.want_notes(&mut space.common.notes);
+    let mut effects = shard.effects.of_copies(is_recording);
+    let mut space = scratch(shard, fetched);
+    effects.want_notes(&mut space.common.notes);
     let (sender, receiver) = channel();
     space.common.observer = Some(Box::new(Collector(sender)));
-    let result = run(&mut space, &mut shard.effects, call, out);
+    let result = run(&mut space, &mut effects, call, out);
     let mut touched: Vec<_> = receiver.try_iter().collect();
     touched.sort_unstable();
     touched.dedup();
     let stats = space.common.stats;
     shard.space.common.stats.hits += stats.hits;
     shard.space.common.stats.misses += stats.misses;
+    let (records, events) = effects.take_all();
+    shard.effects.add_events(events);
     space.common.observer = None;
     let changed = touched
         .into_iter()
@@ -100,5 +102,27 @@ pub fn run_gathered(
     if has_big {
         shard.space.inter_all(space);
     }
-    (changed, result)
+    Gathered {
+        changed,
+        records,
+        result,
+    }
+}
+
+/// A keyspace like the shard's that holds nothing but these entries.
+fn scratch(shard: &mut Shard, fetched: Fetched) -> Keyspace {
+    let common = &mut shard.space.common;
+    let (now_ms, random, access) = (common.now_ms, common.random.fork(), common.access);
+    let (string_bytes_max, packing) = (common.string_bytes_max, common.packing);
+    let compresses_dumps = common.compresses_dumps;
+    let mut space = Keyspace::new(0..SLOTS, shard.space.databases(), random);
+    space.common.now_ms = now_ms;
+    space.common.access = access;
+    space.common.string_bytes_max = string_bytes_max;
+    space.common.packing = packing;
+    space.common.compresses_dumps = compresses_dumps;
+    for (db, key, entry) in fetched {
+        space.door(db).put(&Key::new(&key), entry);
+    }
+    space
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod client;
+pub mod merged;
 pub mod notation;
 pub mod prng;
 pub mod reply;
@@ -13,6 +14,7 @@ pub mod values;
 pub mod wait;
 
 pub use client::Client;
+pub use merged::Merged;
 pub use reply::Reply;
 pub use server::{Server, Setup};
 pub use wait::wait_until;

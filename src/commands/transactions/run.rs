@@ -74,11 +74,13 @@ pub fn run_here(core: &mut Core, mut exec: Box<Exec>) {
     }
     let touches = core.sessions.find(exec.session);
     core.shard.space.common.touches = touches.is_none_or(|session| !session.is_no_touch);
-    core.shard.effects.begin_group(None);
+    core.shard.effects.begin_group(0);
     let whole = run_in_turn(core, &mut exec);
-    core.shard.effects.end_group();
     match whole {
-        true => finish(core, exec, false),
+        true => {
+            core.shard.effects.end_group();
+            finish(core, exec, false);
+        }
         false => wait_here(core, exec),
     }
 }
@@ -278,6 +280,8 @@ fn wait_here(core: &mut Core, mut exec: Box<Exec>) {
             .router
             .claim_here((number, client), intents, &mut core.shard);
         exec.ticket = Some(ticket);
+    } else {
+        core.shard.effects.end_group();
     }
     keep(core, exec);
 }

@@ -1,0 +1,337 @@
+//! What a shard has to say to logs and replicas: its effects in order, as bytes that replay.
+//!
+//! ```text
+//!   units     [ SET ][ MULTI of 3 ][ part of point 17: 2 ][ part of point 18: none ][ SET ] ..
+//!   records   a database, a stage, a length each
+//!   bytes     *3 $3 SET ..  *2 $3 DEL ..
+//! ```
+//!
+//! A *unit* is all or nothing. What one operation or transaction does on several shards is one
+//! *point*: every shard that takes part says exactly one part of it, also when it has changed
+//! nothing there, so that whoever reads the streams knows when a point is complete. Points carry
+//! a serial number that is drawn when all locks are held: of two that touch the same key, the lower
+//! one came first. The order within a stream is that in which the shard let go of the locks, which
+//! may be another one for points that have no key in common; see `persistence/merge.rs`.
+//!
+//! A part that arises in several stages is kept back until the last one: nobody else touches its
+//! keys meanwhile, so it may just as well have happened then.
+
+use crate::command::Args;
+use crate::keyspace::DbIndex;
+use hashbrown::HashMap;
+
+/// A place in the serial order that several shards share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Point {
+    pub serial: u64,
+    /// How many shards say a part of it.
+    pub parts: u16,
+}
+
+/// What a shard does of a transaction at a point: a stage, perhaps the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub point: Point,
+    pub stage: u16,
+    pub is_last: bool,
+}
+
+/// One effect: a command that replays a change in a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub db: DbIndex,
+    /// Which of the steps of a transaction it belongs to.
+    pub stage: u16,
+    /// It is about whole databases, and every part of its point has it.
+    pub is_whole: bool,
+    /// Its length as a request.
+    pub bytes: usize,
+}
+
+/// Records with their bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    pub list: Vec<Record>,
+    pub bytes: Vec<u8>,
+}
+
+/// What belongs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// It is a part of this; none: it is whole.
+    pub point: Option<Point>,
+    /// Here a snapshot begins that has this number.
+    pub cut: Option<u64>,
+    pub records: usize,
+    pub bytes: usize,
+}
+
+/// A stretch of a shard's stream.
+#[derive(Clone, Debug, Default)]
+pub struct Journal {
+    pub units: Vec<Unit>,
+    pub records: Records,
+}
+
+impl Records {
+    /// Adds a command.
+    #[inline]
+    pub(super) fn push_args(&mut self, db: DbIndex, stage: u16, is_whole: bool, args: Args<'_>) {
+        let words = args.from(0);
+        self.push(db, stage, is_whole, words);
+    }
+
+    /// Adds a command from its words.
+    pub(super) fn push<'w>(
+        &mut self,
+        db: DbIndex,
+        stage: u16,
+        is_whole: bool,
+        words: impl ExactSizeIterator<Item = &'w [u8]>,
+    ) {
+        let start = self.bytes.len();
+        encode(words, &mut self.bytes);
+        let bytes = self.bytes.len() - start;
+        self.list.push(Record {
+            db,
+            stage,
+            is_whole,
+            bytes,
+        });
+    }
+
+    /// Adds a command ahead of others.
+    pub(super) fn insert(&mut self, at: (usize, usize), db: DbIndex, stage: u16, words: &[&[u8]]) {
+        let mut request = Vec::new();
+        encode(words.iter().copied(), &mut request);
+        let record = Record {
+            db,
+            stage,
+            is_whole: false,
+            bytes: request.len(),
+        };
+        self.list.insert(at.0, record);
+        self.bytes.splice(at.1..at.1, request);
+    }
+
+    /// Takes away what lies from a place on.
+    fn split_off(&mut self, at: (usize, usize)) -> Records {
+        Records {
+            list: self.list.split_off(at.0),
+            bytes: self.bytes.split_off(at.1),
+        }
+    }
+
+    /// Adds all of another's.
+    pub fn append(&mut self, other: &Records) {
+        self.list.extend_from_slice(&other.list);
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
+    /// Where the next record will lie.
+    pub(super) fn end(&self) -> (usize, usize) {
+        (self.list.len(), self.bytes.len())
+    }
+
+    /// The records with their bytes.
+    pub fn iter(&self) -> impl Iterator<Item = (Record, &[u8])> {
+        let mut rest = &self.bytes[..];
+        self.list.iter().map(move |record| {
+            let (bytes, behind) = rest.split_at(record.bytes);
+            rest = behind;
+            (*record, bytes)
+        })
+    }
+}
+
+impl Journal {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// The units with their records and bytes.
+    pub fn units(&self) -> impl Iterator<Item = (Unit, &[Record], &[u8])> {
+        let (mut list, mut bytes) = (&self.records.list[..], &self.records.bytes[..]);
+        self.units.iter().map(move |unit| {
+            let (own, behind) = list.split_at(unit.records);
+            list = behind;
+            let (text, behind) = bytes.split_at(unit.bytes);
+            bytes = behind;
+            (*unit, own, text)
+        })
+    }
+}
+
+/// A journal that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Pen {
+    journal: Journal,
+    /// Where the unit that is being written begins.
+    open: (usize, usize),
+    /// Parts of which there may be more, by the serial numbers of their points.
+    held: HashMap<u64, Records>,
+    cut: Option<u64>,
+}
+
+impl Pen {
+    pub fn records(&mut self) -> &mut Records {
+        &mut self.journal.records
+    }
+
+    /// The next unit is where a snapshot begins.
+    pub fn cut(&mut self, number: u64) {
+        self.cut = Some(number);
+    }
+
+    /// Where the next record will lie.
+    pub fn end(&self) -> (usize, usize) {
+        self.journal.records.end()
+    }
+
+    /// Ends a unit of this shard alone, if there is anything in it.
+    #[inline]
+    pub fn seal(&mut self) {
+        if self.open.0 < self.journal.records.list.len() || self.cut.is_some() {
+            self.push_unit(None);
+        }
+    }
+
+    fn push_unit(&mut self, point: Option<Point>) {
+        let end = self.journal.records.end();
+        self.journal.units.push(Unit {
+            point,
+            cut: self.cut.take(),
+            records: end.0 - self.open.0,
+            bytes: end.1 - self.open.1,
+        });
+        self.open = end;
+    }
+
+    /// Makes the first open record, which ends there, a unit of its own.
+    pub fn seal_first(&mut self, end: (usize, usize)) {
+        self.journal.units.push(Unit {
+            point: None,
+            cut: None,
+            records: end.0 - self.open.0,
+            bytes: end.1 - self.open.1,
+        });
+        self.open = end;
+    }
+
+    /// Ends a stage of this shard's part of a point; with the last one the part is said.
+    pub fn seal_part(&mut self, point: Point, is_last: bool) {
+        if let Some(mut held) = self.held.remove(&point.serial) {
+            let more = self.journal.records.split_off(self.open);
+            held.append(&more);
+            self.journal.records.append(&held);
+        }
+        if is_last {
+            return self.push_unit(Some(point));
+        }
+        let held = self.journal.records.split_off(self.open);
+        self.held.insert(point.serial, held);
+    }
+
+    /// Whether something was said since the last time.
+    #[inline]
+    pub fn has_units(&self) -> bool {
+        !self.journal.units.is_empty()
+    }
+
+    /// Takes what was said.
+    pub fn take(&mut self) -> Journal {
+        debug_assert_eq!(self.open, self.end(), "turns end between units");
+        self.open = (0, 0);
+        std::mem::take(&mut self.journal)
+    }
+}
+
+/// Writes a command as a request.
+fn encode<'w>(words: impl ExactSizeIterator<Item = &'w [u8]>, out: &mut Vec<u8>) {
+    let mut number = itoa::Buffer::new();
+    out.push(b'*');
+    out.extend_from_slice(number.format(words.len()).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    for word in words {
+        out.push(b'$');
+        out.extend_from_slice(number.format(word.len()).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POINT: Point = Point {
+        serial: 7,
+        parts: 2,
+    };
+
+    fn say(pen: &mut Pen, stage: u16, word: &str) {
+        let words = [word.as_bytes()];
+        let words = words.iter().copied();
+        pen.records().push(DbIndex(0), stage, false, words);
+    }
+
+    fn units(pen: &mut Pen) -> Vec<(Option<u64>, Vec<String>)> {
+        let journal = pen.take();
+        let words = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            text.split("\r\n")
+                .skip(2)
+                .step_by(3)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let all = journal.units().map(|(unit, _, bytes)| {
+            (
+                unit.point.map(|point| point.serial),
+                words(bytes)
+                    .into_iter()
+                    .filter(|word| !word.is_empty())
+                    .collect(),
+            )
+        });
+        all.collect()
+    }
+
+    #[test]
+    fn a_part_in_stages_is_said_as_a_whole_with_its_last_one() {
+        let mut pen = Pen::default();
+        say(&mut pen, 0, "a");
+        pen.seal_part(POINT, false);
+        say(&mut pen, 0, "single");
+        pen.seal();
+        pen.seal_part(POINT, false);
+        say(&mut pen, 2, "b");
+        pen.seal_part(POINT, true);
+        let all = units(&mut pen);
+        let expected = [(None, vec!["single"]), (Some(7), vec!["a", "b"])];
+        assert_eq!(all.len(), 2);
+        for (found, (serial, words)) in all.into_iter().zip(expected) {
+            assert_eq!(
+                (found.0, found.1),
+                (serial, words.into_iter().map(str::to_owned).collect())
+            );
+        }
+        assert!(pen.held.is_empty());
+    }
+
+    #[test]
+    fn an_empty_part_is_said_and_an_empty_unit_is_not() {
+        let mut pen = Pen::default();
+        pen.seal();
+        assert!(!pen.has_units());
+        pen.seal_part(POINT, true);
+        pen.cut(3);
+        pen.seal();
+        let journal = pen.take();
+        assert_eq!(journal.units.len(), 2);
+        assert_eq!(journal.units[0].point, Some(POINT));
+        assert_eq!(journal.units[1].cut, Some(3));
+    }
+}
