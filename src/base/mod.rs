@@ -5,6 +5,7 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod cpu_list;
 pub mod crc;
 pub mod glob;
 pub mod hash;

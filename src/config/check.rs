@@ -6,6 +6,7 @@
 use super::choice::ShutdownFlags;
 use super::number::Reason;
 use super::value::Value;
+use crate::base::cpu_list;
 
 /// Redis's limit of a host name, with its final NUL.
 const HOST_NAME_MAX: usize = 256;
@@ -100,6 +101,17 @@ fn shows_a_title(template: &[u8]) -> bool {
         rest = &rest[end + 1..];
     }
     shows
+}
+
+pub fn is_cpu_list(value: &Value) -> Result<(), Reason> {
+    let Value::Text(list) = value else {
+        unreachable!("a text's check")
+    };
+    ensure(
+        list.as_deref()
+            .is_none_or(|list| cpu_list::parse(list).is_some()),
+        "argument must be a list of CPUs such as 0-3,8,16-30:2",
+    )
 }
 
 fn is_base_name(name: &[u8]) -> bool {

@@ -45,6 +45,7 @@ macro_rules! live {
 live! {
     shards: usize = "shards",
     pipeline_order: PipelineOrder = "pipeline-order",
+    server_cpulist: Option<Vec<u8>> = "server_cpulist",
 
     bind: Vec<Vec<u8>> = "bind",
     bind_source_addr: Option<Vec<u8>> = "bind-source-addr",

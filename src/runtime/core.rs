@@ -1,8 +1,10 @@
 //! One executor per core: which CPUs, which threads, and what happens when one of them panics.
 //!
-//! - Shards are pinned to the CPUs this process may use (affinity mask, then the cgroup's CPU
-//!   quota). More shards than CPUs go unpinned: pinned in pairs they would only wait for each
-//!   other where the scheduler could still move them.
+//! - Shards float over the CPUs this process may use, unless they are given CPUs of their own. A
+//!   pinned shard waits whenever something else runs on its CPU, and then every other shard waits
+//!   for its answers; figures are on the architecture page.
+//! - With a list of CPUs each shard is pinned to one of them. More shards than CPUs share the list:
+//!   pinned in pairs they would only wait for each other where the scheduler could still move them.
 //! - A thread is pinned after its executor was built, so that the executor's own blocking threads
 //!   keep the whole mask and never compete with the shard for its CPU.
 //! - A panic on a shard ends the process with a report: a node that answers for part of its keys
@@ -41,7 +43,8 @@ const RING_DEPTH: usize = 256;
 
 /// One shard thread to start: where, and what it is given.
 pub struct Seat<S> {
-    pub cpu: Option<CpuId>,
+    /// The CPUs it may run on; none for all that the process may use.
+    pub cpus: Vec<CpuId>,
     pub load: S,
 }
 
@@ -59,7 +62,7 @@ impl Cores {
     }
 }
 
-/// Start a pinned executor for each seat and run `body` in it. Returns when all of them run, or
+/// Start an executor for each seat and run `body` in it. Returns when all of them run, or
 /// with the first executor's failure to start.
 pub fn start<S, B, F>(seats: Vec<Seat<S>>, body: B) -> io::Result<Cores>
 where
@@ -91,7 +94,7 @@ where
     F: Future<Output = ()> + 'static,
 {
     let made = executor().and_then(|executor| {
-        seat.cpu.map_or(Ok(()), pin)?;
+        pin(&seat.cpus)?;
         Ok(executor)
     });
     match made {
@@ -127,11 +130,15 @@ fn executor_refused(error: io::Error) -> io::Error {
     }
 }
 
-fn pin(cpu: CpuId) -> io::Result<()> {
-    // SAFETY: a zeroed set is valid; the set is a local of the size given.
+fn pin(cpus: &[CpuId]) -> io::Result<()> {
+    if cpus.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: a zeroed set is valid; the set is a local of the size given, and setting a CPU
+    // beyond its size does nothing.
     let failed = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu.0, &mut set);
+        cpus.iter().for_each(|cpu| libc::CPU_SET(cpu.0, &mut set));
         libc::sched_setaffinity(0, size_of_val(&set), &set)
     };
     match failed {
@@ -140,12 +147,12 @@ fn pin(cpu: CpuId) -> io::Result<()> {
     }
 }
 
-/// Where each of `shards` shards goes.
-pub fn place(shards: usize, cpus: &[CpuId]) -> Vec<Option<CpuId>> {
-    if shards > cpus.len() {
-        return vec![None; shards];
+/// Where each of `shards` shards goes, if these CPUs were named for them.
+pub fn place(shards: usize, named: &[CpuId]) -> Vec<Vec<CpuId>> {
+    if shards > named.len() {
+        return vec![named.to_vec(); shards];
     }
-    cpus.iter().copied().map(Some).take(shards).collect()
+    named.iter().take(shards).map(|cpu| vec![*cpu]).collect()
 }
 
 /// The CPUs this process may use: its affinity mask, no more of them than its cgroups' quota
@@ -158,7 +165,8 @@ pub fn usable_cpus() -> Vec<CpuId> {
     cpus
 }
 
-fn allowed_cpus() -> Vec<CpuId> {
+/// The CPUs of this process's affinity mask.
+pub fn allowed_cpus() -> Vec<CpuId> {
     // SAFETY: a zeroed set is valid; the kernel fills a local of the size given.
     let set = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
@@ -267,12 +275,11 @@ mod tests {
         if !has_io_uring() {
             return;
         }
-        let cpus = usable_cpus();
-        let seats = place(7, &cpus);
+        let seats = place(7, &usable_cpus());
         let seats = seats
             .into_iter()
             .zip(1..)
-            .map(|(cpu, load)| Seat { cpu, load });
+            .map(|(cpus, load)| Seat { cpus, load });
         let cores = start(seats.collect(), |core, load: usize| async move {
             let name = std::thread::current().name().map(str::to_string);
             assert_eq!(name, Some(format!("shard-{}", core.0)));
@@ -283,11 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn shards_get_a_cpu_each_or_none_is_pinned() {
+    fn shards_get_a_named_cpu_each_or_share_them() {
         let cpus = [CpuId(3), CpuId(5)];
-        assert_eq!(place(1, &cpus), [Some(CpuId(3))]);
-        assert_eq!(place(2, &cpus), [Some(CpuId(3)), Some(CpuId(5))]);
-        assert_eq!(place(3, &cpus), [None, None, None]);
+        assert_eq!(place(1, &cpus), [[CpuId(3)]]);
+        assert_eq!(place(2, &cpus), [[CpuId(3)], [CpuId(5)]]);
+        assert_eq!(place(3, &cpus), [cpus, cpus, cpus]);
+        assert_eq!(place(2, &[]), [[], []], "they float");
     }
 
     #[test]
@@ -298,7 +306,7 @@ mod tests {
         let cpu = usable_cpus()[0];
         let all = allowed_cpus();
         let seat = Seat {
-            cpu: Some(cpu),
+            cpus: vec![cpu],
             load: (),
         };
         let cores = start(vec![seat], move |_, ()| {
@@ -339,7 +347,12 @@ mod tests {
         if std::env::var_os("RINGSHARD_TEST_PANIC").is_none() || !has_io_uring() {
             return;
         }
-        let seats = (0..2).map(|load| Seat { cpu: None, load }).collect();
+        let seats = (0..2)
+            .map(|load| Seat {
+                cpus: Vec::new(),
+                load,
+            })
+            .collect();
         let cores = start(seats, |_, load| async move {
             assert_eq!(load, 0, "the second shard panics");
             std::future::pending::<()>().await;

@@ -9,6 +9,7 @@ use super::dataset;
 use super::notify::{self, Supervisor, Surroundings};
 use super::pidfile::PidFile;
 use crate::base::clock::{self, Clock};
+use crate::base::cpu_list;
 use crate::commands::table;
 use crate::config::choice::{LogLevel, Supervised, SyslogFacility};
 use crate::config::{self, Config, Startup};
@@ -16,7 +17,7 @@ use crate::keyspace::ShardId;
 use crate::net::listener::{self, TcpSettings, UnixSettings};
 use crate::net::{Freight, Reactor, Seats};
 use crate::observe::log::{Facility, Level, Log, Output, Role};
-use crate::runtime::core::{Cores, Seat, place, start, usable_cpus};
+use crate::runtime::core::{Cores, CpuId, Seat, allowed_cpus, place, start, usable_cpus};
 use crate::runtime::mesh::{Mesh, Port};
 use crate::runtime::preflight::{Preflight, Severity};
 use crate::runtime::ring::{Ring, RingConfig};
@@ -181,11 +182,11 @@ impl Server {
         banner::starting(called.0, called.1);
         crate::runtime::file::change_into(&config.dir)
             .map_err(|error| format!("Can't chdir to '{}': {error}", config.dir.display()))?;
-        let cpus = usable_cpus();
-        let shards = if config.shards == 0 {
-            cpus.len()
-        } else {
-            config.shards
+        let named = named_cpus(&config)?;
+        let shards = match (config.shards, named.len()) {
+            (0, 0) => usable_cpus().len(),
+            (0, named) => named,
+            (shards, _) => shards,
         };
         let config = check(config, shards)?;
         let (tcp, unix) = listen(&config, shards)?;
@@ -206,7 +207,7 @@ impl Server {
         });
         let node = Arc::new(node);
         node.state.loading.begin(node.clock.millis().0, 0);
-        let cores = start_cores(&node, &cpus, tcp, unix)?;
+        let cores = start_cores(&node, &named, tcp, unix)?;
         banner::initialized();
         dataset::load(&node).map_err(Failure)?;
         Ok(Server {
@@ -255,6 +256,22 @@ impl Server {
         // The shards' threads end with the process.
         std::mem::forget(self.cores);
         0
+    }
+}
+
+/// The CPUs that server_cpulist gives to the shards; none if it gives none.
+fn named_cpus(config: &Config) -> Result<Vec<CpuId>, Failure> {
+    let Some(list) = &config.server_cpulist else {
+        return Ok(Vec::new());
+    };
+    let named = cpu_list::parse(list).expect("checked when it was read");
+    let allowed = allowed_cpus();
+    match named.iter().find(|cpu| !allowed.contains(&CpuId(**cpu))) {
+        None => Ok(named.into_iter().map(CpuId).collect()),
+        Some(cpu) => Err(Failure::from(format!(
+            "server_cpulist names CPU {cpu}, which this process may not use: correct the list, or \
+             let the process use more CPUs (taskset, cpuset)"
+        ))),
     }
 }
 
@@ -358,7 +375,7 @@ struct Load {
 
 fn start_cores(
     node: &Arc<Node>,
-    cpus: &[crate::runtime::core::CpuId],
+    named: &[CpuId],
     tcp: Vec<Vec<OwnedFd>>,
     unix: Vec<Option<OwnedFd>>,
 ) -> Result<Cores, Failure> {
@@ -378,11 +395,11 @@ fn start_cores(
             seats: seats.clone(),
             listeners,
         });
-    let places = place(shards, cpus);
+    let places = place(shards, named);
     let seats = places
         .into_iter()
         .zip(loads)
-        .map(|(cpu, load)| Seat { cpu, load })
+        .map(|(cpus, load)| Seat { cpus, load })
         .collect();
     start(seats, |id, load: Load| async move {
         let ring = match Ring::new(RING) {

@@ -32,8 +32,12 @@ fn is_installed(tool: &str) -> bool {
 
 /// Runs a server behind `wrapper`, which must end it with code 1; the log's last line.
 fn refusal(wrapper: &[&str]) -> String {
+    refusal_of(Setup::ringshard(2), wrapper)
+}
+
+fn refusal_of(setup: Setup, wrapper: &[&str]) -> String {
     let folder = Folder::create();
-    let plain = Setup::ringshard(2).command(folder.path(), free_port());
+    let plain = setup.command(folder.path(), free_port());
     let mut command = Command::new(wrapper[0]);
     command
         .args(&wrapper[1..])
@@ -89,4 +93,37 @@ fn it_serves_however_often_it_starts() {
             });
         }
     });
+}
+
+/// Where the threads of shards may run, as the kernel lists it.
+fn cpus_of_shards(pid: i32) -> Vec<String> {
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let folders = threads.map(|thread| thread.expect("a thread").path());
+    let shards = folders.filter(|folder| read(folder.join("comm")).starts_with("shard-"));
+    let status = shards.map(|folder| read(folder.join("status")));
+    let list = |status: String| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        line.expect("every thread has one").trim().to_owned()
+    };
+    status.map(list).collect()
+}
+
+#[test]
+fn shards_float_unless_cpus_are_named_for_them() {
+    if is_stand_in() {
+        return;
+    }
+    let named = |list: &str| Setup::ringshard(1).arg("server_cpulist", list);
+    let floating = Server::ringshard(1);
+    let cpus = cpus_of_shards(floating.pid());
+    assert!(cpus.iter().all(|list| *list == cpus[0]), "{cpus:?}");
+    let pinned = named("0").start();
+    // Its executor's thread for blocking work bears the same name and floats.
+    let cpus = cpus_of_shards(pinned.pid());
+    assert!(cpus.iter().any(|list| list == "0"), "{cpus:?}");
+    let said = refusal_of(named("0,1023"), &["env"]);
+    assert!(said.contains("server_cpulist names CPU 1023"), "{said}");
 }

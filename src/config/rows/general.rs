@@ -2,7 +2,7 @@
 //!
 //! Redis's own rows, read by start-up, the log and the cron.
 
-use crate::config::check::{is_proc_title, is_shutdown};
+use crate::config::check::{is_cpu_list, is_proc_title, is_shutdown};
 use crate::config::choice::{
     LogLevel, OOM_SCORE_ADJ, PROPAGATION_ERROR, SHUTDOWN_ON_SIGNAL, Supervised, SyslogFacility,
 };
@@ -165,10 +165,12 @@ pub const ROWS: &[Directive] = &[
     .accepted(),
     optional(
         "server_cpulist",
-        "CPUs of the main thread. Shards are pinned to their CPUs.",
+        "CPUs for the shards, such as 0-7,16-30:2. Each shard is pinned to one of them if there \
+         are enough. Without a list the kernel places shards as it sees fit, which is better \
+         wherever anything else runs on the machine.",
     )
-    .immutable()
-    .accepted(),
+    .check(is_cpu_list)
+    .immutable(),
     optional(
         "bio_cpulist",
         "CPUs of background threads. There are none of that kind.",
