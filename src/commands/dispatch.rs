@@ -87,6 +87,10 @@ fn run(
     args: Args<'_>,
     known: Option<(usize, Slot, u64)>,
 ) -> Verdict {
+    if core.config.maxmemory != 0 {
+        let map = core.router.map();
+        core.make_room(known.is_none_or(|(_, slot, _)| map.shard(slot) == core.id));
+    }
     let Some(session) = core.sessions.find(id) else {
         return Verdict::Done;
     };

@@ -8,6 +8,7 @@ use super::table::{Command, table};
 use crate::command::{Args, Flags};
 use crate::resp::{ErrorReply, Protocol, errors};
 use crate::session::{Core, Session};
+use crate::shard::Room;
 
 /// Finds the command of a request: a subcommand where the name is a container's.
 #[inline]
@@ -158,10 +159,7 @@ fn in_memory(
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    if core.config.maxmemory == 0
-        || !needs_memory(session, command)
-        || core.used_memory_bytes() <= core.config.maxmemory
-    {
+    if core.config.maxmemory == 0 || !needs_memory(session, command) || core.room != Room::Nothing {
         return Ok(());
     }
     Err(errors::OUT_OF_MEMORY.into())

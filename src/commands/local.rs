@@ -80,7 +80,7 @@ impl LocalNode {
     /// Connects a client to a core.
     pub fn connect(&mut self, core: usize) -> LocalClient {
         // A client arrives in a turn, which sees the configuration of now.
-        self.cores[core].begin_turn();
+        self.begin_turn(core);
         let id = self.node.next_client_id();
         let origin = Origin {
             address: format!("127.0.0.1:{}", 40_000 + id),
@@ -90,18 +90,22 @@ impl LocalNode {
         };
         let is_open = self.cores[core].config.requirepass.is_none();
         let session = Session::new(id, origin, is_open, self.cores[core].now_ms);
-        LocalClient {
-            core,
-            id: self.cores[core].open(session),
-        }
+        let id = self.cores[core].open(session);
+        self.cores[core].shard.memory.suspend();
+        LocalClient { core, id }
+    }
+
+    /// A core has the thread from here on until the end of its turn.
+    fn begin_turn(&mut self, number: usize) {
+        self.cores[number].shard.memory.resume();
+        self.cores[number].begin_turn();
     }
 
     /// Lets a client's bytes arrive; nothing else happens yet.
     pub fn send(&mut self, client: LocalClient, data: &[u8]) {
-        let core = &mut self.cores[client.core];
-        core.begin_turn();
+        self.begin_turn(client.core);
         self.turn.run(
-            core,
+            &mut self.cores[client.core],
             &[Input {
                 session: client.id,
                 data,
@@ -112,6 +116,7 @@ impl LocalNode {
 
     fn end_turn(&mut self, number: usize) {
         self.turn.settle(&mut self.cores[number]);
+        self.cores[number].give_back_memory();
         // Nobody sends; what a client gets it fetches itself.
         for id in std::mem::take(&mut self.cores[number].dirty) {
             if let Some(session) = self.cores[number].sessions.find_mut(id) {
@@ -121,6 +126,7 @@ impl LocalNode {
         self.close(number);
         let wires = &mut self.wires[number];
         self.cores[number].take_parcels(|to, parcel| wires[to.0 as usize].push_back(parcel));
+        self.cores[number].shard.memory.suspend();
     }
 
     /// Lets those clients go that have nothing more to get.
@@ -139,6 +145,7 @@ impl LocalNode {
 
     /// Lets a client hang up.
     pub fn leave(&mut self, client: LocalClient) {
+        self.begin_turn(client.core);
         self.cores[client.core].leave(client.id);
         self.end_turn(client.core);
     }
@@ -156,9 +163,10 @@ impl LocalNode {
     /// Lets each core look at the clock once, and everything happen that follows.
     pub fn tick(&mut self) {
         for number in 0..self.cores.len() {
-            self.cores[number].begin_turn();
+            self.begin_turn(number);
             self.cores[number].look_after_clients();
             while self.cores[number].shard.space.bury_step() {}
+            self.cores[number].publish();
             self.end_turn(number);
         }
         self.run();
@@ -176,7 +184,7 @@ impl LocalNode {
         }
         let (from, to) = full[self.random.below(full.len() as u64) as usize];
         if let Some(parcel) = self.wires[from][to].pop_front() {
-            self.cores[to].begin_turn();
+            self.begin_turn(to);
             inbox::receive(&mut self.cores[to], ShardId(from as u16), parcel);
             self.end_turn(to);
         }

@@ -60,6 +60,8 @@ pub struct Db {
     pub(super) segments: Vec<Segment>,
     pub(super) len: usize,
     pub(super) sweep: super::expire::Walk,
+    /// Mean bytes of an entry, as far as samples tell.
+    pub(super) mean_bytes: f64,
 }
 
 impl Db {
@@ -75,6 +77,7 @@ impl Db {
             segments: vec![Segment::new(start, bits)],
             len: 0,
             sweep: super::expire::Walk::default(),
+            mean_bytes: 0.0,
         }
     }
 

@@ -234,7 +234,7 @@ impl<'a> Door<'a> {
     }
 
     /// Tells the observer and those who watch of an entry that goes or changes.
-    fn tell_observer(&mut self, found: Found) {
+    pub(super) fn tell_observer(&mut self, found: Found) {
         let Common { watches, .. } = &mut *self.common;
         let record = self.db.segments[found.segment].table.at(found.place);
         watches.touch(self.index, record.key());
@@ -378,7 +378,7 @@ impl<'a> Door<'a> {
 
     /// Frees an entry, in steps if that takes long.
     #[inline]
-    fn let_go(&mut self, found: Found, cause: Cause) {
+    pub(super) fn let_go(&mut self, found: Found, cause: Cause) {
         let record = self.detach(found);
         let lazyfree = self.common.lazyfree;
         self.common.graveyard.take(record, lazyfree, cause);

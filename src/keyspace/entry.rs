@@ -156,6 +156,17 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// About how many bytes it takes, at a glance.
+    pub fn estimated_bytes(self) -> usize {
+        /// What an element of a large collection takes with its place.
+        const PIECE_BYTES: usize = 64;
+        let boxed = self.record.boxed().map_or(0, |object| match object {
+            Object::String(bytes) => bytes.len(),
+            other => other.pieces() * PIECE_BYTES,
+        });
+        self.record.bytes() + boxed
+    }
+
     /// Bytes of memory the entry takes.
     pub fn bytes(self) -> usize {
         self.record.bytes() + self.record.boxed().map_or(0, Object::bytes)

@@ -19,6 +19,8 @@ pub enum Note {
     Fields,
     /// The same, and these were the last ones, so that it is gone.
     LastFields,
+    /// It was removed because memory was short.
+    Evicted,
 }
 
 /// A note about a key.

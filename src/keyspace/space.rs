@@ -7,6 +7,7 @@ use super::EntryRef;
 use super::access::AccessRule;
 use super::db::Db;
 use super::door::Door;
+use super::evict::Candidates;
 use super::graveyard::{Graveyard, Lazyfree};
 use super::notes::Notes;
 use super::pins::Pins;
@@ -32,6 +33,8 @@ pub struct SpaceStats {
     pub hits: u64,
     pub misses: u64,
     pub expired: u64,
+    /// Keys that had to go because memory was short.
+    pub evicted: u64,
     /// Fields of hashes whose time came.
     pub expired_fields: u64,
     /// Changes since the start, as rdb_changes_since_last_save counts them.
@@ -74,6 +77,8 @@ pub struct Common {
 pub struct Keyspace {
     slots: Range<u32>,
     pub(super) dbs: Vec<Db>,
+    /// Keys that may have to go next.
+    pub(super) candidates: Candidates,
     pub common: Common,
 }
 
@@ -98,7 +103,12 @@ impl Keyspace {
             lazyfree: Lazyfree::default(),
             graveyard: Graveyard::default(),
         };
-        Keyspace { slots, dbs, common }
+        Keyspace {
+            slots,
+            dbs,
+            candidates: Candidates::default(),
+            common,
+        }
     }
 
     /// How many databases there are.

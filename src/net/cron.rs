@@ -19,6 +19,8 @@ const SWEEP_IN_VAIN_NANOS: u64 = 250_000;
 /// How long freeing what was flushed may take at a time, in nanoseconds, and how often it does.
 const BURY_NANOS: u64 = 200_000;
 const BURY_AGAIN_MS: i64 = 1;
+/// How soon evicting goes on when memory is above its limit, in milliseconds.
+const EVICT_AGAIN_MS: i64 = 1;
 
 /// What is due when.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub(super) struct Cron {
     sweep_ms: i64,
     /// When more of what was flushed is to be freed; 0 when there is nothing.
     bury_ms: i64,
+    /// When more is to be evicted; 0 when memory is within its limit.
+    evict_ms: i64,
     next_db: u32,
     /// Whether anything has happened since the last tick.
     is_active: bool,
@@ -47,12 +51,10 @@ impl Cron {
         } else {
             i64::MAX
         };
-        let bury = if self.bury_ms > 0 {
-            self.bury_ms
-        } else {
-            i64::MAX
-        };
-        tick.min(self.sweep_ms).min(bury)
+        let ongoing = [self.bury_ms, self.evict_ms];
+        let ongoing = ongoing.into_iter().filter(|due_ms| *due_ms > 0);
+        tick.min(self.sweep_ms)
+            .min(ongoing.min().unwrap_or(i64::MAX))
     }
 
     /// Frees some of what was flushed.
@@ -69,6 +71,17 @@ impl Cron {
             core.now_ms + BURY_AGAIN_MS
         } else {
             0
+        };
+    }
+
+    /// Evicts some of what is above the memory limit.
+    pub fn evict(&mut self, core: &mut Core) {
+        if core.config.maxmemory == 0 || core.now_ms < self.evict_ms {
+            return;
+        }
+        self.evict_ms = match core.give_back_memory() {
+            true => core.now_ms + EVICT_AGAIN_MS,
+            false => 0,
         };
     }
 

@@ -438,6 +438,7 @@ impl Reactor {
         }
         self.cron.sweep(&mut self.core);
         self.cron.bury(&mut self.core);
+        self.cron.evict(&mut self.core);
         std::mem::swap(&mut self.flushing, &mut self.core.dirty);
         for at in 0..self.flushing.len() {
             let id = self.flushing[at];

@@ -9,7 +9,7 @@
 //! Not here: per-command figures (command_stats), error kinds (error_stats), facts that one part
 //! alone knows (last save, replication offsets). Those parts render their own INFO lines.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::rates::{RATES, Rates};
@@ -219,14 +219,15 @@ counters! {
     sync_partial_ok: Count,
     sync_partial_err: Count,
 
-    /// Bytes this core's thread has allocated and freed so far. A thread may free what another
-    /// one allocated, so only the difference of the sums over all cores means anything.
-    allocated_bytes: Gauge,
-    freed_bytes: Gauge,
+    /// Bytes this core's thread has allocated and not freed, as a signed number: a thread may free
+    /// what another one allocated, so only the sum over all cores is exact.
+    held_bytes: Gauge,
     /// Bytes allocated before the first key.
     startup_bytes: Gauge,
-    /// Bytes of the entries this core holds.
+    /// Bytes of the entries this core holds, estimated, where there are several cores.
     dataset_bytes: Gauge,
+    /// 1 when this core had nothing to evict the last time it tried.
+    eviction_exhausted: Gauge,
     /// Bytes of tables and indexes around them.
     table_bytes: Gauge,
     clients_normal_bytes: Gauge,
@@ -318,6 +319,38 @@ pub struct Instantaneous {
 pub struct Board {
     cores: Arc<[Counters]>,
     base: Arc<Mutex<Base>>,
+    pub over_limit: Arc<OverLimit>,
+    /// Bytes that threads beside the cores have allocated and cores have got, less those that
+    /// went the other way.
+    pub helper_bytes: Arc<AtomicI64>,
+}
+
+/// Since when the node has been above maxmemory: whichever core sees it first or last says so.
+#[derive(Debug, Default)]
+pub struct OverLimit {
+    /// A reading of the cycle counter; zero while it is not above.
+    since: AtomicU64,
+}
+
+impl OverLimit {
+    /// Notes that memory is above the limit at this reading.
+    pub fn begin(&self, now: u64) {
+        if self.since.load(Relaxed) == 0 {
+            // Whoever was first is right.
+            let _ = self.since.compare_exchange(0, now, Relaxed, Relaxed);
+        }
+    }
+
+    /// Notes that it is not; since when it was, to whoever is the first to see that it is over.
+    pub fn end(&self) -> Option<u64> {
+        self.since()?;
+        Some(self.since.swap(0, Relaxed)).filter(|since| *since != 0)
+    }
+
+    /// Since when memory is above the limit, if it is.
+    pub fn since(&self) -> Option<u64> {
+        Some(self.since.load(Relaxed)).filter(|since| *since != 0)
+    }
 }
 
 /// The state of the counters when CONFIG RESETSTAT was last run.
@@ -336,6 +369,8 @@ impl Board {
         Board {
             cores: (0..cores).map(core).collect(),
             base: Arc::default(),
+            over_limit: Arc::default(),
+            helper_bytes: Arc::default(),
         }
     }
 
@@ -355,13 +390,17 @@ impl Board {
         totals
     }
 
-    /// Bytes that the threads of all cores hold, as they last published.
-    pub fn live_bytes(&self) -> u64 {
-        let sum = |bytes: fn(&Counters) -> &Gauge| {
-            let values = self.cores.iter().map(|core| bytes(core).value());
-            values.fold(0, u64::wrapping_add)
-        };
-        sum(|core| &core.allocated_bytes).saturating_sub(sum(|core| &core.freed_bytes))
+    /// Bytes that the threads of all cores hold, as they last published, and their helpers'.
+    pub fn held_bytes(&self) -> i64 {
+        let held = self.cores.iter().map(|core| core.held_bytes.value());
+        held.fold(0, u64::wrapping_add) as i64 + self.helper_bytes.load(Relaxed)
+    }
+
+    /// Bytes in use that do not count towards maxmemory: giving up keys would not make them less.
+    pub fn uncounted_bytes(&self) -> u64 {
+        let of =
+            |core: &Counters| core.aof_buffer_bytes.value() + core.clients_slaves_bytes.value();
+        self.cores.iter().map(of).sum()
     }
 
     /// CONFIG RESETSTAT.

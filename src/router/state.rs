@@ -9,10 +9,10 @@ use super::operation::Operation;
 use super::participant::Parked;
 use super::transaction::{News, Transaction};
 use crate::base::clock;
-use crate::command::{ArgStore, Args};
+use crate::command::{ArgStore, Args, Flags};
 use crate::keyspace::{Client, ShardId, SlotMap};
-use crate::resp::Output;
-use crate::shard::{Point, Shard, Ticket};
+use crate::resp::{Output, Writer, errors};
+use crate::shard::{Point, Room, Shard, Ticket};
 use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -218,6 +218,8 @@ impl Router {
     }
 
     fn handle(&mut self, from: Peer, step: Step, shard: &mut Shard) {
+        // Parts of operations run whatever comes of it: they run everywhere or nowhere.
+        shard.make_room();
         match step {
             Step::Ask { ticket, ask } => self.asked(from, ticket, ask, shard),
             Step::Run {
@@ -263,9 +265,17 @@ impl Router {
         };
         let parcel = &mut self.outbox[from.0 as usize];
         let start = clock::cycles();
-        let is_error = shard
-            .run(&head.call(args, client), &mut parcel.output)
-            .is_err();
+        let is_error = match lacks_room(shard, head) {
+            false => {
+                let call = head.call(args, client);
+                shard.run(&call, &mut parcel.output).is_err()
+            }
+            true => {
+                let mut writer = Writer::new(&mut parcel.output, head.protocol);
+                writer.error(&errors::OUT_OF_MEMORY.into());
+                true
+            }
+        };
         let nanos = clock::nanos_between(start, clock::cycles());
         let end = parcel.output.mark();
         parcel.answers.push(Answer {
@@ -277,6 +287,13 @@ impl Router {
             args: (nanos >= self.slow_nanos).then(|| Box::new(ArgStore::of(args))),
         });
     }
+}
+
+/// Whether a command has to be refused here. It has passed its own core's gate, but others may have
+/// taken memory since.
+#[inline]
+fn lacks_room(shard: &mut Shard, head: Head) -> bool {
+    shard.make_room() == Room::Nothing && head.spec.flags.has(Flags::DENYOOM)
 }
 
 /// Forgets what clients of another core, or of this one, have watched.

@@ -20,7 +20,7 @@ use crate::resp::{ErrorReply, Mark, Output, Writer};
 use crate::router::{self, ReplyTo, Router};
 use crate::runtime::Held;
 use crate::runtime::errands::Mailbox;
-use crate::shard::Shard;
+use crate::shard::{Memory, Room, Shard};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -82,6 +82,8 @@ pub struct Core {
     pub node: Arc<Node>,
     pub config: Held<Config>,
     pub shard: Shard,
+    /// Whether the running command may take memory.
+    pub room: Room,
     pub router: Router,
     pub sessions: Sessions,
     pub channels: Channels,
@@ -122,13 +124,15 @@ impl Core {
     /// The world of one core.
     pub fn new(node: Arc<Node>, id: ShardId) -> Core {
         let config = node.config.hold();
-        let shard = Shard::new(id, node.map, config.databases, Prng::from_os());
+        let mut shard = Shard::new(id, node.map, config.databases, Prng::from_os());
+        shard.memory = Memory::new(node.board.clone(), id.0 as usize, node.boot_bytes);
         let router = Router::new(id, node.map, node.numbers.clone());
         let now_ms = node.clock.millis().0;
         Core {
             id,
             config,
             shard,
+            room: Room::Enough,
             router,
             sessions: Sessions::default(),
             channels: Channels::new(id, &node),
@@ -176,6 +180,10 @@ impl Core {
         self.shard.space.common.packing = packing(&self.config);
         self.shard.space.common.compresses_dumps = self.config.rdbcompression;
         self.shard.space.common.lazyfree = lazyfree(&self.config);
+        self.shard.memory.rules = self.memory_rules();
+        if self.config.maxmemory != 0 {
+            self.shard.memory.publish();
+        }
         if self.node.letters[usize::from(self.id.0)].has_letters() {
             self.take_letters();
         }
@@ -331,6 +339,15 @@ impl Core {
     /// Tells every core, this one included.
     pub fn tell_all(&mut self, question: &Question) {
         for orders in &mut self.orders {
+            orders.push(Order::Tell(question.clone()));
+        }
+    }
+
+    /// Tells every other core.
+    pub fn tell_others(&mut self, question: &Question) {
+        let me = self.id.0 as usize;
+        let others = self.orders.iter_mut().enumerate();
+        for (_, orders) in others.filter(|(core, _)| *core != me) {
             orders.push(Order::Tell(question.clone()));
         }
     }

@@ -14,6 +14,7 @@ mod events;
 mod late;
 mod limits;
 mod load;
+mod memory;
 mod migration;
 mod multi;
 mod node;

@@ -48,7 +48,7 @@ pub struct Node {
     /// The name of this data set's history for replicas.
     pub replication_id: Arc<Shelf<String>>,
     /// Bytes that the starting thread had allocated when the node was complete.
-    boot_bytes: u64,
+    pub(super) boot_bytes: u64,
     /// The most memory that was ever in use, in bytes.
     memory_peak: AtomicU64,
     pub board: Board,
@@ -70,9 +70,6 @@ pub struct Node {
     pub state: State,
     /// What threads beside the cores send to each core.
     pub letters: Vec<Mailbox<Letter>>,
-    /// Bytes that threads beside the cores have allocated and cores have got, less those that
-    /// went the other way.
-    helper_bytes: AtomicI64,
     /// Threads for what cores must not wait for.
     pub errands: Arc<Errands>,
     /// Asks the main thread to end the process.
@@ -119,7 +116,6 @@ impl Node {
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
             letters: (0..shards).map(|_| Mailbox::default()).collect(),
-            helper_bytes: AtomicI64::new(0),
             errands: Arc::default(),
             stop: Box::new(|_| {}),
         };
@@ -134,13 +130,13 @@ impl Node {
 
     /// Bytes of memory in use, as the cores last published.
     pub fn used_memory_bytes(&self) -> u64 {
-        let helpers = self.helper_bytes.load(Ordering::Relaxed);
-        (self.boot_bytes + self.board.live_bytes()).saturating_add_signed(helpers)
+        self.boot_bytes
+            .saturating_add_signed(self.board.held_bytes())
     }
 
     /// Notes that a thread beside the cores has allocated so many bytes more than it has freed.
     pub fn note_helper(&self, bytes: i64) {
-        self.helper_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.board.helper_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes that were in use before the first key.

@@ -28,6 +28,8 @@ pub enum Question {
     Unpause,
     /// Bring your figures on the board up to this moment.
     Publish,
+    /// Give back your part of what is above the memory limit, when your turn ends.
+    GiveBack,
     /// Names of this kind that you count for all cores, those that match a pattern.
     Channels(Kind, Option<Bytes>),
     /// How many of your clients listen to each of these?

@@ -8,7 +8,6 @@
 
 use super::core::Core;
 use super::session::Session;
-use crate::base::alloc;
 use crate::keyspace::{DbIndex, SpaceStats};
 use crate::observe::counters::Count;
 
@@ -19,32 +18,32 @@ impl Core {
             hits,
             misses,
             expired,
+            evicted,
             expired_fields: _,
             changes,
         } = self.shard.space.common.stats;
-        let bytes = alloc::thread_allocated_bytes();
+        self.shard.memory.publish();
+        if self.node.shards() > 1 {
+            self.shard.publish_data();
+        }
         let counters = self.counters();
         raise(&counters.keyspace_hits, hits);
         raise(&counters.keyspace_misses, misses);
         raise(&counters.expired_keys, expired);
+        raise(&counters.evicted_keys, evicted);
         counters.changes_since_save.set(changes);
         let space = &self.shard.space;
         counters.lazyfree_pending_objects.set(space.buried() as u64);
         raise(&counters.lazyfreed_objects, space.freed_in_steps());
-        counters.allocated_bytes.set(bytes.allocated);
-        counters.freed_bytes.set(bytes.deallocated);
+        let memory = &self.shard.memory;
+        counters.eviction_exceeded_now_us.set(memory.exceeded_us());
         if counters.startup_bytes.value() == 0 {
-            counters.startup_bytes.set(bytes.live().max(0) as u64);
+            counters
+                .startup_bytes
+                .set(memory.held_bytes().max(0) as u64);
         }
         self.node.note_memory();
-    }
-
-    /// Bytes of memory in use: this core's as they are now, the others' as they last published.
-    pub fn used_memory_bytes(&self) -> u64 {
-        let (bytes, counters) = (alloc::thread_allocated_bytes(), self.counters());
-        counters.allocated_bytes.set(bytes.allocated);
-        counters.freed_bytes.set(bytes.deallocated);
-        self.node.used_memory_bytes()
+        self.note_evictions();
     }
 
     /// Publishes everything, databases and clients included, as it is now.

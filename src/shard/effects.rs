@@ -182,6 +182,7 @@ impl Effects {
     pub fn want_notes(&self, notes: &mut Notes) {
         let has = |event: Event| self.wanted.has(event.class);
         notes.want(Note::Expired, self.is_recording || has(Event::EXPIRED));
+        notes.want(Note::Evicted, self.is_recording || has(Event::EVICTED));
         notes.want(Note::Missed, has(Event::KEY_MISS));
         notes.want(Note::New, has(Event::NEW));
         for note in [Note::Fields, Note::LastFields] {
@@ -270,6 +271,10 @@ impl Effects {
                 Note::New => self.happened(db, Event::NEW, &key),
                 Note::Expired => {
                     self.happened(db, Event::EXPIRED, &key);
+                    self.passed(db, &[b"DEL", &key]);
+                }
+                Note::Evicted => {
+                    self.happened(db, Event::EVICTED, &key);
                     self.passed(db, &[b"DEL", &key]);
                 }
                 Note::Fields | Note::LastFields => {

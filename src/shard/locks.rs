@@ -132,6 +132,11 @@ impl Locks {
         self.rivals(intents).next().is_none()
     }
 
+    /// Whether anybody holds or awaits this key, by hash.
+    pub fn are_on(&self, hash: u64) -> bool {
+        !self.wholes.is_empty() || self.keys.contains_key(&hash)
+    }
+
     /// Asks for locks.
     pub fn ask(&mut self, ticket: Ticket, intents: Intents) -> Asked {
         let rivals: Vec<Ticket> = self.rivals(&intents).collect();

@@ -6,6 +6,7 @@
 use super::ctx::{DataFn, ShardCtx};
 use super::effects::Effects;
 use super::locks::{Locks, Ticket};
+use super::memory::Memory;
 use crate::base::prng::Prng;
 use crate::command::{Args, Spec};
 use crate::config::KeyspaceEvents;
@@ -34,6 +35,7 @@ pub struct Shard {
     pub space: Keyspace,
     pub locks: Locks,
     pub effects: Effects,
+    pub memory: Memory,
 }
 
 impl Shard {
@@ -45,6 +47,7 @@ impl Shard {
             space,
             locks: Locks::default(),
             effects: Effects::default(),
+            memory: Memory::default(),
         }
     }
 

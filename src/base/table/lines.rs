@@ -180,6 +180,13 @@ impl<P> Table<P> {
         }
     }
 
+    /// Asks the processor for all records of a line.
+    pub fn prefetch_records(&self, line: usize) {
+        for &word in self.lines[line].0.iter().filter(|&&word| word != 0) {
+            prefetch::read(address_of(word) as *const u8);
+        }
+    }
+
     /// Finds the record with this tag for which `same` holds.
     #[inline]
     pub fn find(&self, tag: Tag, same: impl Fn(RecordRef<'_, P>) -> bool) -> Option<Place> {

@@ -22,7 +22,7 @@ pub fn answer(core: &mut Core, question: &Question) -> Answer {
         }
         Question::ListNumbers(numbers) => list_numbers(core, numbers),
         Question::Kill(filter) => kill(core, filter),
-        Question::Pause => Answer::Count(0),
+        Question::Pause | Question::GiveBack => Answer::Count(0),
         Question::Unpause => {
             core.retry_paused();
             Answer::Count(0)

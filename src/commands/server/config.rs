@@ -11,7 +11,7 @@ use crate::config::choice::LogLevel;
 use crate::config::{Caller, Config, SetError, rewrite};
 use crate::observe::log::Level;
 use crate::resp::{ErrorReply, errors};
-use crate::session::Node;
+use crate::session::{Core, Node, Question};
 
 /// The rows of CONFIG.
 pub const FAMILY: Family = family(
@@ -111,8 +111,13 @@ fn change(ctx: &mut ControlCtx<'_>, args: Args<'_>) -> Result<(), SetError> {
         check_possible(old, &new)?;
         Ok(new)
     })?;
+    let before = ctx.core.config.maxmemory;
     ctx.core.config.refresh();
     apply(&node, &ctx.core.config);
+    let limit = ctx.core.config.maxmemory;
+    if limit != before && limit != 0 {
+        limit_memory(ctx.core, limit);
+    }
     Ok(())
 }
 
@@ -150,6 +155,19 @@ fn check_descriptors(old: &Config, new: &Config) -> Result<(), SetError> {
          {possible}"
     );
     Err(SetError::refused("maxclients", &reason))
+}
+
+/// A new limit is kept from now on, also by cores that have nothing to do.
+fn limit_memory(core: &mut Core, limit: u64) {
+    core.tell_others(&Question::GiveBack);
+    let used = core.shard.memory.used_bytes();
+    if used > limit {
+        tracing::warn!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit}) is smaller than the \
+             current memory usage ({used}). This will result in key eviction and/or the inability \
+             to accept new write commands depending on the maxmemory-policy."
+        );
+    }
 }
 
 /// Tells those who do not read the configuration what it says now.
@@ -195,7 +213,7 @@ fn rewrite_file(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 fn reset_statistics(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     // What a core has not published yet would come as new otherwise.
     let node = ctx.core.node.clone();
-    let publish = &crate::session::Question::Publish;
+    let publish = &Question::Publish;
     ctx.core.ask_all(ctx.session, publish, move |_, reply| {
         node.reset_statistics();
         reply.ok();
