@@ -1,4 +1,7 @@
 //! Which keys go when there is too much, how many, and which stay whatever happens.
+//!
+//! Sampling is approximate, so the properties are about shares: of what goes, nearly all is what
+//! the policy wants gone.
 
 use crate::talk;
 use ringshard::base::prng::Prng;
