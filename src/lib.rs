@@ -35,6 +35,9 @@ pub mod router;
 pub mod persistence;
 pub mod pubsub;
 
+// Floor 6: masters and replicas.
+pub mod replication;
+
 // Floor 8: clients, and one core's world.
 pub mod session;
 

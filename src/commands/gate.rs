@@ -6,6 +6,7 @@
 use super::row::Run;
 use super::table::{Command, table};
 use crate::command::{Args, Flags};
+use crate::replication::Bars;
 use crate::resp::{ErrorReply, Protocol, errors};
 use crate::session::{Core, Session};
 use crate::shard::Room;
@@ -51,7 +52,9 @@ const GATES: &[Gate] = &[
     authenticated,
     outside_multi,
     in_memory,
+    unbarred,
     for_listeners,
+    fresh,
     loaded,
 ];
 
@@ -159,7 +162,11 @@ fn in_memory(
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    if core.config.maxmemory == 0 || !needs_memory(session, command) || core.room != Room::Nothing {
+    if core.config.maxmemory == 0
+        || session.is_master
+        || !needs_memory(session, command)
+        || core.room != Room::Nothing
+    {
         return Ok(());
     }
     Err(errors::OUT_OF_MEMORY.into())
@@ -198,4 +205,48 @@ fn loaded(
         return Ok(());
     }
     Err(errors::LOADING.into())
+}
+
+/// What replication allows: no writes on a replica, nor on a master with too few of them.
+#[inline]
+fn unbarred(
+    core: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    match core.bars.is_none() {
+        true => Ok(()),
+        false => past_bars(core, session, command),
+    }
+}
+
+#[cold]
+fn past_bars(core: &Core, session: &Session, command: &Command) -> Result<(), ErrorReply> {
+    let is_write = flags_of(session, command).has(Flags::WRITE);
+    if session.is_master || !is_write {
+        return Ok(());
+    }
+    if core.bars.has(Bars::FEW_REPLICAS) {
+        return Err(errors::NO_REPLICAS.into());
+    }
+    if core.bars.has(Bars::READ_ONLY) {
+        return Err(errors::READ_ONLY.into());
+    }
+    Ok(())
+}
+
+/// While the link to the master is down, only what needs no fresh data runs, if that is wanted.
+#[inline]
+fn fresh(
+    core: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    let is_barred = !core.bars.is_none() && core.bars.has(Bars::STALE);
+    if !is_barred || session.is_master || command.spec.flags.has(Flags::STALE) {
+        return Ok(());
+    }
+    Err(errors::MASTER_DOWN.into())
 }

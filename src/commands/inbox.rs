@@ -12,7 +12,7 @@ use crate::command::{ArgStore, Group};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
 use crate::router::{Delivery, ReplyTo};
-use crate::session::{Core, Order, Parcel, SessionId};
+use crate::session::{Closing, Core, Order, Parcel, SessionId};
 
 /// Takes in a parcel of another core.
 pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
@@ -60,6 +60,9 @@ impl Turn {
     /// may go on. Returns when nothing is left to be done here.
     pub fn settle(&mut self, core: &mut Core) {
         loop {
+            if core.has_replication_news() {
+                core.tend_replication();
+            }
             core.router.settle(&mut core.shard);
             core.notify_own();
             let deliveries = core.router.take_deliveries();
@@ -126,6 +129,9 @@ fn obey(core: &mut Core, order: Order) {
         Order::Messages { from, messages } => core.take_messages(from, &messages),
         Order::Heard(heard) => core.take_heard(&heard),
         Order::News(news) => core.take_news(&news),
+        Order::Report(report) => core.hear_report(report),
+        Order::Feed(session, bytes) => core.feed_replica(session, &bytes),
+        Order::Part(session) => core.close(SessionId::from_bits(session), Closing::Now),
         Order::Tell(question) => drop(super::connection::answer(core, &question)),
     }
 }

@@ -20,6 +20,7 @@ pub mod list;
 pub mod local;
 mod migrate;
 pub mod pubsub;
+mod replication;
 pub mod row;
 pub mod server;
 pub mod set;

@@ -6,7 +6,7 @@
 
 use super::row::{Family, Row};
 use super::{bitmap, connection, generic, geo, hash, hyperloglog, list, migrate, pubsub};
-use super::{server, set, sorted_set, stream, string, transactions};
+use super::{replication, server, set, sorted_set, stream, string, transactions};
 use crate::command::{Group, Spec};
 use std::sync::OnceLock;
 
@@ -28,6 +28,8 @@ pub const FAMILIES: &[Family] = &[
     migrate::ASKING,
     pubsub::FAMILY,
     transactions::FAMILY,
+    replication::FAMILY,
+    replication::WAIT,
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,

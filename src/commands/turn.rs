@@ -58,6 +58,11 @@ impl Turn {
     /// Takes in what has arrived, in order. Each session is named once.
     pub fn run(&mut self, core: &mut Core, inputs: &[Input<'_>]) {
         self.window = WINDOW;
+        for input in inputs {
+            if core.is_stream(input.session) {
+                core.note_stream(input.data);
+            }
+        }
         self.work(core, inputs);
         for (number, input) in inputs.iter().enumerate() {
             if let Some(from) = self.stopped[number] {

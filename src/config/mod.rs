@@ -44,4 +44,4 @@ pub use error::ConfigError;
 pub use live::{Config, Live};
 pub use load::{Deferred, DeferredKind, Loaded};
 pub use number::bytes as byte_count;
-pub use special::KeyspaceEvents;
+pub use special::{KeyspaceEvents, Master};

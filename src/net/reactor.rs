@@ -78,6 +78,7 @@ impl Reactor {
         match ring.doorbell() {
             Ok(bell) => {
                 core.node.letters[usize::from(core.id.0)].attach(bell.clone());
+                core.replication.news.attach(bell.clone());
                 core.transferred.attach(bell);
             }
             Err(error) => tracing::warn!("Creating an event descriptor: {error}"),
@@ -150,7 +151,8 @@ impl Reactor {
                 .due_ms()
                 .min(self.core.now_ms + super::cron::TICK_MS),
         };
-        match due_ms.min(unpause_ms) {
+        let replication_ms = self.core.replication_due_ms().unwrap_or(i64::MAX);
+        match due_ms.min(unpause_ms).min(replication_ms) {
             i64::MAX => Sleep::Forever,
             due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),
         }
@@ -232,6 +234,7 @@ impl Reactor {
             rest = later;
         }
         self.turn.settle(&mut self.core);
+        self.adopt_lines();
         for (id, chunk) in arrivals.drain(..) {
             self.buffers.give_back(chunk);
             self.watch_input(id);
@@ -306,6 +309,10 @@ impl Reactor {
             return self.ended(id, -got);
         }
         self.core.counters().net_input_bytes.add(got as u64);
+        if self.core.is_stream(id) {
+            self.core
+                .note_stream(&buffer[buffer.len() - got as usize..]);
+        }
         if let Some(session) = self.core.sessions.find_mut(id) {
             session.total_input_bytes += got as u64;
             if let Some(assembly) = session.assembly.as_mut() {
@@ -413,6 +420,21 @@ impl Reactor {
         let number = self.core.node.next_client_id();
         let is_open = config.requirepass.is_none();
         let session = Session::new(number, origin, is_open, self.core.now_ms);
+        self.serve_on(fd, session);
+    }
+
+    /// Takes the connections to masters over that threads have made.
+    fn adopt_lines(&mut self) {
+        for (fd, mut session) in self.core.take_lines() {
+            session.origin.local_address = origin(&fd, "").local_address;
+            session.origin.fd = fd.as_raw_fd();
+            let id = self.serve_on(fd, session);
+            self.core.follow_stream(id);
+        }
+    }
+
+    /// Listens to what comes on a connection, for a session.
+    fn serve_on(&mut self, fd: OwnedFd, session: Session) -> SessionId {
         let id = self.core.open(session);
         let index = id.index as usize;
         if self.connections.len() <= index {
@@ -427,6 +449,7 @@ impl Reactor {
             receiving,
             is_sending: false,
         });
+        id
     }
 
     fn finish_turn(&mut self) {

@@ -55,11 +55,13 @@ pub struct Assembly {
     spans: Vec<Span>,
     big: Vec<(usize, Bytes)>,
     filling: Vec<u8>,
+    taken_bytes: usize,
 }
 
 impl Assembly {
     /// Takes the next bytes.
     pub fn feed(&mut self, data: &[u8], limits: Limits) -> Fed {
+        self.taken_bytes += data.len();
         let mut at = 0;
         loop {
             let rest = &data[at..];
@@ -94,6 +96,11 @@ impl Assembly {
         (&self.bytes, &self.spans, &self.big)
     }
 
+    /// Bytes that it was fed, as long as the request is not whole.
+    pub fn taken_bytes(&self) -> usize {
+        self.taken_bytes
+    }
+
     /// Bytes it holds.
     pub fn held_bytes(&self) -> usize {
         let big: usize = self.big.iter().map(|(_, bytes)| bytes.len()).sum();
@@ -126,6 +133,7 @@ impl Assembly {
             return;
         };
         self.filling = filling;
+        self.taken_bytes += arrived;
         self.state = State::Big(missing - arrived);
         self.finish_big(missing - arrived);
     }

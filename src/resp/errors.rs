@@ -53,6 +53,10 @@ pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previou
 pub const BUSY_KEY: &str = "BUSYKEY Target key name already exists.";
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
 pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+pub const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
+pub const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
+pub const MASTER_DOWN: &str =
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 
 /// Clips text of a client's as Redis does in its own messages, where it ends at the first zero

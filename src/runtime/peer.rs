@@ -7,7 +7,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,6 +84,36 @@ impl Peer {
                 Err(error) => self.wait(&error, libc::POLLIN, &deadline)?,
             }
         }
+    }
+
+    /// What has arrived and was not read yet, or what arrives next.
+    pub fn receive(&mut self, timeout: Duration) -> io::Result<Vec<u8>> {
+        if !self.input.is_empty() {
+            return Ok(std::mem::take(&mut self.input));
+        }
+        let deadline = Deadline::after(timeout);
+        let mut buffer = vec![0; CHUNK_BYTES];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(got) => {
+                    buffer.truncate(got);
+                    return Ok(buffer);
+                }
+                Err(error) => self.wait(&error, libc::POLLIN, &deadline)?,
+            }
+        }
+    }
+
+    /// Takes back the end of what was received.
+    pub fn give_back(&mut self, rest: Vec<u8>) {
+        self.input = rest;
+    }
+
+    /// Leaves the socket to somebody else, with what has arrived on it.
+    pub fn into_parts(self) -> io::Result<(OwnedFd, Vec<u8>)> {
+        self.stream.set_nonblocking(false)?;
+        Ok((self.stream.into(), self.input))
     }
 
     /// Sleeps until the socket is ready, if that is all that was wrong.

@@ -45,7 +45,11 @@ impl Class {
 impl Session {
     /// What this client is to the server. A monitor is a normal client.
     pub fn class(&self) -> Class {
-        if self.subscriptions.is_empty() {
+        if self.is_master {
+            Class::Master
+        } else if self.is_replica() {
+            Class::Replica
+        } else if self.subscriptions.is_empty() {
             Class::Normal
         } else {
             Class::PubSub

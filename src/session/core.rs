@@ -9,6 +9,7 @@ use super::multi::{Exec, ExecNews};
 use super::node::Node;
 use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
+use super::replication::Replication;
 use super::session::{Closing, Session};
 use crate::base::prng::Prng;
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::config::choice::MaxmemoryPolicy;
 use crate::keyspace::{AccessRule, Lazyfree, ShardId};
 use crate::object::Packing;
 use crate::observe::counters::Counters;
+use crate::replication::{Bars, Hub};
 use crate::resp::{ErrorReply, Mark, Output, Writer};
 use crate::router::{self, ReplyTo, Router};
 use crate::runtime::Held;
@@ -87,6 +89,9 @@ pub struct Core {
     pub router: Router,
     pub sessions: Sessions,
     pub channels: Channels,
+    pub replication: Replication,
+    /// What stands in the way of some commands in this turn.
+    pub bars: Bars,
     /// The time of this turn, Unix milliseconds.
     pub now_ms: i64,
     /// Whether the dataset is being loaded in this turn.
@@ -136,6 +141,10 @@ impl Core {
             router,
             sessions: Sessions::default(),
             channels: Channels::new(id, &node),
+            replication: Replication::of(id, || {
+                Hub::new(node.replication.clone(), Prng::from_os())
+            }),
+            bars: Bars::NONE,
             now_ms,
             is_loading: false,
             dirty: Vec::new(),
@@ -170,6 +179,7 @@ impl Core {
         self.shard.set_now(self.now_ms);
         self.config.refresh();
         self.is_loading = self.node.state.loading.is_on();
+        self.bars = self.node.replication.bars(&self.config);
         self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
@@ -310,22 +320,9 @@ impl Core {
         question: &Question,
         finish: impl FnOnce(Vec<Answer>, &mut Writer<'_>) + Send + 'static,
     ) {
-        let Some(to) = self.await_reply(id) else {
+        let Some(number) = self.await_answers(id, self.orders.len(), finish) else {
             return;
         };
-        if let Some(session) = self.sessions.find_mut(id) {
-            session.is_held = true;
-        }
-        let number = self.next_question;
-        self.next_question += 1;
-        let missing = self.orders.len();
-        let asked = Asked {
-            to,
-            missing,
-            answers: Vec::new(),
-            finish: Box::new(finish),
-        };
-        self.asked.insert(number, asked);
         for orders in &mut self.orders {
             let question = question.clone();
             orders.push(Order::Ask {
@@ -334,6 +331,29 @@ impl Core {
                 question,
             });
         }
+    }
+
+    /// Lets a client wait for so many answers, under the number returned.
+    pub(super) fn await_answers(
+        &mut self,
+        id: SessionId,
+        missing: usize,
+        finish: impl FnOnce(Vec<Answer>, &mut Writer<'_>) + Send + 'static,
+    ) -> Option<u64> {
+        let to = self.await_reply(id)?;
+        if let Some(session) = self.sessions.find_mut(id) {
+            session.is_held = true;
+        }
+        let number = self.next_question;
+        self.next_question += 1;
+        let asked = Asked {
+            to,
+            missing,
+            answers: Vec::new(),
+            finish: Box::new(finish),
+        };
+        self.asked.insert(number, asked);
+        Some(number)
     }
 
     /// Tells every core, this one included.
@@ -462,7 +482,10 @@ impl Core {
             if let Some(executing) = session.executing {
                 self.exec_news.push((executing.exec, ExecNews::Gone));
             }
-            self.counters().connected_clients.sub(1);
+            if !session.is_replica() {
+                self.counters().connected_clients.sub(1);
+            }
+            self.part_with(id, &session);
             if session.is_paused {
                 self.counters().blocked_clients.sub(1);
             }

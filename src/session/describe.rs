@@ -107,7 +107,9 @@ impl Session {
     /// The letters of `flags`, in Redis's order.
     fn letters(&self) -> String {
         let letters = [
+            (self.is_replica(), 'S'),
             (self.is_monitor, 'O'),
+            (self.is_master, 'M'),
             (!self.subscriptions.is_empty(), 'P'),
             (self.queue.is_some() || self.executing.is_some(), 'x'),
             (self.is_paused, 'b'),

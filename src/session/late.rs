@@ -59,6 +59,16 @@ impl Late {
         self.commands > 0
     }
 
+    /// The number that the next reply will have.
+    pub fn next_seq(&self) -> u32 {
+        self.first_seq.wrapping_add(self.places.len() as u32)
+    }
+
+    /// Whether all replies before this number are out.
+    pub fn is_out(&self, seq: u32) -> bool {
+        seq.wrapping_sub(self.first_seq).cast_signed() <= 0
+    }
+
     /// Takes a place for a reply that will arrive; a muted one will be dropped.
     pub fn wait(&mut self, is_muted: bool) -> u32 {
         self.commands += 1;

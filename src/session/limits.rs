@@ -41,6 +41,8 @@ impl Session {
     /// Whether it has been silent for longer than `timeout` allows.
     pub fn is_too_idle(&self, config: &Config, now_ms: i64) -> bool {
         let is_exempt = self.is_monitor
+            || self.is_master
+            || self.is_replica()
             || self.is_paused
             || !self.late.is_empty()
             || !self.subscriptions.is_empty();

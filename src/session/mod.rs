@@ -23,8 +23,10 @@ mod pause;
 mod pending;
 mod publish;
 mod registry;
+mod replication;
 #[allow(clippy::module_inception)]
 mod session;
+mod stream;
 
 pub use self::channels::{Channels, Post};
 pub use self::class::{Class, Filter};
@@ -38,4 +40,5 @@ pub use order::{Answer, Asked, Finish, Message, Order, Question};
 pub use pause::Pause;
 pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
+pub use replication::{HUB_CORE, Introduction, Replication};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};

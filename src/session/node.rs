@@ -10,13 +10,14 @@ use crate::base::prng::Prng;
 use crate::config::Config;
 use crate::keyspace::SlotMap;
 use crate::observe::command_stats::CommandBoard;
-use crate::observe::counters::Board;
+use crate::observe::counters;
 use crate::observe::error_stats::ErrorStats;
 use crate::observe::latency::LatencyMonitor;
 use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
 use crate::persistence::State;
 use crate::pubsub::Interest;
+use crate::replication::{Board, fresh_id};
 use crate::router::Numbers;
 use crate::runtime::Shelf;
 use crate::runtime::errands::{Errands, Mailbox};
@@ -45,13 +46,13 @@ pub struct Node {
     pub started_ms: i64,
     /// 40 hexadecimal digits, new in each start.
     pub run_id: String,
-    /// The name of this data set's history for replicas.
-    pub replication_id: Arc<Shelf<String>>,
+    /// What all cores know of replication.
+    pub replication: Arc<Board>,
     /// Bytes that the starting thread had allocated when the node was complete.
     pub(super) boot_bytes: u64,
     /// The most memory that was ever in use, in bytes.
     memory_peak: AtomicU64,
-    pub board: Board,
+    pub board: counters::Board,
     pub commands: CommandBoard,
     pub errors: ErrorStats,
     pub slowlog: SlowLog,
@@ -94,15 +95,15 @@ impl Node {
             LatencyMonitor::new(config.latency_monitor_threshold),
         );
         let mut node = Node {
-            board: Board::new(shards, config.databases as usize),
+            board: counters::Board::new(shards, config.databases as usize),
             config: Shelf::new(config),
             config_file,
             map: SlotMap::new(shards),
             started_ms: clock.millis().0,
             state: State::new(clock.millis().0),
             clock,
-            run_id: hex_id(&mut Prng::from_os()),
-            replication_id: Shelf::new(hex_id(&mut Prng::from_os())),
+            run_id: fresh_id(&mut Prng::from_os()),
+            replication: Arc::default(),
             boot_bytes: 0,
             memory_peak: AtomicU64::new(0),
             commands: CommandBoard::new(shards, rows),
@@ -173,21 +174,8 @@ impl Node {
         self.errors.reset();
     }
 
-    /// Begins a new history for replicas.
-    pub fn change_replication_id(&self) {
-        let fresh = |_: &String| Ok::<_, std::convert::Infallible>(hex_id(&mut Prng::from_os()));
-        let Ok(()) = self.replication_id.replace(fresh);
-    }
-
     /// The number of the next client.
     pub fn next_client_id(&self) -> u64 {
         self.next_client.fetch_add(1, Ordering::Relaxed)
     }
-}
-
-/// 40 random hexadecimal digits.
-fn hex_id(random: &mut Prng) -> String {
-    (0..40)
-        .map(|_| char::from_digit(random.below(16) as u32, 16).unwrap_or('0'))
-        .collect()
 }

@@ -6,6 +6,7 @@
 use super::class::{Class, Filter};
 use crate::keyspace::ShardId;
 use crate::pubsub::{Kind, News};
+use crate::replication::{self, Report};
 use crate::resp::Writer;
 use crate::router::ReplyTo;
 use bytes::Bytes;
@@ -36,6 +37,8 @@ pub enum Question {
     Listeners(Kind, Arc<[Bytes]>),
     /// Do nothing for so many microseconds (DEBUG SLEEP).
     Sleep(u64),
+    /// Make the stream of what changes on your shard, or make it no more.
+    Record(bool),
 }
 
 /// What a core answers.
@@ -47,6 +50,7 @@ pub enum Answer {
     Lines(Vec<(u64, Vec<u8>)>),
     Names(Vec<Bytes>),
     Counts(Vec<u64>),
+    Replication(replication::Answer),
 }
 
 /// A message on a channel, on its way to another core.
@@ -84,6 +88,12 @@ pub enum Order {
     Heard(Vec<(u64, u32)>),
     /// Names that you count for all cores have gained or lost their listeners on one.
     News(Vec<News>),
+    /// For the hub of replication.
+    Report(Report),
+    /// A part of the stream, for a replica of yours.
+    Feed(u64, Bytes),
+    /// Close the connection of this replica.
+    Part(u64),
 }
 
 /// A question whose answers are coming in.

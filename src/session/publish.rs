@@ -51,6 +51,7 @@ impl Core {
         self.publish();
         self.publish_databases();
         self.publish_clients();
+        self.publish_replication();
     }
 
     fn publish_databases(&mut self) {

@@ -6,6 +6,7 @@
 use super::late::Late;
 use super::multi::{Executing, Queue, WatchedKey};
 use super::pending::Pending;
+use super::replication::Introduction;
 use crate::command::Spec;
 use crate::keyspace::DbIndex;
 use crate::resp::{Assembly, Output, Protocol};
@@ -76,6 +77,10 @@ pub struct Session {
     pub protocol: Protocol,
     pub is_authenticated: bool,
     pub is_monitor: bool,
+    /// It is the connection to this node's master, whose commands are obeyed.
+    pub is_master: bool,
+    /// What it has said of itself as a replica, if it has.
+    pub introduction: Option<Box<Introduction>>,
     pub is_no_evict: bool,
     pub is_no_touch: bool,
     pub reply_mode: ReplyMode,
@@ -127,6 +132,8 @@ impl Session {
             protocol: Protocol::Resp2,
             is_authenticated,
             is_monitor: false,
+            is_master: false,
+            introduction: None,
             is_no_evict: false,
             is_no_touch: false,
             reply_mode: ReplyMode::On,
@@ -152,6 +159,11 @@ impl Session {
             over_soft_limit_since_ms: None,
             sending_bytes: 0,
         }
+    }
+
+    /// Whether it has become a replica of this node.
+    pub fn is_replica(&self) -> bool {
+        self.introduction.as_ref().is_some_and(|it| it.is_replica)
     }
 
     /// Whether the running command's reply is dropped.

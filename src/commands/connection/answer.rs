@@ -33,6 +33,10 @@ pub fn answer(core: &mut Core, question: &Question) -> Answer {
         }
         Question::Channels(kind, pattern) => core.homed_names(*kind, pattern.as_ref()),
         Question::Listeners(kind, names) => core.listeners(*kind, names),
+        Question::Record(is_recording) => {
+            core.shard.record(*is_recording);
+            Answer::Count(0)
+        }
         Question::Sleep(micros) => {
             crate::runtime::stall(std::time::Duration::from_micros(*micros));
             Answer::Count(0)

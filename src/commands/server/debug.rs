@@ -11,6 +11,7 @@ use super::{OPERATOR, protocol};
 use crate::base::{number, process};
 use crate::command::{Flags, Group, Merge};
 use crate::commands::row::{ControlCtx, ControlOutcome, Family, Flow, control, data, family};
+use crate::replication::Report;
 use crate::resp::{ErrorReply, errors};
 use crate::session::Question;
 use crate::shard::{Outcome, ShardCtx};
@@ -140,7 +141,7 @@ fn protocol_sample(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 /// DEBUG CHANGE-REPL-ID: replicas will see another history.
 fn change_replication_id(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     tracing::info!("Changing replication IDs after receiving change-repl-id");
-    ctx.core.node.change_replication_id();
+    ctx.core.report(Report::Rename);
     Ok(ctx.reply.ok().into())
 }
 

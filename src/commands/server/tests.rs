@@ -439,10 +439,10 @@ fn debug_has_its_forms() {
         ),
     ]);
     let (mut node, client) = node(3);
-    let before = node.node.replication_id.value();
+    let before = field(&info(&mut node, client, "replication"), "master_replid");
     talk(&mut node, client, "DEBUG CHANGE-REPL-ID");
     let replid = field(&info(&mut node, client, "replication"), "master_replid");
-    assert!(replid.len() == 40 && replid != *before);
+    assert!(replid.len() == 40 && replid != before);
     talk(&mut node, client, "DEBUG SET-ACTIVE-EXPIRE 0");
     let is_off = |core: &crate::session::Core| !core.shard.space.common.active_expire;
     assert!(node.cores.iter().all(is_off));

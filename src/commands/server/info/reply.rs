@@ -3,7 +3,7 @@
 //! The text is made from what the node knows, so that it can also be made where there is no core
 //! to ask, as in the report of a crash.
 
-use super::absent::{Cluster, Modules, Replication};
+use super::absent::{Cluster, Modules};
 use super::memory::Memory;
 use super::persistence::Persistence;
 use super::process::{Clients, Server};
@@ -14,6 +14,7 @@ use crate::observe::info::{Selection, render};
 use crate::observe::sections::{
     CommandStats, Cpu, ErrorCounts, Keyspace, LatencyStats, Shards, Stats,
 };
+use crate::replication::Replication;
 use crate::session::{Node, Question};
 
 /// The row of INFO.
@@ -73,6 +74,7 @@ pub fn text(node: &Node, selection: &Selection) -> String {
         board: &node.board,
         now_ms,
     };
+    let picture = node.replication.picture.value();
     let memory = Memory::of(node, totals);
     render(
         selection,
@@ -82,7 +84,10 @@ pub fn text(node: &Node, selection: &Selection) -> String {
             &memory,
             &Persistence { node, totals },
             &Stats { totals, now },
-            &Replication { node },
+            &Replication {
+                picture: &picture,
+                config: &config,
+            },
             &Cpu,
             &Modules,
             &CommandStats { board, names },

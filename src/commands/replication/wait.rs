@@ -1,0 +1,40 @@
+//! WAIT: until enough replicas have what this client has written.
+//!
+//! The client's earlier commands have all been answered by then. What they have changed has to be
+//! in the stream before its offset is taken, so every core first hands over what it has gathered.
+
+use super::replicaof::give;
+use crate::commands::row::{ControlCtx, ControlOutcome, Flow};
+use crate::replication::Wish;
+
+/// WAIT: reply with how many replicas have acknowledged all earlier writes.
+pub fn wait(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    if ctx.core.node.replication.is_replica() {
+        return Err(
+            "ERR WAIT cannot be used with replica instances. Please also note that since Redis \
+             4.0 if a replica is configured to be writable (which is not the default) writes to \
+             replicas are just local and are not propagated."
+                .into(),
+        );
+    }
+    let replicas = ctx.args.integer(1)?;
+    let timeout_ms = ctx
+        .args
+        .integer(2)
+        .map_err(|_| "ERR timeout is not an integer or out of range")?;
+    if timeout_ms < 0 {
+        return Err("ERR timeout is negative".into());
+    }
+    let is_in_exec = ctx
+        .core
+        .sessions
+        .find(ctx.session)
+        .is_some_and(|session| session.executing.is_some());
+    let wish = Wish::Wait {
+        replicas: usize::try_from(replicas).unwrap_or(0),
+        timeout_ms,
+        is_now: is_in_exec,
+    };
+    ctx.core.wish(ctx.session, wish, give);
+    Ok(Flow::Later)
+}

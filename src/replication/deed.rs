@@ -1,0 +1,99 @@
+//! What goes in and out of the hub: reports of the cores, wishes of clients, deeds to be done.
+//!
+//! Plain data. Deeds are done in their order; what they mean for sockets, threads and sessions is
+//! the business of the floors above.
+
+use super::psync::Applicant;
+use crate::config::Master;
+use crate::keyspace::ShardId;
+use bytes::Bytes;
+
+/// Where a client's connection lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub core: ShardId,
+    pub session: u64,
+}
+
+/// What cores report.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A client asks to become a replica.
+    Psync(Box<Applicant>),
+    /// A replica has the stream up to this offset.
+    Ack { place: Place, offset: u64 },
+    /// A replica has got its whole snapshot, or has not.
+    Sent { place: Place, is_whole: bool },
+    /// A replica's connection is gone.
+    Gone(Place),
+    /// The history is to have another name (DEBUG CHANGE-REPL-ID).
+    Rename,
+    /// A client wants something, and waits for an answer under this number.
+    Wish {
+        core: ShardId,
+        number: u64,
+        wish: Wish,
+    },
+}
+
+/// What a client wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To follow a master, or none; who says so is for the log.
+    Follow {
+        master: Option<Master>,
+        client: String,
+    },
+    /// To know when so many replicas have all that is written now.
+    Wait {
+        replicas: usize,
+        timeout_ms: i64,
+        /// It cannot wait (EXEC): the count of now will do.
+        is_now: bool,
+    },
+    /// To change places with a replica.
+    Failover {
+        to: Option<Master>,
+        is_forced: bool,
+        timeout_ms: i64,
+    },
+    AbortFailover,
+}
+
+/// What a client gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Ok,
+    Number(u64),
+    Status(&'static str),
+    Error(String),
+}
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Send this to a replica.
+    Feed { place: Place, bytes: Bytes },
+    /// End a replica's connection.
+    Close(Place),
+    /// A client gets its answer.
+    Answer {
+        core: ShardId,
+        number: u64,
+        answer: Answer,
+    },
+    /// Talk to the master, as this attempt.
+    Connect(Box<super::link::Call>),
+    /// Leave the master, if there is a connection or one is being made.
+    Disconnect,
+    /// Make the stream, or stop making it.
+    Record(bool),
+    /// Make a snapshot for those who wait; the stream's offset of its cut is to be told.
+    Snapshot,
+    /// The node has this role now.
+    BecomeReplica(bool),
+    /// Pause writes until this moment (Unix milliseconds), or end that pause.
+    Pause(Option<i64>),
+    /// The configuration is to say this from now on.
+    Configure(Option<Master>),
+}

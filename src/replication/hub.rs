@@ -1,0 +1,539 @@
+//! The hub: the whole state of a node's replication, in one place on one core.
+//!
+//! It learns of everything by method calls with the time in them, and leaves behind deeds to be
+//! done. Offsets are counted here and nowhere else: [`Hub::feed`] is the only place where the stream
+//! grows, whether this node makes it or passes on its master's.
+
+use super::backlog::Backlog;
+use super::board::Board;
+use super::deed::{Answer, Deed, Place, Report, Wish};
+use super::failover::Failover;
+use super::follow::Follower;
+use super::history::History;
+use super::info::Picture;
+use super::psync::{Applicant, Continuation};
+use super::replicas::{Replica, Stage};
+use super::wait::{Waiter, Waiters};
+use crate::base::prng::Prng;
+use crate::config::Config;
+use crate::keyspace::ShardId;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// How often the state is looked after while there is anything to look after, in milliseconds.
+const TICK_MS: i64 = 1000;
+/// A failover looks more often: nobody may write meanwhile.
+const FAILOVER_TICK_MS: i64 = 100;
+
+const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+
+/// What has happened how often since CONFIG RESETSTAT, to be counted by the core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Syncs {
+    pub full: u64,
+    pub partial_ok: u64,
+    pub partial_err: u64,
+}
+
+/// The state of replication.
+pub struct Hub {
+    pub(super) history: History,
+    /// Bytes of the stream so far.
+    pub(super) offset: u64,
+    pub(super) backlog: Option<Backlog>,
+    /// Since when nobody has needed the backlog, Unix milliseconds.
+    idle_since_ms: Option<i64>,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) follower: Option<Follower>,
+    pub(super) failover: Option<Failover>,
+    waiters: Waiters,
+    /// The stream has asked the replicas to acknowledge, and nothing came behind that.
+    has_asked: bool,
+    /// Whether this node makes the stream of what it changes.
+    is_recording: bool,
+    /// A snapshot for replicas is being begun, whose cut has not come.
+    awaits_cut: bool,
+    pinged_ms: i64,
+    ticked_ms: i64,
+    pub(super) deeds: Vec<Deed>,
+    pub(super) random: Prng,
+    board: Arc<Board>,
+    syncs: Syncs,
+}
+
+impl Hub {
+    /// A master without replicas.
+    pub fn new(board: Arc<Board>, mut random: Prng) -> Hub {
+        Hub {
+            history: History::fresh(&mut random),
+            offset: 0,
+            backlog: None,
+            idle_since_ms: None,
+            replicas: Vec::new(),
+            follower: None,
+            failover: None,
+            waiters: Waiters::default(),
+            has_asked: false,
+            is_recording: false,
+            awaits_cut: false,
+            pinged_ms: 0,
+            ticked_ms: 0,
+            deeds: Vec::new(),
+            random,
+            board,
+            syncs: Syncs::default(),
+        }
+    }
+
+    /// What is to be done, in order.
+    pub fn take_deeds(&mut self) -> Vec<Deed> {
+        std::mem::take(&mut self.deeds)
+    }
+
+    /// What has been counted since the last time.
+    pub fn take_syncs(&mut self) -> Syncs {
+        std::mem::take(&mut self.syncs)
+    }
+
+    /// Bytes of the stream so far.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The history's name.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Takes in what a core reports.
+    pub fn hear(&mut self, report: Report, now: (i64, &Config)) {
+        match report {
+            Report::Psync(applicant) => self.admit(*applicant, now),
+            Report::Ack { place, offset } => self.acked(place, offset, now),
+            Report::Sent { place, is_whole } => self.sent(place, is_whole, now),
+            Report::Rename => self.history = History::fresh(&mut self.random),
+            Report::Gone(place) => self.gone(place, now.0),
+            Report::Wish { core, number, wish } => self.wished((core, number), wish, now),
+        }
+        self.count_good(now);
+    }
+
+    fn wished(&mut self, who: (ShardId, u64), wish: Wish, now: (i64, &Config)) {
+        let (core, number) = who;
+        let answer = match wish {
+            Wish::Follow { master, client } => self.follow(master, &client, now),
+            Wish::Failover {
+                to,
+                is_forced,
+                timeout_ms,
+            } => {
+                let until_ms = (timeout_ms > 0).then(|| now.0.saturating_add(timeout_ms));
+                self.begin_failover(to, is_forced, until_ms)
+            }
+            Wish::AbortFailover => self.abort_failover(),
+            Wish::Wait {
+                replicas,
+                timeout_ms,
+                is_now,
+            } => {
+                let until_ms = match is_now {
+                    true => Some(now.0),
+                    false => (timeout_ms > 0).then(|| now.0.saturating_add(timeout_ms)),
+                };
+                return self.wait(
+                    Waiter {
+                        core,
+                        number,
+                        offset: self.offset,
+                        replicas,
+                        until_ms,
+                    },
+                    now,
+                );
+            }
+        };
+        self.deeds.push(Deed::Answer {
+            core,
+            number,
+            answer,
+        });
+    }
+
+    fn wait(&mut self, waiter: Waiter, now: (i64, &Config)) {
+        self.waiters.add(waiter);
+        self.finish_waiting(now.0);
+        if !self.waiters.is_empty() && !self.has_asked && self.follower.is_none() {
+            self.feed(Bytes::from_static(GET_ACK));
+            self.has_asked = true;
+        }
+    }
+
+    fn finish_waiting(&mut self, now_ms: i64) {
+        let replicas = &self.replicas;
+        let acked = |offset| {
+            let has =
+                |replica: &&Replica| replica.stage == Stage::Online && replica.acked >= offset;
+            replicas.iter().filter(has).count()
+        };
+        for (waiter, count) in self.waiters.finished(now_ms, acked) {
+            self.deeds.push(Deed::Answer {
+                core: waiter.core,
+                number: waiter.number,
+                answer: Answer::Number(count as u64),
+            });
+        }
+    }
+
+    /// This node is no master any more: nobody will acknowledge.
+    pub(super) fn give_up_waiting(&mut self) {
+        for waiter in self.waiters.take() {
+            self.deeds.push(Deed::Answer {
+                core: waiter.core,
+                number: waiter.number,
+                answer: Answer::Error(
+                    "UNBLOCKED force unblock from blocking operation, instance state changed \
+                     (master -> replica?)"
+                        .into(),
+                ),
+            });
+        }
+    }
+
+    /// The stream goes on with these bytes.
+    pub fn feed(&mut self, bytes: Bytes) {
+        self.offset += bytes.len() as u64;
+        self.has_asked = false;
+        if let Some(backlog) = &mut self.backlog {
+            backlog.push(&bytes);
+        }
+        for replica in self.replicas.iter().filter(|replica| replica.is_fed()) {
+            self.deeds.push(Deed::Feed {
+                place: replica.place(),
+                bytes: bytes.clone(),
+            });
+        }
+    }
+
+    fn say(&mut self, place: Place, line: String) {
+        let bytes = Bytes::from(line.into_bytes());
+        self.deeds.push(Deed::Feed { place, bytes });
+    }
+
+    /// A client asks to become a replica.
+    fn admit(&mut self, applicant: Applicant, now: (i64, &Config)) {
+        let place = applicant.place;
+        if applicant.is_failover && !self.accepts_role(&applicant) {
+            return;
+        }
+        if self
+            .follower
+            .as_ref()
+            .is_some_and(|follower| !follower.is_up())
+        {
+            let line = "-NOMASTERLINK Can't SYNC while not connected with my master\r\n";
+            return self.say(place, line.into());
+        }
+        let name = applicant.name();
+        tracing::info!("Replica {name} asks for synchronization");
+        match Continuation::of(&applicant, &self.history, self.backlog.as_ref()) {
+            Continuation::Partial { bytes, offset } => {
+                self.syncs.partial_ok += 1;
+                tracing::info!(
+                    "Partial resynchronization request from {name} accepted. Sending {} bytes of \
+                     backlog starting from offset {offset}.",
+                    bytes.len()
+                );
+                self.say(
+                    place,
+                    match applicant.can_psync2 {
+                        true => format!("+CONTINUE {}\r\n", self.history.id),
+                        false => String::from("+CONTINUE\r\n"),
+                    },
+                );
+                let mut replica = Replica::new(applicant, Stage::Online, now.0);
+                replica.acked = offset.saturating_sub(1);
+                self.replicas.push(replica);
+                let bytes = Bytes::from(bytes);
+                self.deeds.push(Deed::Feed { place, bytes });
+            }
+            Continuation::Full { reason } => {
+                tracing::info!("{reason}");
+                self.syncs.partial_err += u64::from(!applicant.is_new());
+                self.syncs.full += 1;
+                self.keep_backlog(now.1);
+                self.replicas
+                    .push(Replica::new(applicant, Stage::Waiting, now.0));
+                self.settle_recording();
+                self.begin_snapshots(now);
+            }
+        }
+        self.idle_since_ms = None;
+    }
+
+    /// A replica asks this node, itself one, to take over.
+    fn accepts_role(&mut self, applicant: &Applicant) -> bool {
+        let id = applicant.request.as_ref().map_or(&[][..], |(id, _)| id);
+        let shown = crate::resp::errors::clipped(id, super::history::ID_LEN);
+        tracing::warn!("Failover request received for replid {shown}.");
+        let error = if self.follower.is_none() {
+            "-ERR PSYNC FAILOVER can't be sent to a master.\r\n"
+        } else if !id.eq_ignore_ascii_case(self.history.id.as_bytes()) {
+            "-ERR PSYNC FAILOVER replid must match my replid.\r\n"
+        } else {
+            self.promote();
+            tracing::info!(
+                "MASTER MODE enabled (failover request from '{}')",
+                applicant.name()
+            );
+            return true;
+        };
+        self.say(applicant.place, error.into());
+        false
+    }
+
+    /// From now on the stream is kept.
+    pub(super) fn keep_backlog(&mut self, config: &Config) {
+        if self.backlog.is_some() {
+            return;
+        }
+        let size = usize::try_from(config.repl_backlog_size).unwrap_or(usize::MAX);
+        self.backlog = Some(Backlog::new(size, self.offset));
+        if self.follower.is_none() {
+            // What was written while nothing was kept is in no stream.
+            self.history = History::fresh(&mut self.random);
+            tracing::info!(
+                "Replication backlog created, my new replication IDs are '{}' and '{}'",
+                self.history.id,
+                "0".repeat(super::history::ID_LEN)
+            );
+        }
+    }
+
+    /// Makes the stream while somebody may want it.
+    pub(super) fn settle_recording(&mut self) {
+        let wanted = self.follower.is_none() && self.backlog.is_some();
+        if std::mem::replace(&mut self.is_recording, wanted) != wanted {
+            self.deeds.push(Deed::Record(wanted));
+        }
+    }
+
+    /// Begins a snapshot for those who wait, if they have waited long enough.
+    fn begin_snapshots(&mut self, now: (i64, &Config)) {
+        let (now_ms, config) = now;
+        if self.awaits_cut || !self.has_waiting() {
+            return;
+        }
+        let waiting = self.replicas.iter().filter(|it| it.stage == Stage::Waiting);
+        let (count, since_ms) = waiting.fold((0, now_ms), |(count, since_ms), replica| {
+            (count + 1, since_ms.min(replica.since_ms))
+        });
+        let delay_ms = i64::from(config.repl_diskless_sync_delay) * 1000;
+        let enough = config.repl_diskless_sync_max_replicas;
+        let is_due = !config.repl_diskless_sync
+            || now_ms - since_ms >= delay_ms
+            || enough != 0 && count >= enough;
+        if is_due {
+            self.awaits_cut = true;
+            self.deeds.push(Deed::Snapshot);
+        }
+    }
+
+    /// The snapshot's cut is here in the stream: who waits gets what comes from now on.
+    pub fn cut(&mut self, now: (i64, &Config)) -> Vec<Place> {
+        self.awaits_cut = false;
+        let (id, offset) = (self.history.id.clone(), self.offset);
+        let waiting: Vec<&mut Replica> = self
+            .replicas
+            .iter_mut()
+            .filter(|replica| replica.stage == Stage::Waiting)
+            .collect();
+        let mut places = Vec::new();
+        for replica in waiting {
+            replica.stage = Stage::Sending;
+            replica.since_ms = now.0;
+            places.push(replica.place());
+            if replica.applicant.request.is_some() {
+                let line = format!("+FULLRESYNC {id} {offset}\r\n");
+                self.deeds.push(Deed::Feed {
+                    place: replica.place(),
+                    bytes: Bytes::from(line.into_bytes()),
+                });
+            }
+        }
+        places
+    }
+
+    /// No snapshot could be begun.
+    pub fn snapshot_failed(&mut self, line: &'static str) {
+        self.awaits_cut = false;
+        let waiting = self.replicas.iter().filter(|it| it.stage == Stage::Waiting);
+        for place in waiting.map(Replica::place) {
+            self.deeds.push(Deed::Feed {
+                place,
+                bytes: Bytes::from_static(line.as_bytes()),
+            });
+            self.deeds.push(Deed::Close(place));
+        }
+        self.replicas.retain(|it| it.stage != Stage::Waiting);
+    }
+
+    fn sent(&mut self, place: Place, is_whole: bool, now: (i64, &Config)) {
+        let Some(replica) = self.replica_at(place) else {
+            return;
+        };
+        if !is_whole {
+            return self.deeds.push(Deed::Close(place));
+        }
+        replica.stage = Stage::Online;
+        replica.acked_ms = now.0;
+        let name = replica.applicant.name();
+        tracing::info!("Synchronization with replica {name} succeeded");
+    }
+
+    fn replica_at(&mut self, place: Place) -> Option<&mut Replica> {
+        self.replicas
+            .iter_mut()
+            .find(|replica| replica.place() == place)
+    }
+
+    fn acked(&mut self, place: Place, offset: u64, now: (i64, &Config)) {
+        let Some(replica) = self.replica_at(place) else {
+            return;
+        };
+        replica.acked = replica.acked.max(offset);
+        replica.acked_ms = now.0;
+        self.finish_waiting(now.0);
+        if self.failover.is_some() {
+            self.go_on_failing_over(now);
+        }
+    }
+
+    fn gone(&mut self, place: Place, now_ms: i64) {
+        let Some(at) = self.replicas.iter().position(|it| it.place() == place) else {
+            return;
+        };
+        let replica = self.replicas.remove(at);
+        tracing::warn!("Connection with replica {} lost.", replica.applicant.name());
+        if self.replicas.is_empty() {
+            self.idle_since_ms = Some(now_ms);
+        }
+    }
+
+    /// Once a second: pings, silence, time that is over.
+    pub fn tick(&mut self, now: (i64, &Config)) {
+        let (now_ms, config) = now;
+        self.finish_waiting(now_ms);
+        if self.failover.is_some() {
+            self.go_on_failing_over(now);
+        }
+        if now_ms - self.ticked_ms < TICK_MS {
+            return;
+        }
+        self.ticked_ms = now_ms;
+        self.look_after_link(now);
+        self.ping(now);
+        self.drop_silent(now);
+        self.begin_snapshots(now);
+        self.age_backlog(now_ms, config);
+        self.count_good(now);
+    }
+
+    /// When [`Hub::tick`] is to be called, however quiet it is, Unix milliseconds.
+    pub fn due_ms(&self) -> Option<i64> {
+        let is_active = self.follower.is_some() || self.backlog.is_some();
+        let tick_ms = is_active.then_some(self.ticked_ms + TICK_MS);
+        let failover_ms = self
+            .failover
+            .as_ref()
+            .map(|_| self.ticked_ms + FAILOVER_TICK_MS);
+        [tick_ms, failover_ms, self.waiters.due_ms()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn ping(&mut self, now: (i64, &Config)) {
+        let (now_ms, config) = now;
+        let period_ms = i64::from(config.repl_ping_replica_period) * 1000;
+        let is_due = now_ms - self.pinged_ms >= period_ms && !self.replicas.is_empty();
+        // Redis: a paused master does not ping, so that its offset stands still.
+        if is_due && self.follower.is_none() && self.failover.is_none() {
+            self.pinged_ms = now_ms;
+            self.feed(Bytes::from_static(PING));
+        }
+        // Who waits for a snapshot hears an empty line, so that it does not give up.
+        let waiting = self.replicas.iter().filter(|it| it.stage == Stage::Waiting);
+        for replica in waiting.filter(|it| it.applicant.request.is_some()) {
+            self.deeds.push(Deed::Feed {
+                place: replica.place(),
+                bytes: Bytes::from_static(b"\n"),
+            });
+        }
+    }
+
+    fn drop_silent(&mut self, now: (i64, &Config)) {
+        let is_silent = |replica: &&Replica| replica.is_silent(now.1, now.0);
+        for replica in self.replicas.iter().filter(is_silent) {
+            let name = replica.applicant.name();
+            tracing::warn!("Disconnecting timedout replica (streaming sync): {name}");
+            self.deeds.push(Deed::Close(replica.place()));
+        }
+    }
+
+    fn age_backlog(&mut self, now_ms: i64, config: &Config) {
+        let size = usize::try_from(config.repl_backlog_size).unwrap_or(usize::MAX);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.resize(size);
+        }
+        let ttl_s = config.repl_backlog_ttl;
+        let is_old = |since_ms: i64| (now_ms - since_ms) / 1000 > ttl_s as i64;
+        let is_idle = self.follower.is_none() && self.replicas.is_empty() && ttl_s != 0;
+        if self.backlog.is_some() && is_idle && self.idle_since_ms.is_some_and(is_old) {
+            self.backlog = None;
+            self.idle_since_ms = None;
+            self.history = History::fresh(&mut self.random);
+            self.settle_recording();
+            tracing::info!(
+                "Replication backlog freed after {ttl_s} seconds without connected replicas."
+            );
+        }
+    }
+
+    fn count_good(&mut self, now: (i64, &Config)) {
+        self.board.set_good_replicas(self.good_replicas(now));
+    }
+
+    fn good_replicas(&self, now: (i64, &Config)) -> u32 {
+        let good = self.replicas.iter().filter(|it| it.is_good(now.1, now.0));
+        good.count() as u32
+    }
+
+    /// Tells the cores which role this node has.
+    pub fn publish_standing(&self) {
+        let follower = self.follower.as_ref();
+        self.board
+            .set_standing(follower.is_some(), follower.is_some_and(Follower::is_up));
+    }
+
+    /// The state of now, for INFO and ROLE.
+    pub fn picture(&self, now: (i64, &Config)) -> Picture {
+        let previous = self.history.previous.as_ref();
+        Picture {
+            link: self.link_picture(now.0),
+            replicas: self.replicas.iter().map(|it| it.picture(now.0)).collect(),
+            good_replicas: self.good_replicas(now),
+            failover: Failover::name(self.failover.as_ref()),
+            id: self.history.id.clone(),
+            previous_id: previous.map(|previous| previous.id.clone()),
+            previous_end: previous.map(|previous| previous.end),
+            offset: self.offset,
+            backlog: self.backlog.as_ref().map(|it| (it.first(), it.count())),
+        }
+    }
+
+    /// Bytes of memory of the backlog.
+    pub fn backlog_bytes(&self) -> usize {
+        self.backlog.as_ref().map_or(0, Backlog::memory_bytes)
+    }
+}

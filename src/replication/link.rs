@@ -1,0 +1,359 @@
+//! A replica's talk with its master, on a thread of its own: connect, introduce, ask for the stream,
+//! receive the snapshot.
+//!
+//! ```text
+//!   PING  AUTH  REPLCONF ..  PSYNC <history> <offset>
+//!     +CONTINUE     -> the connection goes to the core at once
+//!     +FULLRESYNC   -> the snapshot goes there in pieces, then the connection
+//! ```
+//!
+//! Every step has `repl-timeout`. What becomes of the snapshot is an [`Intake`]'s business; while it
+//! takes its time the master has to wait. When the core has lost interest the thread ends at its
+//! next step.
+
+use super::payload::{Framing, Payload};
+use crate::resp::errors::clipped;
+use crate::runtime::peer::Peer;
+use std::io;
+use std::time::Duration;
+
+/// Longest part of a master's answer that is shown.
+const SHOWN_MAX: usize = 256;
+
+/// What is asked of a master.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub host: Vec<u8>,
+    pub port: u16,
+    /// Where this node listens, as the master will tell others.
+    pub listening_port: u16,
+    pub announced_ip: Option<Vec<u8>>,
+    pub user: Option<Vec<u8>>,
+    pub password: Option<Vec<u8>>,
+    pub timeout: Duration,
+    /// The history known here and the first offset that is missing.
+    pub resume: Option<(String, u64)>,
+    /// The master is to hand its role over.
+    pub is_failover: bool,
+}
+
+/// What has come of it.
+#[derive(Debug)]
+pub enum News {
+    /// It answers.
+    Talking,
+    /// The stream goes on where it was, perhaps under another name.
+    Continued { id: Option<String>, line: Line },
+    /// A snapshot of this history at this offset comes first. A master that is too old for PSYNC
+    /// has no name for it.
+    Full(Option<(String, u64)>),
+    /// The snapshot begins; its length, if it is known.
+    Begins(Option<u64>),
+    /// So many more bytes of it have come.
+    Came(usize),
+    /// All of it is in place; the stream follows.
+    Whole(Line),
+    /// It was refused or has failed; the reason is in the log.
+    Failed,
+}
+
+/// A connection to a master whose stream is to be followed.
+#[derive(Debug)]
+pub struct Line {
+    pub peer: Peer,
+}
+
+/// What becomes of a snapshot. Errors are lines for the log.
+pub trait Intake: Send {
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), String>;
+
+    /// That was all: returns when it is in place.
+    fn finish(&mut self) -> Result<(), String>;
+}
+
+/// Who talks to a master.
+pub struct Speaker {
+    pub call: Call,
+    pub intake: Box<dyn Intake>,
+    /// Tells the core; false when it has lost interest.
+    pub tell: Box<dyn Fn(News) -> bool + Send>,
+}
+
+/// Why a talk has ended.
+enum End {
+    /// A line for the log.
+    Because(String),
+    /// Nobody wants to know any more.
+    Unheard,
+}
+
+impl From<String> for End {
+    fn from(line: String) -> End {
+        End::Because(line)
+    }
+}
+
+/// Shows an answer as the log may have it.
+fn shown(line: &[u8]) -> String {
+    clipped(line, SHOWN_MAX)
+}
+
+fn encode(words: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
+impl Speaker {
+    /// Talks until the stream can be followed, or until it cannot.
+    pub fn talk(mut self) {
+        if let Err(End::Because(line)) = self.converse() {
+            tracing::warn!("{line}");
+            // The core may have lost interest.
+            let _ = self.tell(News::Failed);
+        }
+    }
+
+    fn tell(&self, news: News) -> Result<(), End> {
+        match (self.tell)(news) {
+            true => Ok(()),
+            false => Err(End::Unheard),
+        }
+    }
+
+    fn converse(&mut self) -> Result<(), End> {
+        let call = self.call.clone();
+        let host = String::from_utf8_lossy(&call.host);
+        let refused = |error: io::Error| match error.kind() {
+            io::ErrorKind::TimedOut => String::from("Timeout connecting to the MASTER..."),
+            _ => {
+                let reason = crate::base::process::reason(&error);
+                format!("Error condition on socket for SYNC: {reason}")
+            }
+        };
+        let mut peer = Peer::connect(&host, call.port, call.timeout).map_err(refused)?;
+        tracing::info!("Non blocking connect for SYNC fired the event.");
+        self.tell(News::Talking)?;
+        self.introduce(&mut peer)?;
+        self.ask(peer)
+    }
+
+    /// One command, and the line that answers it.
+    fn exchange(&self, peer: &mut Peer, words: &[&[u8]]) -> Result<Vec<u8>, End> {
+        let failed = |what: &'static str| {
+            move |error: io::Error| {
+                let reason = crate::base::process::reason(&error);
+                End::Because(format!(
+                    "Failed to {what} master during handshake: {reason}"
+                ))
+            }
+        };
+        let timeout = self.call.timeout;
+        peer.send(&encode(words), timeout)
+            .map_err(failed("write to"))?;
+        loop {
+            let line = peer.line(timeout).map_err(failed("read from"))?;
+            // While a master waits for its snapshot it sends empty lines.
+            if !line.is_empty() {
+                return Ok(line);
+            }
+        }
+    }
+
+    fn introduce(&self, peer: &mut Peer) -> Result<(), End> {
+        let pong = self.exchange(peer, &[b"PING"])?;
+        let fine: [&[u8]; 4] = [
+            b"+",
+            b"-NOAUTH",
+            b"-NOPERM",
+            b"-ERR operation not permitted",
+        ];
+        if !fine.iter().any(|start| pong.starts_with(start)) {
+            let pong = shown(&pong);
+            return Err(format!("Error reply to PING from master: '{pong}'").into());
+        }
+        tracing::info!("Master replied to PING, replication can continue...");
+        self.authenticate(peer)?;
+        let port = self.call.listening_port.to_string();
+        self.configure(peer, b"listening-port", &[port.as_bytes()])?;
+        if let Some(ip) = &self.call.announced_ip {
+            self.configure(peer, b"ip-address", &[ip])?;
+        }
+        self.configure(peer, b"capa", &[b"eof", b"capa", b"psync2"])
+    }
+
+    fn authenticate(&self, peer: &mut Peer) -> Result<(), End> {
+        let Some(password) = &self.call.password else {
+            return Ok(());
+        };
+        let answer = match &self.call.user {
+            Some(user) => self.exchange(peer, &[b"AUTH", user, password])?,
+            None => self.exchange(peer, &[b"AUTH", password])?,
+        };
+        match answer.first() {
+            Some(b'-') => Err(format!("Unable to AUTH to MASTER: {}", shown(&answer)).into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// REPLCONF, which an old master may not know.
+    fn configure(&self, peer: &mut Peer, name: &[u8], values: &[&[u8]]) -> Result<(), End> {
+        let mut words: Vec<&[u8]> = vec![b"REPLCONF", name];
+        words.extend(values);
+        let answer = self.exchange(peer, &words)?;
+        if answer.first() == Some(&b'-') {
+            tracing::info!(
+                "(Non critical) Master does not understand REPLCONF {}: {}",
+                shown(name),
+                shown(&answer)
+            );
+        }
+        Ok(())
+    }
+
+    /// PSYNC, and what follows from its answer.
+    fn ask(&mut self, mut peer: Peer) -> Result<(), End> {
+        let (id, offset) = match &self.call.resume {
+            Some((id, offset)) => {
+                tracing::info!("Trying a partial resynchronization (request {id}:{offset}).");
+                (id.clone(), offset.to_string())
+            }
+            None => {
+                tracing::info!("Partial resynchronization not possible (no cached master)");
+                (String::from("?"), String::from("-1"))
+            }
+        };
+        let mut words: Vec<&[u8]> = vec![b"PSYNC", id.as_bytes(), offset.as_bytes()];
+        if self.call.is_failover {
+            words.push(b"FAILOVER");
+        }
+        let answer = self.exchange(&mut peer, &words)?;
+        if let Some(rest) = answer.strip_prefix(b"+CONTINUE") {
+            return self.go_on(peer, rest);
+        }
+        if let Some(rest) = answer.strip_prefix(b"+FULLRESYNC ") {
+            let start = full_resync(rest)
+                .ok_or_else(|| String::from("Master replied with wrong +FULLRESYNC syntax."))?;
+            tracing::info!("Full resync from master: {}:{}", start.0, start.1);
+            self.tell(News::Full(Some(start)))?;
+            return self.receive(peer);
+        }
+        self.refused(peer, &answer)
+    }
+
+    fn go_on(&self, peer: Peer, rest: &[u8]) -> Result<(), End> {
+        tracing::info!("Successful partial resynchronization with master.");
+        let id = rest.strip_prefix(b" ").map(<[u8]>::trim_ascii);
+        let id = id.filter(|id| id.len() == super::history::ID_LEN);
+        let id = id.map(|id| String::from_utf8_lossy(id).into_owned());
+        self.tell(News::Continued {
+            id,
+            line: Line { peer },
+        })
+    }
+
+    /// Neither the one nor the other: later, or as with masters before 2.8.
+    fn refused(&mut self, mut peer: Peer, answer: &[u8]) -> Result<(), End> {
+        let answer_shown = shown(answer);
+        if answer.starts_with(b"-NOMASTERLINK") || answer.starts_with(b"-LOADING") {
+            return Err(format!(
+                "Master is currently unable to PSYNC but should be in the future: {answer_shown}"
+            )
+            .into());
+        }
+        if self.call.is_failover {
+            return Err(format!("Failover target rejected psync request: {answer_shown}").into());
+        }
+        if !answer.starts_with(b"-ERR") {
+            return Err(format!("Unexpected reply to PSYNC from master: {answer_shown}").into());
+        }
+        tracing::info!(
+            "Master does not support PSYNC or is in error state (reply: {answer_shown})"
+        );
+        tracing::info!("Retrying with SYNC...");
+        let failed = |error: io::Error| format!("I/O error writing to MASTER: {error}");
+        peer.send(&encode(&[b"SYNC"]), self.call.timeout)
+            .map_err(failed)?;
+        self.tell(News::Full(None))?;
+        self.receive(peer)
+    }
+
+    /// The snapshot, piece by piece.
+    fn receive(&mut self, mut peer: Peer) -> Result<(), End> {
+        let lost = |error: io::Error| match error.kind() {
+            io::ErrorKind::TimedOut => String::from(
+                "Timeout receiving bulk data from MASTER... If the problem persists try to set \
+                 the 'repl-timeout' parameter in redis.conf to a larger value.",
+            ),
+            io::ErrorKind::UnexpectedEof => {
+                String::from("I/O error trying to sync with MASTER: connection lost")
+            }
+            _ => format!(
+                "I/O error trying to sync with MASTER: {}",
+                crate::base::process::reason(&error)
+            ),
+        };
+        let framing = self.announced(&mut peer, lost)?;
+        self.tell(News::Begins(framing.total()))?;
+        let mut payload = Payload::new(framing);
+        while !payload.is_whole() {
+            let arrived = peer.receive(self.call.timeout).map_err(lost)?;
+            let (piece, rest) = payload.take(arrived);
+            if !piece.is_empty() {
+                self.intake.take(&piece)?;
+                self.tell(News::Came(piece.len()))?;
+            }
+            peer.give_back(rest);
+        }
+        self.intake.finish()?;
+        self.tell(News::Whole(Line { peer }))
+    }
+
+    fn announced(
+        &self,
+        peer: &mut Peer,
+        lost: impl Fn(io::Error) -> String,
+    ) -> Result<Framing, End> {
+        loop {
+            let line = peer.line(self.call.timeout).map_err(&lost)?;
+            if line.is_empty() {
+                continue;
+            }
+            if line.first() == Some(&b'-') {
+                let line = shown(&line);
+                return Err(format!("MASTER aborted replication with an error: {line}").into());
+            }
+            let framing = Framing::read(&line).ok_or_else(|| {
+                format!(
+                    "Bad protocol from MASTER, the first byte is not '$' (we received '{}'), are \
+                     you sure the host and port are right?",
+                    shown(&line)
+                )
+            })?;
+            match framing.total() {
+                Some(total) => tracing::info!(
+                    "MASTER <-> REPLICA sync: receiving {total} bytes from master to parser"
+                ),
+                None => tracing::info!(
+                    "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser"
+                ),
+            }
+            return Ok(framing);
+        }
+    }
+}
+
+/// Reads `<history> <offset>`.
+fn full_resync(rest: &[u8]) -> Option<(String, u64)> {
+    let at = memchr::memchr(b' ', rest)?;
+    let (id, offset) = (&rest[..at], rest[at + 1..].trim_ascii());
+    let is_id = id.len() == super::history::ID_LEN && id.iter().all(u8::is_ascii_graphic);
+    let offset = crate::base::number::parse_i64(offset)?;
+    let id = is_id.then(|| String::from_utf8_lossy(id).into_owned())?;
+    Some((id, u64::try_from(offset).ok()?))
+}

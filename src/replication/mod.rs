@@ -1,0 +1,31 @@
+//! Floor 6: masters, replicas and the stream between them, as a state machine without sockets.
+//!
+//! One core of a node keeps the whole state, in a [`Hub`]: which role the node has, who follows it,
+//! what of the stream is kept. The others report to it and are told what to do; all read the
+//! [`Board`]. Time, bytes and news come in, deeds go out, so that every rule here can be tested
+//! without a network. What a replica says to its master over a socket is [`link`]'s business, on a
+//! thread of its own.
+
+#![forbid(unsafe_code)]
+
+mod backlog;
+mod board;
+mod deed;
+mod failover;
+mod follow;
+mod history;
+mod hub;
+mod info;
+pub mod link;
+mod payload;
+mod psync;
+mod replicas;
+mod wait;
+
+pub use board::{Bars, Board};
+pub use deed::{Answer, Deed, Place, Report, Wish};
+pub use history::{History, fresh_id};
+pub use hub::{Hub, Syncs};
+pub use info::{LinkPicture, Picture, ReplicaPicture, Replication};
+pub use psync::Applicant;
+pub use replicas::Stage;

@@ -1,0 +1,295 @@
+//! What a core has to do with replication: it reports to the hub and does what the hub decides.
+//!
+//! ```text
+//!   core with a replica         the core with the hub              core with a replica
+//!   PSYNC, ACK, gone ---------> Report --> Hub --> Deed ---------> Feed: into its output
+//!                               thread that talks to the master
+//!                               session of the master's stream
+//! ```
+//!
+//! The hub lives on the first core, and so does the connection to the master, whose commands are
+//! run like a client's and spread from there over the shards.
+
+use super::core::Core;
+use super::order::{self, Order, Question};
+use super::registry::SessionId;
+use super::session::Session;
+use super::stream::{Stream, Talk};
+use crate::config::Master;
+use crate::keyspace::{DbIndex, ShardId};
+use crate::observe::log::Role;
+use crate::replication::link::News;
+use crate::replication::{Answer, Deed, Hub, Place, Report, Wish};
+use crate::resp::Writer;
+use crate::runtime::errands::Mailbox;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// The core where the hub is.
+pub const HUB_CORE: ShardId = ShardId(0);
+
+/// What a client has said of itself on its way to becoming a replica.
+#[derive(Clone, Debug, Default)]
+pub struct Introduction {
+    pub listening_port: Option<u16>,
+    pub ip: Option<Vec<u8>>,
+    pub can_eof: bool,
+    pub can_psync2: bool,
+    pub is_snapshot_only: bool,
+    /// It has asked to become one.
+    pub is_replica: bool,
+}
+
+/// What one core has to do with replication.
+#[derive(Default)]
+pub struct Replication {
+    pub hub: Option<Box<Hub>>,
+    /// When the hub is to be looked after, Unix milliseconds.
+    due_ms: Option<i64>,
+    pub news: Arc<Mailbox<(u64, News)>>,
+    pub(super) talk: Option<Talk>,
+    pub(super) talks: u64,
+    pub(super) stream: Option<Stream>,
+    /// The database that the stream was in when its connection ended.
+    pub(super) db: DbIndex,
+    /// Connections to masters that the loop has to take over.
+    pub(super) lines: Vec<(OwnedFd, Session)>,
+}
+
+impl Replication {
+    /// That of this core.
+    pub(super) fn of(core: ShardId, hub: impl FnOnce() -> Hub) -> Replication {
+        let hub = (core == HUB_CORE).then(|| Box::new(hub()));
+        Replication {
+            // The first look is at what the configuration says.
+            due_ms: hub.as_ref().map(|_| 0),
+            hub,
+            ..Replication::default()
+        }
+    }
+}
+
+impl Core {
+    /// Whether there is anything to be done for replication.
+    #[inline]
+    pub fn has_replication_news(&self) -> bool {
+        let replication = &self.replication;
+        replication.hub.is_some()
+            && (replication.news.has_letters()
+                || replication
+                    .due_ms
+                    .is_some_and(|due_ms| due_ms <= self.now_ms)
+                || replication.stream.is_some())
+    }
+
+    /// When it has to be looked after however quiet it is, Unix milliseconds.
+    pub fn replication_due_ms(&self) -> Option<i64> {
+        self.replication.due_ms
+    }
+
+    /// Reports something to the hub.
+    pub fn report(&mut self, report: Report) {
+        // In its turn even if it is here: the hub is told of nothing in the middle of a turn, when
+        // nobody knows yet what of the master's stream has been run.
+        self.orders_for(HUB_CORE).push(Order::Report(report));
+    }
+
+    /// Tells the hub what a client wants; its next commands wait for the answer.
+    pub fn wish(
+        &mut self,
+        id: SessionId,
+        wish: Wish,
+        finish: impl FnOnce(Answer, &mut Writer<'_>) + Send + 'static,
+    ) {
+        let finish = move |answers: Vec<order::Answer>, reply: &mut Writer<'_>| {
+            if let Some(order::Answer::Replication(answer)) = answers.into_iter().next() {
+                finish(answer, reply);
+            }
+        };
+        if let Some(number) = self.await_answers(id, 1, finish) {
+            let core = self.id;
+            self.report(Report::Wish { core, number, wish });
+        }
+    }
+
+    /// The hub is told something.
+    pub fn hear_report(&mut self, report: Report) {
+        self.pass_on();
+        let (now_ms, config) = (self.now_ms, self.config.share());
+        if let Some(hub) = &mut self.replication.hub {
+            hub.hear(report, (now_ms, &config));
+            self.do_deeds();
+        }
+    }
+
+    /// Looks after replication: what the thread says, what the stream has brought, the time.
+    #[cold]
+    pub fn tend_replication(&mut self) {
+        for (talk, news) in self.replication.news.take() {
+            self.hear_news(talk, news);
+        }
+        self.pass_on();
+        if self
+            .replication
+            .due_ms
+            .is_some_and(|due_ms| due_ms <= self.now_ms)
+        {
+            self.tick_replication();
+        }
+    }
+
+    fn tick_replication(&mut self) {
+        let (now_ms, config) = (self.now_ms, self.config.share());
+        let is_first = self.replication.due_ms == Some(0);
+        if let Some(hub) = &mut self.replication.hub {
+            if let Some(master) = config.replicaof.clone().filter(|_| is_first) {
+                hub.obey(master, (now_ms, &config));
+            }
+            hub.tick((now_ms, &config));
+        }
+        self.acknowledge();
+        self.do_deeds();
+    }
+
+    /// Does what the hub has decided.
+    pub(super) fn do_deeds(&mut self) {
+        let Some(hub) = &mut self.replication.hub else {
+            return;
+        };
+        let deeds = hub.take_deeds();
+        let syncs = hub.take_syncs();
+        let counters = self.node.board.core(usize::from(self.id.0));
+        counters.sync_full.add(syncs.full);
+        counters.sync_partial_ok.add(syncs.partial_ok);
+        counters.sync_partial_err.add(syncs.partial_err);
+        for deed in deeds {
+            self.do_deed(deed);
+        }
+        self.replication.due_ms = self.replication.hub.as_ref().and_then(|hub| hub.due_ms());
+    }
+
+    fn do_deed(&mut self, deed: Deed) {
+        match deed {
+            Deed::Feed { place, bytes } => {
+                self.orders_for(place.core)
+                    .push(Order::Feed(place.session, bytes));
+            }
+            Deed::Close(place) => {
+                self.orders_for(place.core).push(Order::Part(place.session));
+            }
+            Deed::Answer {
+                core,
+                number,
+                answer,
+            } => self.answer(core, number, order::Answer::Replication(answer)),
+            Deed::Connect(call) => self.call_master(*call),
+            Deed::Disconnect => self.leave_master(),
+            Deed::Record(is_recording) => self.tell_all(&Question::Record(is_recording)),
+            Deed::Snapshot => self.begin_replica_snapshot(),
+            Deed::BecomeReplica(is_replica) => self.become_replica(is_replica),
+            Deed::Pause(until_ms) => self.pause_for_failover(until_ms),
+            Deed::Configure(master) => self.configure_master(master),
+        }
+    }
+
+    /// A snapshot for those who wait.
+    fn begin_replica_snapshot(&mut self) {
+        if let Some(hub) = &mut self.replication.hub {
+            hub.snapshot_failed("-ERR Full synchronization is not possible yet\r\n");
+        }
+        self.do_deeds();
+    }
+
+    fn become_replica(&mut self, is_replica: bool) {
+        self.node.log.set_role(match is_replica {
+            true => Role::Replica,
+            false => Role::Master,
+        });
+        if let Some(hub) = &self.replication.hub {
+            hub.publish_standing();
+        }
+    }
+
+    fn configure_master(&mut self, master: Option<Master>) {
+        let with = |old: &crate::config::Config| {
+            Ok::<_, std::convert::Infallible>(old.with_master(master.clone()))
+        };
+        let Ok(()) = self.node.config.replace(with);
+        self.config.refresh();
+    }
+
+    fn pause_for_failover(&mut self, until_ms: Option<i64>) {
+        match until_ms {
+            Some(until_ms) => {
+                let is_writes_only = true;
+                let pause = super::pause::Pause {
+                    until_ms,
+                    is_writes_only,
+                };
+                self.node.begin_pause(pause, self.now_ms);
+                self.tell_all(&Question::Pause);
+            }
+            None => {
+                self.node.end_pause();
+                self.tell_all(&Question::Unpause);
+            }
+        }
+    }
+
+    /// Bytes of the stream, for a replica whose connection is here.
+    pub fn feed_replica(&mut self, session: u64, bytes: &bytes::Bytes) {
+        let id = SessionId::from_bits(session);
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
+        match bytes.len() < crate::object::SHARED_STRING_MIN {
+            true => session.output.buffer().extend_from_slice(bytes),
+            false => session.output.push_shared(bytes.clone()),
+        }
+        self.mark_dirty(id);
+    }
+
+    /// A replica's connection is gone, or a master's.
+    pub(super) fn part_with(&mut self, id: SessionId, session: &Session) {
+        if session.is_master {
+            if self.is_stream(id) {
+                self.replication.db = session.db;
+                self.lost_master();
+            }
+            return;
+        }
+        if session
+            .introduction
+            .as_ref()
+            .is_some_and(|it| it.is_replica)
+        {
+            let place = self.place(id);
+            self.report(Report::Gone(place));
+        }
+    }
+
+    /// Where a client's connection lives.
+    pub fn place(&self, id: SessionId) -> Place {
+        Place {
+            core: self.id,
+            session: id.to_bits(),
+        }
+    }
+
+    /// Publishes the state of replication for INFO and ROLE.
+    pub(super) fn publish_replication(&mut self) {
+        self.pass_on();
+        let now = (self.now_ms, &*self.config);
+        let Some(hub) = &self.replication.hub else {
+            return;
+        };
+        let picture = hub.picture(now);
+        let bytes = hub.backlog_bytes() as u64;
+        self.counters().replication_backlog_bytes.set(bytes);
+        let Ok(()) = self
+            .node
+            .replication
+            .picture
+            .replace(|_| Ok::<_, std::convert::Infallible>(picture));
+    }
+}

@@ -1,0 +1,302 @@
+//! The connection to a master: how it comes about, what its stream brings, how far it has been
+//! applied.
+//!
+//! A thread talks to the master until the stream can be followed; then the connection is taken into
+//! the loop like a client's and its commands run like a client's, without replies. What has been run
+//! is passed on byte by byte. An offset is acknowledged only when all commands up to it have been
+//! applied on their shards.
+
+use super::core::Core;
+use super::registry::SessionId;
+use super::session::{Closing, Origin, ReplyMode, Session};
+use crate::replication::link::{Call, Line, News, Speaker};
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// The master's stream on this node.
+#[derive(Debug)]
+pub struct Stream {
+    pub session: SessionId,
+    /// What has arrived and is not known to have been run.
+    unpassed: Vec<u8>,
+    /// Commands that were on their way, by the number of the next reply then, and the offset that
+    /// is reached when these are out.
+    in_flight: VecDeque<(u32, u64)>,
+    /// What has been applied on all shards.
+    applied: u64,
+    /// The master wants to know as soon as this offset has been applied.
+    asked: Option<u64>,
+    /// The master has just asked.
+    is_asked: bool,
+}
+
+/// A talk with a master that is going on.
+#[derive(Debug)]
+pub struct Talk {
+    number: u64,
+    is_unheard: Arc<AtomicBool>,
+}
+
+impl Core {
+    /// Talks to the master, on a thread.
+    pub(super) fn call_master(&mut self, call: Call) {
+        self.hang_up();
+        let replication = &mut self.replication;
+        replication.talks += 1;
+        let (number, news) = (replication.talks, replication.news.clone());
+        let is_unheard = Arc::new(AtomicBool::new(false));
+        let heard = is_unheard.clone();
+        let speaker = Speaker {
+            call,
+            intake: self.node.intake(),
+            tell: Box::new(move |letter| {
+                news.post((number, letter));
+                !heard.load(Relaxed)
+            }),
+        };
+        self.replication.talk = Some(Talk { number, is_unheard });
+        self.node.errands.run(Box::new(|| speaker.talk()), || {});
+    }
+
+    /// Loses interest in a talk that is going on.
+    fn hang_up(&mut self) {
+        if let Some(talk) = self.replication.talk.take() {
+            talk.is_unheard.store(true, Relaxed);
+        }
+    }
+
+    /// Leaves the master: its stream, or the talk with it.
+    pub(super) fn leave_master(&mut self) {
+        self.hang_up();
+        self.pass_on();
+        if let Some(stream) = self.replication.stream.take() {
+            self.keep_db(stream.session);
+            self.close(stream.session, Closing::Now);
+        }
+        self.replication.lines.clear();
+    }
+
+    /// Remembers in which database the stream was, for the case that it goes on.
+    fn keep_db(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.find(id) {
+            self.replication.db = session.db;
+        }
+    }
+
+    /// Takes in what the thread says.
+    pub(super) fn hear_news(&mut self, talk: u64, news: News) {
+        let current = self.replication.talk.as_ref();
+        if current.is_none_or(|current| current.number != talk) {
+            return;
+        }
+        let (now_ms, config) = (self.now_ms, self.config.share());
+        let Some(hub) = &mut self.replication.hub else {
+            return;
+        };
+        match news {
+            News::Talking => hub.talking(),
+            News::Full(start) => {
+                hub.begin_full(start, now_ms);
+                self.replication.db = Default::default();
+            }
+            News::Begins(total) => hub.transferred(total, 0, now_ms),
+            News::Came(bytes) => hub.transferred(None, bytes, now_ms),
+            News::Continued { id, line } => {
+                hub.continued(id, now_ms);
+                self.take_line(line);
+            }
+            News::Whole(line) => {
+                hub.loaded((now_ms, &config));
+                self.take_line(line);
+            }
+            News::Failed => {
+                hub.call_failed((now_ms, &config));
+                self.replication.talk = None;
+            }
+        }
+        self.do_deeds();
+    }
+
+    /// The stream can be followed: its connection is to become a client of this core.
+    fn take_line(&mut self, line: Line) {
+        self.replication.talk = None;
+        match line.peer.into_parts() {
+            Ok((fd, input)) => {
+                let mut session = self.session_of_master();
+                session.pending.push(&input);
+                self.replication.lines.push((fd, session));
+            }
+            Err(error) => {
+                tracing::warn!("Taking over the connection to the master: {error}");
+                self.lost_stream();
+            }
+        }
+    }
+
+    fn session_of_master(&self) -> Session {
+        let address = self
+            .config
+            .replicaof
+            .as_ref()
+            .map_or_else(String::new, |master| {
+                let host = String::from_utf8_lossy(&master.host);
+                format!("{host}:{}", master.port)
+            });
+        let origin = Origin {
+            address,
+            ..Origin::default()
+        };
+        let number = self.node.next_client_id();
+        let mut session = Session::new(number, origin, true, self.now_ms);
+        session.is_master = true;
+        session.reply_mode = ReplyMode::Off;
+        session.db = self.replication.db;
+        session
+    }
+
+    /// Connections to the master that the loop has to take over.
+    pub fn take_lines(&mut self) -> Vec<(OwnedFd, Session)> {
+        std::mem::take(&mut self.replication.lines)
+    }
+
+    /// The loop has taken the connection to the master over.
+    pub fn follow_stream(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.find(id) else {
+            return;
+        };
+        let unpassed = session.pending.bytes().to_vec();
+        self.replication.stream = Some(Stream {
+            session: id,
+            unpassed,
+            in_flight: VecDeque::new(),
+            applied: self.stream_offset(),
+            asked: None,
+            is_asked: false,
+        });
+        self.ready.push(id);
+        self.acknowledge();
+    }
+
+    fn stream_offset(&self) -> u64 {
+        let hub = self.replication.hub.as_ref();
+        hub.map_or(0, |hub| hub.offset())
+    }
+
+    /// Whether this is the session of the master's stream.
+    #[inline]
+    pub fn is_stream(&self, id: SessionId) -> bool {
+        let stream = self.replication.stream.as_ref();
+        stream.is_some_and(|stream| stream.session == id)
+    }
+
+    /// More of the stream has arrived.
+    pub fn note_stream(&mut self, bytes: &[u8]) {
+        self.counters().repl_input_bytes.add(bytes.len() as u64);
+        let now_ms = self.now_ms;
+        if let Some(stream) = &mut self.replication.stream {
+            stream.unpassed.extend_from_slice(bytes);
+        }
+        if let Some(hub) = &mut self.replication.hub {
+            hub.heard(now_ms);
+        }
+    }
+
+    /// Passes on what of the stream has been run, and notes how far it has been applied.
+    pub(super) fn pass_on(&mut self) {
+        let Some(stream) = &mut self.replication.stream else {
+            return;
+        };
+        let Some(session) = self.sessions.find(stream.session) else {
+            return;
+        };
+        // A transaction is passed on as a whole: nobody could go on in the middle of one.
+        if session.queue.is_none() && !stream.unpassed.is_empty() {
+            let assembly = session.assembly.as_ref();
+            let begun = assembly.map_or(0, |assembly| assembly.taken_bytes());
+            let left = session.pending.len() + begun;
+            let run = stream.unpassed.len().saturating_sub(left);
+            if let Some(hub) = &mut self.replication.hub {
+                hub.applied(&stream.unpassed[..run]);
+                let offset = hub.offset();
+                stream
+                    .in_flight
+                    .push_back((session.late.next_seq(), offset));
+            }
+            stream.unpassed.drain(..run);
+        }
+        if std::mem::take(&mut stream.is_asked) {
+            stream.asked = self.replication.hub.as_ref().map(|hub| hub.offset());
+        }
+        while let Some((seq, offset)) = stream.in_flight.front().copied() {
+            if !session.late.is_out(seq) {
+                break;
+            }
+            stream.applied = offset;
+            stream.in_flight.pop_front();
+        }
+        if stream.asked.is_some_and(|asked| asked <= stream.applied) {
+            stream.asked = None;
+            self.acknowledge();
+        }
+        self.do_deeds();
+    }
+
+    /// The master wants to know how far its stream has been applied.
+    pub fn acknowledge_soon(&mut self, id: SessionId) {
+        if let Some(stream) = &mut self.replication.stream
+            && stream.session == id
+        {
+            stream.is_asked = true;
+        }
+    }
+
+    /// Tells the master how far its stream has been applied.
+    pub(super) fn acknowledge(&mut self) {
+        let Some(stream) = &self.replication.stream else {
+            return;
+        };
+        let (id, applied) = (stream.session, stream.applied.to_string());
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
+        let len = applied.len();
+        let ack = format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${len}\r\n{applied}\r\n");
+        session.output.buffer().extend_from_slice(ack.as_bytes());
+        self.mark_dirty(id);
+    }
+
+    /// The connection to the master is gone.
+    pub(super) fn lost_master(&mut self) {
+        self.replication.stream = None;
+        self.lost_stream();
+    }
+
+    fn lost_stream(&mut self) {
+        let (now_ms, config) = (self.now_ms, self.config.share());
+        if let Some(hub) = &mut self.replication.hub {
+            hub.lost((now_ms, &config));
+        }
+        self.do_deeds();
+    }
+}
+
+impl super::node::Node {
+    /// What becomes of a master's snapshot.
+    fn intake(&self) -> Box<dyn crate::replication::link::Intake> {
+        Box::new(NoIntake)
+    }
+}
+
+struct NoIntake;
+
+impl crate::replication::link::Intake for NoIntake {
+    fn take(&mut self, _: &[u8]) -> Result<(), String> {
+        Err(String::from("A master's snapshot cannot be loaded yet"))
+    }
+
+    fn finish(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
