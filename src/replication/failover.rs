@@ -105,6 +105,11 @@ impl Hub {
         if let Some(text) = Failover::obstacle(to.as_ref(), &self.replicas) {
             return refused(text);
         }
+        if is_forced && (to.is_none() || until_ms.is_none()) {
+            return refused(
+                "ERR FAILOVER with force option requires both a timeout and target HOST and IP.",
+            );
+        }
         match &to {
             Some(to) => {
                 let host = String::from_utf8_lossy(&to.host);

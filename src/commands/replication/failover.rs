@@ -49,11 +49,6 @@ fn parse(args: Args<'_>) -> Result<Wish, ErrorReply> {
             return Err(errors::SYNTAX.into());
         }
     }
-    if is_forced && (to.is_none() || timeout_ms == 0) {
-        return Err(
-            "ERR FAILOVER with force option requires both a timeout and target HOST and IP.".into(),
-        );
-    }
     Ok(Wish::Failover {
         to,
         is_forced,
