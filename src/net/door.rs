@@ -52,6 +52,11 @@ impl Seats {
         chosen
     }
 
+    /// Takes a seat on this core for a connection that has to be there.
+    pub fn take_here(&self, core: usize) {
+        self.0[core].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Gives a seat back.
     pub fn leave(&self, core: usize) {
         self.0[core].fetch_sub(1, Ordering::Relaxed);

@@ -428,6 +428,7 @@ impl Reactor {
         for (fd, mut session) in self.core.take_lines() {
             session.origin.local_address = origin(&fd, "").local_address;
             session.origin.fd = fd.as_raw_fd();
+            self.seats.take_here(self.port.core());
             let id = self.serve_on(fd, session);
             self.core.follow_stream(id);
         }

@@ -101,6 +101,11 @@ impl Hub {
         self.offset
     }
 
+    /// Whether it follows a master.
+    pub fn is_replica(&self) -> bool {
+        self.follower.is_some()
+    }
+
     /// The history's name.
     pub fn history(&self) -> &History {
         &self.history

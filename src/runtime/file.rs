@@ -62,6 +62,55 @@ impl Incoming {
     }
 }
 
+/// A file that is written once, to be read and then forgotten: it goes away with its value.
+#[derive(Debug)]
+pub struct Spool {
+    file: File,
+    path: PathBuf,
+    len: u64,
+}
+
+impl Spool {
+    /// A file that is not there yet.
+    pub fn create(path: &Path) -> io::Result<Spool> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        Ok(Spool {
+            file,
+            path: path.to_path_buf(),
+            len: 0,
+        })
+    }
+
+    /// Writes on.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes it has.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // Nobody can do anything about a file that stays.
+        let _ = remove(&self.path);
+    }
+}
+
 /// The first words of a small file that the kernel writes, such as a sysctl.
 pub fn read_trimmed(path: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;

@@ -6,6 +6,7 @@
 use super::core::Core;
 use super::node::Node;
 use crate::base::alloc;
+use crate::keyspace::DbIndex;
 use crate::object::Packing;
 use crate::persistence::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
 use crate::runtime::file::Incoming;
@@ -17,6 +18,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 pub enum Letter {
     /// Keys to be inserted; what came of it is told there.
     Load(Batch, Sender<Report>),
+    /// All keys are to go; the sender is let go of when they have.
+    Empty(Sender<()>),
 }
 
 /// What became of a batch.
@@ -82,7 +85,8 @@ impl Node {
             map: self.map,
             databases: config.databases,
             verifies: config.rdbchecksum,
-            expired_by_ms: Some(self.clock.millis().0),
+            // A replica's keys go when its master says so.
+            expired_by_ms: (!self.replication.is_replica()).then(|| self.clock.millis().0),
             packing: Packing::from(&*config),
         }
     }
@@ -143,12 +147,23 @@ impl Node {
 }
 
 impl Core {
+    /// Takes all keys away; their memory comes back in steps.
+    fn empty(&mut self) {
+        for db in 0..self.shard.space.databases() {
+            self.shard.space.flush(DbIndex(db));
+        }
+    }
+
     /// Does what threads beside the cores have asked for.
     #[cold]
     pub(super) fn take_letters(&mut self) {
         let node = self.node.clone();
         for letter in node.letters[usize::from(self.id.0)].take() {
             match letter {
+                Letter::Empty(done) => {
+                    self.empty();
+                    drop(done);
+                }
                 Letter::Load(batch, reports) => {
                     // Whoever has given up loading does not want to know.
                     let _ = reports.send(batch.install(&mut self.shard.space));

@@ -11,6 +11,7 @@ mod class;
 mod core;
 mod describe;
 mod events;
+mod intake;
 mod late;
 mod limits;
 mod load;

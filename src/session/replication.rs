@@ -25,6 +25,9 @@ use crate::runtime::errands::Mailbox;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+/// How soon to look again whether the data are loaded, in milliseconds.
+const LOOK_AGAIN_MS: i64 = 50;
+
 /// The core where the hub is.
 pub const HUB_CORE: ShardId = ShardId(0);
 
@@ -46,6 +49,8 @@ pub struct Replication {
     pub hub: Option<Box<Hub>>,
     /// When the hub is to be looked after, Unix milliseconds.
     due_ms: Option<i64>,
+    /// It does what the configuration says.
+    has_begun: bool,
     pub news: Arc<Mailbox<(u64, News)>>,
     pub(super) talk: Option<Talk>,
     pub(super) talks: u64,
@@ -140,9 +145,15 @@ impl Core {
 
     fn tick_replication(&mut self) {
         let (now_ms, config) = (self.now_ms, self.config.share());
-        let is_first = self.replication.due_ms == Some(0);
+        if self.is_loading {
+            // Nothing goes on before the data are there that this node starts with.
+            self.replication.due_ms = Some(now_ms + LOOK_AGAIN_MS);
+            return;
+        }
+        let is_first = !std::mem::replace(&mut self.replication.has_begun, true);
         if let Some(hub) = &mut self.replication.hub {
-            if let Some(master) = config.replicaof.clone().filter(|_| is_first) {
+            let is_told = is_first && !hub.is_replica();
+            if let Some(master) = config.replicaof.clone().filter(|_| is_told) {
                 hub.obey(master, (now_ms, &config));
             }
             hub.tick((now_ms, &config));

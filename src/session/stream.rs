@@ -7,6 +7,7 @@
 //! applied on their shards.
 
 use super::core::Core;
+use super::intake::Incoming;
 use super::registry::SessionId;
 use super::session::{Closing, Origin, ReplyMode, Session};
 use crate::replication::link::{Call, Line, News, Speaker};
@@ -50,7 +51,7 @@ impl Core {
         let heard = is_unheard.clone();
         let speaker = Speaker {
             call,
-            intake: self.node.intake(),
+            intake: Box::new(Incoming::new(self.node.clone())),
             tell: Box::new(move |letter| {
                 news.post((number, letter));
                 !heard.load(Relaxed)
@@ -279,24 +280,5 @@ impl Core {
             hub.lost((now_ms, &config));
         }
         self.do_deeds();
-    }
-}
-
-impl super::node::Node {
-    /// What becomes of a master's snapshot.
-    fn intake(&self) -> Box<dyn crate::replication::link::Intake> {
-        Box::new(NoIntake)
-    }
-}
-
-struct NoIntake;
-
-impl crate::replication::link::Intake for NoIntake {
-    fn take(&mut self, _: &[u8]) -> Result<(), String> {
-        Err(String::from("A master's snapshot cannot be loaded yet"))
-    }
-
-    fn finish(&mut self) -> Result<(), String> {
-        Ok(())
     }
 }

@@ -108,7 +108,8 @@ fn documentation_is_there() {
     each(|command, _| {
         let doc = &command.spec.doc;
         // These have none in Redis either.
-        let is_vague = ["lolwut", "monitor", "shutdown", "debug", "psync", "sync"].contains(&command.spec.name);
+        let is_vague = ["lolwut", "monitor", "shutdown", "debug", "psync", "sync"]
+            .contains(&command.spec.name);
         let has_complexity = !doc.complexity.is_empty() || is_vague;
         let is_whole = !doc.summary.is_empty() && !doc.since.is_empty() && has_complexity;
         (!is_whole).then(|| "no summary, version or complexity".to_owned())

@@ -1,0 +1,121 @@
+//! What the tests of replication share: data of all types, and waiting until two servers agree.
+//!
+//! Nothing here knows who is the master of whom.
+
+use crate::support::prng::Prng;
+use crate::support::{Client, Server, wait_until};
+
+/// Commands that leave something of every type in several databases.
+const DATA: &[&str] = &[
+    "SET string value",
+    "SET number 12345",
+    "SET volatile soon PX 100000000",
+    "SETRANGE sparse 30000 end",
+    "RPUSH list a b c 1 2 3",
+    "SADD ints 1 2 3 500000",
+    "SADD words alpha beta gamma",
+    "HSET hash field value other 17",
+    "ZADD zset 1 one 2.5 two -inf least",
+    "XADD stream 1-1 field value",
+    "XADD stream 2-1 field value other 1",
+    "XGROUP CREATE stream group 1-1",
+    "XREADGROUP GROUP group me COUNT 1 STREAMS stream >",
+    "PFADD hll a b c d e",
+    "SETBIT bits 1000 1",
+    "GEOADD geo 13.361389 38.115556 Palermo",
+    "SELECT 3",
+    "SET elsewhere 1",
+    "SELECT 0",
+];
+
+/// Fills a server with values of all types, large ones too.
+pub fn fill(client: &mut Client) {
+    client.call("FLUSHALL");
+    for line in DATA {
+        let reply = client.call(line);
+        assert!(!reply.is_error(), "{line}: {}", reply.text());
+    }
+    for number in 0..300 {
+        client.call(&format!("HSET large-hash field{number} {number}"));
+        client.call(&format!("ZADD large-zset {number} member{number}"));
+        client.call(&format!("RPUSH large-list element-{number}"));
+        client.call(&format!("SADD large-set member-{number}"));
+        client.call(&format!("SET key:{number} value-{number}"));
+    }
+    client.call_args(&["SET", "big", &"x".repeat(300_000)]);
+}
+
+/// Random writes whose effects are not the commands as they came.
+pub fn write(client: &mut Client, random: &mut Prng, count: usize) {
+    for _ in 0..count {
+        let key = random.below(50);
+        let line = match random.below(14) {
+            0 => format!("SET k{key} {}", random.below(1000)),
+            1 => format!("INCRBYFLOAT f{key} 1.1"),
+            2 => format!("SADD s{key} a b c d e f g"),
+            3 => format!("SPOP s{key}"),
+            4 => format!("SET v{key} x EX 1000"),
+            5 => format!("PEXPIRE k{key} 100000"),
+            6 => format!("MSET m{key} 1 m{} 2 m{} 3", key + 1, key + 2),
+            7 => format!("LPUSH l{key} {}", random.below(100)),
+            8 => format!("RPOPLPUSH l{key} l{}", key + 1),
+            9 => format!("ZADD z{key} {} a", random.below(10)),
+            10 => format!("HINCRBYFLOAT h{key} field 0.5"),
+            11 => format!("XADD x{key} * f v"),
+            12 => format!("SUNIONSTORE u{key} s{key} s{}", key + 1),
+            _ => format!("DEL k{key} m{}", key + 1),
+        };
+        client.call(&line);
+    }
+    client.call("MULTI");
+    client.call("SET in-multi-a 1");
+    client.call("INCR in-multi-b");
+    client.call("LPUSH in-multi-c x");
+    client.call("EXEC");
+}
+
+/// Makes a server the replica of another.
+pub fn follow(replica: &Server, master: &Server) {
+    let port = master.port();
+    let reply = replica
+        .client()
+        .call(&format!("REPLICAOF 127.0.0.1 {port}"));
+    assert_eq!(reply.text(), "OK");
+}
+
+/// A field of INFO replication.
+pub fn field(client: &mut Client, name: &str) -> String {
+    let info = client.call("INFO").text();
+    let prefix = format!("{name}:");
+    let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_default().to_owned()
+}
+
+/// A number of INFO.
+pub fn number(client: &mut Client, name: &str) -> i64 {
+    field(client, name).parse().unwrap_or(-1)
+}
+
+/// Waits until a replica's link to its master is up.
+pub fn wait_for_link(replica: &Server) {
+    let mut client = replica.client();
+    wait_until("the link to the master is up", || {
+        field(&mut client, "master_link_status") == "up"
+    });
+}
+
+fn digest(server: &Server) -> String {
+    server.client().call("DEBUG DIGEST").text()
+}
+
+/// Waits until a replica has all its master has, and the same.
+pub fn wait_for_equality(master: &Server, replica: &Server) {
+    let (mut one, mut other) = (master.client(), replica.client());
+    wait_until("the replica has the master's offset", || {
+        let offset = number(&mut one, "master_repl_offset");
+        offset >= 0 && offset == number(&mut other, "slave_repl_offset")
+    });
+    wait_until("both have the same data", || {
+        digest(master) == digest(replica)
+    });
+}
