@@ -345,13 +345,18 @@ impl Hub {
     pub(super) fn link_picture(&self, now_ms: i64) -> Option<LinkPicture> {
         let follower = self.follower.as_ref()?;
         let seconds = |since_ms: i64| (now_ms - since_ms).max(0) / 1000;
+        // Redis: 1 as long as there is nothing to go on with.
+        let offset = match follower.is_up() || follower.is_resumable {
+            true => self.offset,
+            false => 1,
+        };
         let mut picture = LinkPicture {
             host: String::from_utf8_lossy(&follower.master.host).into_owned(),
             port: follower.master.port,
             state: follower.state(),
             is_up: follower.is_up(),
-            read_offset: self.offset.max(1),
-            offset: self.offset.max(1),
+            read_offset: offset,
+            offset,
             down_seconds: follower.down_since_ms.map(seconds),
             ..LinkPicture::default()
         };
