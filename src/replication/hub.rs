@@ -1,8 +1,8 @@
 //! The hub: the whole state of a node's replication, in one place on one core.
 //!
 //! It learns of everything by method calls with the time in them, and leaves behind deeds to be
-//! done. Offsets are counted here and nowhere else: [`Hub::feed`] is the only place where the stream
-//! grows, whether this node makes it or passes on its master's.
+//! done. Offsets are counted here and nowhere else: [`Hub::feed`] is the only place where the
+//! stream grows, whether this node makes it or passes on its master's.
 
 use super::backlog::Backlog;
 use super::board::Board;

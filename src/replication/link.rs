@@ -1,5 +1,5 @@
-//! A replica's talk with its master, on a thread of its own: connect, introduce, ask for the stream,
-//! receive the snapshot.
+//! A replica's talk with its master, on a thread of its own: connect, introduce, ask for the
+//! stream, receive the snapshot.
 //!
 //! ```text
 //!   PING  AUTH  REPLCONF ..  PSYNC <history> <offset>
@@ -7,8 +7,8 @@
 //!     +FULLRESYNC   -> the snapshot goes there in pieces, then the connection
 //! ```
 //!
-//! Every step has `repl-timeout`. What becomes of the snapshot is an [`Intake`]'s business; while it
-//! takes its time the master has to wait. When the core has lost interest the thread ends at its
+//! Every step has `repl-timeout`. What becomes of the snapshot is an [`Intake`]'s business; while
+//! it takes its time the master has to wait. When the core has lost interest the thread ends at its
 //! next step.
 
 use super::payload::{Framing, Payload};
