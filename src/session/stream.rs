@@ -3,8 +3,8 @@
 //!
 //! A thread talks to the master until the stream can be followed; then the connection is taken into
 //! the loop like a client's and its commands run like a client's, without replies. What has been
-//! run is passed on byte by byte. An offset is acknowledged only when all commands up to it have been
-//! applied on their shards.
+//! run is passed on byte by byte. An offset is acknowledged only when all commands up to it have
+//! been applied on their shards.
 
 use super::core::Core;
 use super::intake::Incoming;
