@@ -3,6 +3,7 @@
 //! [`Args`] is what handlers see, wherever the bytes lie: in the receive buffer of this core, in a
 //! message from another one, in a script. [`ArgStore`] owns the bytes of many commands at once.
 
+use crate::base::long_double::LongDouble;
 use crate::base::number;
 use crate::resp::{ErrorReply, Span, errors};
 use bytes::Bytes;
@@ -93,6 +94,22 @@ impl<'a> Args<'a> {
     #[inline]
     pub fn integer(self, at: usize) -> Result<i64, ErrorReply> {
         number::parse_i64(self.get(at)).ok_or_else(|| errors::NOT_AN_INTEGER.into())
+    }
+
+    /// How long to wait from this time on, in seconds that may have a fraction, as milliseconds;
+    /// `None` is for ever.
+    pub fn timeout(self, at: usize, now_ms: i64) -> Result<Option<i64>, ErrorReply> {
+        const NO_FLOAT: &str = "ERR timeout is not a float or out of range";
+        const TOO_LONG: &str = "ERR timeout is out of range";
+        let text = self.get(at);
+        LongDouble::parse(text).ok_or(NO_FLOAT)?;
+        let seconds = number::parse_f64_as_c(text).ok_or(NO_FLOAT)?;
+        match (seconds * 1000.0).ceil() {
+            ms if ms < 0.0 => Err("ERR timeout is negative".into()),
+            ms if ms >= (i64::MAX - now_ms) as f64 => Err(TOO_LONG.into()),
+            0.0 => Ok(None),
+            ms => Ok(Some(ms as i64)),
+        }
     }
 
     /// A floating point number, or Redis's "value is not a valid float".

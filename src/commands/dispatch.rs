@@ -3,6 +3,7 @@
 //! A request either runs now, is on its way to other cores, or has to wait until earlier ones of
 //! its connection are answered. Replies go where the order of the connection wants them.
 
+use super::blocking::run_blocking;
 use super::connection;
 use super::gate;
 use super::row::{ControlCtx, ControlFn, ControlOutcome, Flow, Run};
@@ -112,6 +113,10 @@ fn run(
     }
     let verdict = match command.run {
         Run::Data(run) => run_data(core, id, (command, run), args, known),
+        Run::Blocking(run, may_wait) if may_wait(args) => {
+            run_blocking(core, id, (command, run), args, known)
+        }
+        Run::Blocking(run, _) => run_data(core, id, (command, run), args, known),
         Run::Control(_) if must_wait(core, id) => Verdict::NotYet,
         Run::Message(_) if message_must_wait(core, id) => Verdict::NotYet,
         Run::Control(run) | Run::Message(run) => run_control(core, id, (command, run), args),
@@ -184,6 +189,7 @@ pub(super) fn run_data(
         db,
         protocol,
         is_in_exec: false,
+        may_wait: false,
         known,
     };
     match route {
@@ -257,6 +263,7 @@ fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdi
     if let Err(error) = result {
         failed(core, head.command, &error);
     }
+    core.serve_waiters();
     Verdict::Done
 }
 

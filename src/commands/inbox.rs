@@ -3,6 +3,7 @@
 //! And what this core has for itself: operations that have become whole, clients that may go on.
 //! Nothing here waits; whatever is not there yet comes in a later parcel.
 
+use super::blocking;
 use super::dispatch::record_away;
 use super::slow;
 use super::table::table;
@@ -11,7 +12,7 @@ use super::turn::{Turn, resume};
 use crate::command::{ArgStore, Group};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
-use crate::router::{Delivery, ReplyTo};
+use crate::router::{Asker, Delivery, ReplyTo};
 use crate::session::{Closing, Core, Order, Parcel, SessionId};
 
 /// Takes in a parcel of another core.
@@ -20,6 +21,9 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
     core.counters().messages_received.add(1);
     core.router.receive(from, &mut data, &mut core.shard);
     core.notify_own();
+    if core.router.has_wait_news() {
+        blocking::hear(core);
+    }
     let mut start = Output::start();
     for answer in &data.answers {
         record_away(core, answer.command, answer.nanos, answer.is_error);
@@ -63,8 +67,12 @@ impl Turn {
             if core.has_replication_news() {
                 core.tend_replication();
             }
+            core.serve_waiters();
             core.router.settle(&mut core.shard);
             core.notify_own();
+            if core.router.has_wait_news() {
+                blocking::hear(core);
+            }
             let deliveries = core.router.take_deliveries();
             for delivery in &deliveries {
                 deliver(core, delivery);
@@ -87,6 +95,8 @@ impl Turn {
 fn has_more(core: &Core) -> bool {
     let has_replies = core.router.has_deliveries() || core.router.has_own_parcel();
     has_replies
+        || core.router.has_wait_news()
+        || core.shard.has_touched()
         || core.router.has_news()
         || !core.exec_news.is_empty()
         || core.has_own_orders()
@@ -123,8 +133,10 @@ fn obey(core: &mut Core, order: Order) {
             number,
             question,
         } => {
-            let answer = super::connection::answer(core, &question);
-            core.answer(from, number, answer);
+            let asker = Asker { core: from, number };
+            if let Some(answer) = super::connection::answer(core, &question, Some(asker)) {
+                core.answer(from, number, answer);
+            }
         }
         Order::Messages { from, messages } => core.take_messages(from, &messages),
         Order::Heard(heard) => core.take_heard(&heard),
@@ -132,6 +144,6 @@ fn obey(core: &mut Core, order: Order) {
         Order::Report(report) => core.hear_report(report),
         Order::Feed(session, bytes) => core.feed_replica(session, &bytes),
         Order::Part(session) => core.close(SessionId::from_bits(session), Closing::Now),
-        Order::Tell(question) => drop(super::connection::answer(core, &question)),
+        Order::Tell(question) => drop(super::connection::answer(core, &question, None)),
     }
 }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bitmap;
+mod blocking;
 pub mod connection;
 mod dispatch;
 pub mod gate;

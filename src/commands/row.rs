@@ -53,6 +53,9 @@ pub type ControlFn = fn(&mut ControlCtx<'_>) -> ControlOutcome;
 #[derive(Clone, Copy)]
 pub enum Run {
     Data(DataFn),
+    /// The same, but a client may have to wait until there is something for it, if the second
+    /// function says so of its arguments.
+    Blocking(DataFn, fn(Args<'_>) -> bool),
     Control(ControlFn),
     /// Sends a message: like a control command, but need not wait for the replies to others of its
     /// kind, because messages of one client keep their order on their way.
@@ -63,6 +66,17 @@ pub enum Run {
     Exec,
     /// Only its subcommands run.
     Container,
+}
+
+impl Run {
+    /// The handler of a command that runs on shards.
+    #[inline]
+    pub fn on_shard(self) -> Option<DataFn> {
+        match self {
+            Run::Data(run) | Run::Blocking(run, _) => Some(run),
+            _ => None,
+        }
+    }
 }
 
 /// A command.
@@ -159,6 +173,17 @@ impl Row {
     pub const fn split(mut self, merge: Merge) -> Row {
         self.spec.plan = Plan::Split(merge);
         self
+    }
+
+    /// A client may have to wait until there is something for it; inside EXEC it does not.
+    pub const fn blocking(self, may_wait: fn(Args<'_>) -> bool) -> Row {
+        let Run::Data(run) = self.run else {
+            panic!("only data commands find nothing on shards");
+        };
+        Row {
+            run: Run::Blocking(run, may_wait),
+            ..self
+        }
     }
 
     /// Runs on every shard, as one operation.

@@ -8,6 +8,7 @@
 
 mod access;
 mod add;
+mod awaited;
 mod collection;
 mod db;
 mod digest;
@@ -27,6 +28,7 @@ mod space;
 mod watch;
 
 pub use access::AccessRule;
+pub use awaited::{Awaited, DbKey};
 pub use collection::Open;
 pub use db::Db;
 pub use digest::{DIGEST_BYTES, Digest};

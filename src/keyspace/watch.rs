@@ -6,6 +6,7 @@
 //! key either is there or is not, and *any* change of it counts: also that its time comes.
 
 use super::Lookup;
+use super::awaited::Awaited;
 use super::slot::{Key, ShardId};
 use super::space::{DbIndex, Keyspace};
 use hashbrown::HashMap;
@@ -23,9 +24,10 @@ struct Watcher {
     is_broken: bool,
 }
 
-/// Who watches which keys of one shard.
+/// Who watches which keys of one shard, and which keys somebody waits for.
 #[derive(Debug, Default)]
 pub struct Watches {
+    pub awaited: Awaited,
     /// By database, as far as any of them has been watched.
     keys: Vec<HashMap<Box<[u8]>, Vec<Client>>>,
     clients: HashMap<Client, Watcher>,
@@ -50,10 +52,11 @@ impl Watched {
 }
 
 impl Watches {
-    /// Whether nobody watches anything.
+    /// Whether nobody watches anything or waits for anything.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty()
+        // Both numbers in one: there is one branch for every change of an entry.
+        self.clients.len() | self.awaited.len() == 0
     }
 
     fn add(&mut self, client: Client, db: DbIndex, key: &[u8]) {
@@ -86,7 +89,8 @@ impl Watches {
         }
     }
 
-    /// A key changes: whoever watches it finds out when it asks.
+    /// A key changes: whoever watches it finds out when it asks, whoever waits for it is served
+    /// when the command has run.
     #[inline]
     pub fn touch(&mut self, db: DbIndex, key: &[u8]) {
         if !self.is_empty() && !self.is_hushed {
@@ -102,6 +106,7 @@ impl Watches {
 
     #[cold]
     fn break_for(&mut self, db: DbIndex, key: &[u8]) {
+        self.awaited.touch(db, key);
         let clients = self.keys.get(db.0 as usize).and_then(|keys| keys.get(key));
         for client in clients.into_iter().flatten() {
             if let Some(watcher) = self.clients.get_mut(client) {
@@ -118,7 +123,9 @@ impl Watches {
 
     fn keys_in(&self, db: DbIndex) -> Vec<Box<[u8]>> {
         let keys = self.keys.get(db.0 as usize).into_iter();
-        keys.flat_map(|keys| keys.keys().cloned()).collect()
+        let watched = keys.flat_map(|keys| keys.keys().cloned());
+        let awaited = self.awaited.keys_in(db).map(Box::from);
+        watched.chain(awaited).collect()
     }
 }
 
@@ -148,7 +155,7 @@ impl Keyspace {
         watched
     }
 
-    /// A database is emptied: the watched keys that are there change.
+    /// A database is emptied: the watched and awaited keys that are there change.
     pub(super) fn touch_present(&mut self, db: DbIndex) {
         for key in self.common.watches.keys_in(db) {
             if self.door(db).contains(&Key::new(&key)) {

@@ -112,6 +112,7 @@ impl Cron {
             self.next_db = (self.next_db + 1) % databases;
         }
         core.notify_own();
+        core.serve_waiters();
         let spent = clock::nanos_between(begin, clock::cycles());
         core.counters().expire_cycle_ns.add(spent);
         self.sweep_ms = match is_more {

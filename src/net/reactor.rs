@@ -143,7 +143,7 @@ impl Reactor {
         if !self.core.ready.is_empty() || !self.core.exec_news.is_empty() {
             return Sleep::Poll;
         }
-        let unpause_ms = self.core.next_unpause_ms().unwrap_or(i64::MAX);
+        let waking_ms = self.core.next_waking_ms().unwrap_or(i64::MAX);
         let due_ms = match self.deaf.is_empty() {
             true => self.cron.due_ms(),
             false => self
@@ -152,7 +152,7 @@ impl Reactor {
                 .min(self.core.now_ms + super::cron::TICK_MS),
         };
         let replication_ms = self.core.replication_due_ms().unwrap_or(i64::MAX);
-        match due_ms.min(unpause_ms).min(replication_ms) {
+        match due_ms.min(waking_ms).min(replication_ms) {
             i64::MAX => Sleep::Forever,
             due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),
         }
@@ -521,6 +521,9 @@ impl Reactor {
 
     /// Closes the connection of a client that has hung up, when all is answered.
     fn close_if_drained(&mut self, id: SessionId) {
+        if self.core.give_up_waiting(id) {
+            return;
+        }
         let Some(session) = self.core.sessions.find(id) else {
             return;
         };

@@ -7,6 +7,7 @@ use super::batch::{Batch, BatchReply};
 use crate::command::{ArgStore, Args, Spec};
 use crate::keyspace::{Client, DbIndex, ShardId, Slot, Watched};
 use crate::resp::{Output, Protocol};
+use crate::shard::Waiter;
 use crate::shard::{Call, Changed, DataFn, Fetched, Intents, Place, Point, Records, Ticket};
 use std::ops::Range;
 
@@ -28,6 +29,8 @@ pub struct Head {
     pub protocol: Protocol,
     /// Whether it runs inside EXEC.
     pub is_in_exec: bool,
+    /// Whether its client may wait until there is something for it.
+    pub may_wait: bool,
     /// Position, slot and hash of a key that routing has computed already.
     pub known: Option<(usize, Slot, u64)>,
 }
@@ -176,6 +179,44 @@ pub struct Reply {
     pub nanos: u64,
 }
 
+/// What becomes of a gathered command on a shard that has put back what it changed.
+#[derive(Debug)]
+pub enum After {
+    /// It has run.
+    Done,
+    /// It has found nothing, again: its client waits on.
+    Again,
+    /// It has found nothing: from now on its client waits for keys of this shard, if any.
+    Wait(Option<Box<Enlisted>>),
+}
+
+/// A part of an operation that waits: for whom, and what is asked for when that may have come.
+#[derive(Debug)]
+pub struct Enlisted {
+    pub waiter: Waiter,
+    pub intents: Intents,
+    /// Of these keys copies are wanted.
+    pub keys: ArgStore,
+}
+
+/// Why a client stops waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its time is up, or another client says that it is.
+    Timeout,
+    /// Another client says so, and that it is an error.
+    Error,
+    /// It leaves.
+    Gone,
+}
+
+/// Who wants to know whether a client was still waiting: a core, and its question's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    pub core: ShardId,
+    pub number: u64,
+}
+
 /// A step of an operation that spans shards.
 #[derive(Debug)]
 pub enum Step {
@@ -209,8 +250,25 @@ pub enum Step {
     Install {
         ticket: Ticket,
         put: Put,
+        then: After,
         point: Option<Point>,
     },
+    /// Shard to coordinator: what is waited for may have come; the shard asks itself for locks.
+    Woken { ticket: Ticket },
+    /// Coordinator to shard: nobody waits under this ticket any more; release.
+    Leave { ticket: Ticket },
+    /// Shard to the client's core: it waits now.
+    Blocked { to: ReplyTo },
+    /// The client's core to where it waits: it stops waiting.
+    Stop {
+        to: ReplyTo,
+        why: Why,
+        asker: Option<Asker>,
+    },
+    /// The other way round: it has stopped.
+    Stopped { to: ReplyTo, why: Why, command: u16 },
+    /// The same, for whoever asked: whether it was still waiting.
+    StopHeard { asker: Asker, is_done: bool },
     /// Coordinator to shard: your part of a transaction, at this moment; release behind the last.
     Do {
         ticket: Ticket,

@@ -13,13 +13,16 @@ mod message;
 mod operation;
 mod participant;
 mod plan;
+mod recall;
 mod stage;
 mod state;
 mod transaction;
+mod waiting;
 
 pub use batch::{BatchReply, Went};
-pub use message::{Answer, Head, Parcel, ReplyTo, Request};
+pub use message::{Answer, Asker, Head, Parcel, ReplyTo, Request, Why, Work};
 pub use plan::{Route, lock_intents, only_key, route};
 pub use stage::{Claims, Pages, Stage, StageWent};
 pub use state::{Delivery, Numbers, Router};
 pub use transaction::News;
+pub use waiting::WaitNews;

@@ -15,7 +15,7 @@
 //! client need not wait for that, because the locks keep everybody else from looking earlier.
 
 use super::merge::{PartReply, merge};
-use super::message::{Ask, Grant, Head, Peer, Put, Reply, ReplyTo, Step, Then, Work};
+use super::message::{After, Ask, Grant, Head, Peer, Put, Reply, ReplyTo, Step, Then, Work};
 use super::participant::run_at;
 use super::plan::{cursor_shard, lock_intents, part_args, shares};
 use super::stage::next_page;
@@ -31,7 +31,7 @@ pub(super) struct Part {
     pub(super) shard: ShardId,
     /// Which of the command's key groups belong to it.
     groups: Vec<u32>,
-    is_granted: bool,
+    pub(super) is_granted: bool,
     pub(super) fetched: Fetched,
     reply: Option<Vec<u8>>,
 }
@@ -50,7 +50,7 @@ impl Part {
 
 /// An operation this core coordinates.
 pub(super) struct Operation {
-    to: ReplyTo,
+    pub(super) to: ReplyTo,
     pub(super) work: Work,
     /// `None`: gathered here.
     merge: Option<Merge>,
@@ -58,7 +58,9 @@ pub(super) struct Operation {
     /// How many shards have yet to send what was asked of them after their grants.
     pub(super) awaited: usize,
     /// All grants are there and the parts run: nothing is yielded any more.
-    is_running: bool,
+    pub(super) is_running: bool,
+    /// It has found nothing and has no locks until a shard wakes it.
+    pub(super) is_waiting: bool,
     /// The other shard may be running its part already.
     is_trying: bool,
     /// A lower ticket asked for this core's own grant meanwhile.
@@ -67,7 +69,7 @@ pub(super) struct Operation {
     is_recording: bool,
     nanos: u64,
     /// What the client has sent, where a scan has gone on to other shards since.
-    typed: Option<ArgStore>,
+    pub(super) typed: Option<ArgStore>,
 }
 
 impl Operation {
@@ -120,6 +122,7 @@ impl Router {
             parts: self.parts(head, args),
             awaited: 0,
             is_running: false,
+            is_waiting: false,
             is_trying: false,
             is_wounded: false,
             is_recording: false,
@@ -215,7 +218,7 @@ impl Router {
         }
     }
 
-    fn keys_of(&self, operation: &Operation, shard: ShardId) -> ArgStore {
+    pub(super) fn keys_of(&self, operation: &Operation, shard: ShardId) -> ArgStore {
         let args = operation.work.args.args();
         let keys = positions(operation.work.head.spec.keys, args).map(|(at, _)| args.get(at));
         ArgStore::from_words(keys.filter(|key| self.map.shard(Slot::of(key)) == shard))
@@ -284,7 +287,8 @@ impl Router {
             .filter(|part| part.reply.is_none())
             .map(|part| (part.shard, operation.work_for(part)))
             .collect();
-        let point = self.point_of(ticket);
+        let operation = self.operations.get(&ticket);
+        let point = operation.and_then(|operation| self.point_of(operation));
         for (peer, work) in runs {
             let step = Step::Run {
                 ticket,
@@ -296,14 +300,12 @@ impl Router {
     }
 
     /// The point of an operation that holds all its locks, if it may change something.
-    fn point_of(&self, ticket: Ticket) -> Option<Point> {
-        let operation = self.operations.get(&ticket)?;
+    fn point_of(&self, operation: &Operation) -> Option<Point> {
         let is_write = operation.work.head.spec.flags.has(Flags::WRITE);
         is_write.then(|| self.draw_point(operation.parts.len()))
     }
 
     pub(super) fn run_gather(&mut self, ticket: Ticket, shard: &mut Shard) {
-        let point = self.point_of(ticket);
         let mut operation = self
             .operations
             .remove(&ticket)
@@ -321,9 +323,27 @@ impl Router {
         let gathered = run_gathered(shard, &call, fetched, is_recording, &mut output);
         let nanos = clock::nanos_between(start, clock::cycles());
         let result = gathered.result.clone();
+        let is_in_vain = gathered.changed.is_empty() && matches!(result, Ok(Some(_)));
         let shards: Vec<ShardId> = operation.parts.iter().map(|part| part.shard).collect();
-        for (shard, put) in self.puts(&shards, gathered) {
-            let step = Step::Install { ticket, put, point };
+        let point = self.point_of(&operation).filter(|_| !is_in_vain);
+        let puts = self.puts(&shards, gathered);
+        if let Ok(Some(wait)) = &result
+            && head.may_wait
+        {
+            let wait = wait.as_ref().clone();
+            return self.wait_again(ticket, operation, (wait, puts, point), shard);
+        }
+        if head.may_wait {
+            self.waits.end(*client);
+        }
+        for (shard, put) in puts {
+            let then = After::Done;
+            let step = Step::Install {
+                ticket,
+                put,
+                then,
+                point,
+            };
             self.step(shard, step);
         }
         operation.nanos = nanos;

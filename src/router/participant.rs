@@ -2,7 +2,7 @@
 //!
 //! The lookups of all requests of a parcel are prefetched together before the first one runs.
 
-use super::message::{Alone, Ask, Done, Grant, Head, Job, Moment, Parcel, Peer};
+use super::message::{After, Alone, Ask, Done, Grant, Head, Job, Moment, Parcel, Peer};
 use super::message::{Put, Reply, ReplyTo, Request, Step, Then, Trial, Work};
 use super::plan::lock_intents;
 use super::state::Router;
@@ -20,6 +20,8 @@ pub(super) enum Parked {
     Alone(Peer, Box<Alone>),
     /// A single-shard command that this core asked for.
     Request(Peer, ReplyTo, Work),
+    /// A command whose client waits here, and for which there may be something now.
+    Waiter,
 }
 
 /// A part of an operation.
@@ -79,23 +81,18 @@ impl Router {
             then,
             exec,
         } = ask;
-        let asked = shard.locks.ask(ticket, intents);
-        for rival in asked.wounded {
-            // A parked single-shard command runs as soon as it is granted, so whoever holds a
-            // grant is a part of an operation.
-            if let Some(Parked::Part(member)) = self.parked.get(&rival) {
-                let coordinator = member.coordinator;
-                self.step(coordinator, Step::Wound { ticket: rival });
-            }
+        if self.is_called_already(ticket, shard) {
+            return;
         }
+        let is_granted = self.ask_locks(ticket, intents, shard);
         let keys = match then {
-            Then::Try(work) if asked.is_granted => {
+            Then::Try(work) if is_granted => {
                 // The other shard of a pair holds its own already: all locks are there.
                 let is_write = work.head.spec.flags.has(Flags::WRITE);
                 let point = is_write.then(|| self.draw_point(2));
                 return self.run_part(from, ticket, (work, point), shard);
             }
-            Then::TryBatch(trial) if asked.is_granted => {
+            Then::TryBatch(trial) if is_granted => {
                 let client = exec.expect("batches are parts of transactions");
                 return self.try_batch(from, ticket, (client, trial), shard);
             }
@@ -106,23 +103,63 @@ impl Router {
             Then::Report => None,
             Then::Fetch(keys) => Some(keys),
         };
-        let coordinator = from;
+        self.park_part(ticket, (from, keys, exec), is_granted, shard);
+    }
+
+    /// Lets a part of an operation wait for its locks, or says that it has them.
+    pub(super) fn park_part(
+        &mut self,
+        ticket: Ticket,
+        part: (Peer, Option<ArgStore>, Option<Client>),
+        is_granted: bool,
+        shard: &mut Shard,
+    ) {
+        let (coordinator, keys, exec) = part;
         let member = Member {
             coordinator,
             keys,
             exec,
         };
         self.parked.insert(ticket, Parked::Part(member));
-        if asked.is_granted {
+        if is_granted {
             self.grant(ticket, shard);
         }
     }
 
-    /// Goes on with what waited for these locks.
-    fn grant_all(&mut self, granted: Vec<Ticket>, shard: &mut Shard) {
-        for ticket in granted {
+    /// Asks for locks; higher tickets that have them are asked to yield.
+    pub(super) fn ask_locks(
+        &mut self,
+        ticket: Ticket,
+        intents: Intents,
+        shard: &mut Shard,
+    ) -> bool {
+        let asked = shard.locks.ask(ticket, intents);
+        for rival in asked.wounded {
+            // A parked single-shard command runs as soon as it is granted, so whoever holds a
+            // grant is a part of an operation.
+            if let Some(Parked::Part(member)) = self.parked.get(&rival) {
+                let coordinator = member.coordinator;
+                self.step(coordinator, Step::Wound { ticket: rival });
+            }
+        }
+        asked.is_granted
+    }
+
+    /// Goes on with what waited for these locks, and with what these release in turn.
+    pub(super) fn grant_all(
+        &mut self,
+        granted: impl IntoIterator<Item = Ticket>,
+        shard: &mut Shard,
+    ) {
+        self.granted.extend(granted);
+        // One behind the other, not one inside the other: a queue may be longer than the stack.
+        if std::mem::replace(&mut self.is_granting, true) {
+            return;
+        }
+        while let Some(ticket) = self.granted.pop_front() {
             self.grant(ticket, shard);
         }
+        self.is_granting = false;
     }
 
     fn grant(&mut self, ticket: Ticket, shard: &mut Shard) {
@@ -145,6 +182,7 @@ impl Router {
             }
             Some(Parked::Alone(..)) => self.run_parked_alone(ticket, shard),
             Some(Parked::Request(..)) => self.run_parked(ticket, shard),
+            Some(Parked::Waiter) => self.run_waiter(ticket, shard),
         }
     }
 
@@ -180,21 +218,32 @@ impl Router {
 
     pub(super) fn install(
         &mut self,
+        from: Peer,
         ticket: Ticket,
-        what: (Put, Option<Point>),
+        what: (Put, After, Option<Point>),
         shard: &mut Shard,
     ) {
-        let (put, point) = what;
+        let (put, then, point) = what;
+        let touched = shard.space.common.watches.awaited.touched();
         install(shard, put.changed);
         if let Some(point) = point {
             shard.effects.say_part(only(point), &put.records);
         }
+        if !matches!(then, After::Done) {
+            // What has found nothing has made nothing available, and least of all to itself.
+            shard.space.common.watches.awaited.forget_since(touched);
+        }
+        self.after_install(from, ticket, then, shard);
         self.release(ticket, shard);
     }
 
     /// Releases the locks of a part that has run; a transaction's keys are not pinned any more.
+    /// Who waits for what it has left comes before those who have asked for locks since.
     pub(super) fn release(&mut self, ticket: Ticket, shard: &mut Shard) {
         self.parked.remove(&ticket);
+        if shard.has_touched() {
+            self.serve(shard);
+        }
         let granted = shard.locks.release(ticket);
         self.grant_all(granted, shard);
     }
@@ -317,6 +366,9 @@ impl Router {
         let now_ms = shard.space.common.now_ms;
         let reply = (!watched.is_broken).then(|| batch.run(client, now_ms, None, shard));
         self.step(from, Step::AloneRan { exec, reply });
+        if shard.has_touched() {
+            self.serve(shard);
+        }
     }
 }
 

@@ -8,12 +8,14 @@ use super::message::{Answer, Head, Parcel, Peer, ReplyTo, Request, Step};
 use super::operation::Operation;
 use super::participant::Parked;
 use super::transaction::{News, Transaction};
+use super::waiting::Waits;
 use crate::base::clock;
 use crate::command::{ArgStore, Args, Flags};
 use crate::keyspace::{Client, ShardId, SlotMap};
 use crate::resp::{Output, Writer, errors};
-use crate::shard::{Point, Room, Shard, Ticket};
+use crate::shard::{Point, Room, Shard, Ticket, Wait};
 use hashbrown::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,6 +68,10 @@ pub struct Router {
     pub(super) outbox: Vec<Parcel>,
     pub(super) operations: HashMap<Ticket, Operation>,
     pub(super) parked: HashMap<Ticket, Parked>,
+    /// Who has been granted locks and has not heard of it yet.
+    pub(super) granted: VecDeque<Ticket>,
+    pub(super) is_granting: bool,
+    pub(super) waits: Waits,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) transactions: HashMap<Ticket, Transaction>,
     pub(super) news: Vec<(u64, News)>,
@@ -87,6 +93,9 @@ impl Router {
             outbox: (0..map.shards()).map(|_| Parcel::default()).collect(),
             operations: HashMap::new(),
             parked: HashMap::new(),
+            granted: VecDeque::new(),
+            is_granting: false,
+            waits: Waits::default(),
             deliveries: Vec::new(),
             transactions: HashMap::new(),
             news: Vec::new(),
@@ -227,7 +236,12 @@ impl Router {
                 work,
                 point,
             } => self.run_part(from, ticket, (work, point), shard),
-            Step::Install { ticket, put, point } => self.install(ticket, (put, point), shard),
+            Step::Install {
+                ticket,
+                put,
+                then,
+                point,
+            } => self.install(from, ticket, (put, then, point), shard),
             Step::Fetch { ticket, keys } => self.fetch_for(from, ticket, &keys, shard),
             Step::Fetched { ticket, fetched } => self.fetched(from, ticket, fetched, shard),
             Step::Yield { ticket } => self.yielded(ticket, shard),
@@ -247,6 +261,12 @@ impl Router {
             Step::Did { ticket, done } => self.did(from, ticket, done, shard),
             Step::Alone(alone) => self.take_alone(from, alone, shard),
             Step::AloneRan { exec, reply } => self.alone_ran(from, exec, reply),
+            Step::Woken { ticket } => self.woken(from, ticket),
+            Step::Leave { ticket } => self.leave(ticket, shard),
+            Step::Stop { to, why, asker } => self.stop(from, to, (why, asker), shard),
+            Step::Blocked { .. } | Step::Stopped { .. } | Step::StopHeard { .. } => {
+                self.hear_of_wait(step);
+            }
         }
     }
 
@@ -258,6 +278,24 @@ impl Router {
         args: Args<'_>,
         shard: &mut Shard,
     ) {
+        if let Some(wait) = self.attempt(from, request, args, shard) {
+            let (to, head) = request;
+            self.wait_here(from, to, (head, ArgStore::of(args), *wait), shard);
+        }
+        if shard.has_touched() {
+            self.serve(shard);
+        }
+    }
+
+    /// The same, unless the command wants to wait.
+    #[inline]
+    pub(super) fn attempt(
+        &mut self,
+        from: Peer,
+        request: (ReplyTo, Head),
+        args: Args<'_>,
+        shard: &mut Shard,
+    ) -> Option<Box<Wait>> {
         let (to, head) = request;
         let client = Client {
             core: from,
@@ -265,16 +303,19 @@ impl Router {
         };
         let parcel = &mut self.outbox[from.0 as usize];
         let start = clock::cycles();
-        let is_error = match lacks_room(shard, head) {
-            false => {
-                let call = head.call(args, client);
-                shard.run(&call, &mut parcel.output).is_err()
-            }
+        let call = head.call(args, client);
+        let outcome = match lacks_room(shard, head) {
+            false if head.may_wait => shard.attempt(&call, &mut parcel.output),
+            false => shard.run(&call, &mut parcel.output).map(|()| None),
             true => {
                 let mut writer = Writer::new(&mut parcel.output, head.protocol);
                 writer.error(&errors::OUT_OF_MEMORY.into());
-                true
+                Err(errors::OUT_OF_MEMORY.into())
             }
+        };
+        let is_error = match outcome {
+            Ok(Some(wait)) => return Some(wait),
+            outcome => outcome.is_err(),
         };
         let nanos = clock::nanos_between(start, clock::cycles());
         let end = parcel.output.mark();
@@ -286,6 +327,7 @@ impl Router {
             is_error,
             args: (nanos >= self.slow_nanos).then(|| Box::new(ArgStore::of(args))),
         });
+        None
     }
 }
 

@@ -19,7 +19,7 @@ use crate::object::Packing;
 use crate::observe::counters::Counters;
 use crate::replication::{Bars, Hub};
 use crate::resp::{ErrorReply, Mark, Output, Writer};
-use crate::router::{self, ReplyTo, Router};
+use crate::router::{self, ReplyTo, Router, Why};
 use crate::runtime::Held;
 use crate::runtime::errands::Mailbox;
 use crate::shard::{Memory, Room, Shard};
@@ -185,6 +185,13 @@ impl Core {
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
         }
+        if self
+            .router
+            .next_deadline_ms()
+            .is_some_and(|at| at <= self.now_ms)
+        {
+            self.router.end_waits(self.now_ms, &mut self.shard);
+        }
         self.router.slow_nanos = self.node.slow_nanos();
         self.shard.space.common.access = access_rule(&self.config);
         self.shard.space.common.packing = packing(&self.config);
@@ -294,6 +301,9 @@ impl Core {
         if is_empty && (session.is_held || !session.pending.is_empty()) {
             session.is_held = false;
             self.ready.push(id);
+            if session.waiting.is_some() {
+                self.has_waited(id);
+            }
         }
         self.mark_dirty(id);
         true
@@ -407,6 +417,16 @@ impl Core {
         self.arrived(to, (&output, Output::start(), end));
     }
 
+    /// When this core has to turn next for those who wait here or may run on, Unix milliseconds.
+    pub fn next_waking_ms(&self) -> Option<i64> {
+        let has_more = self.router.has_own_parcel()
+            || self.router.has_deliveries()
+            || self.router.has_wait_news();
+        let now = has_more.then_some(self.now_ms);
+        let times = [now, self.next_unpause_ms(), self.router.next_deadline_ms()];
+        times.into_iter().flatten().min()
+    }
+
     /// Whether this core has orders for itself.
     pub fn has_own_orders(&self) -> bool {
         !self.orders[self.id.0 as usize].is_empty()
@@ -477,6 +497,8 @@ impl Core {
     /// Lets a client go.
     pub fn leave(&mut self, id: SessionId) {
         self.unsubscribe_from_everything(id);
+        self.stop_waiting(id, Why::Gone, None);
+        self.has_waited(id);
         if let Some(session) = self.sessions.remove(id) {
             self.forget_watched(id, &session.watched);
             if let Some(executing) = session.executing {

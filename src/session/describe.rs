@@ -106,13 +106,14 @@ impl Session {
 
     /// The letters of `flags`, in Redis's order.
     fn letters(&self) -> String {
+        let is_blocked = self.waiting.is_some_and(|waiting| waiting.is_blocked);
         let letters = [
             (self.is_replica(), 'S'),
             (self.is_monitor, 'O'),
             (self.is_master, 'M'),
             (!self.subscriptions.is_empty(), 'P'),
             (self.queue.is_some() || self.executing.is_some(), 'x'),
-            (self.is_paused, 'b'),
+            (self.is_paused || is_blocked, 'b'),
             (self.closing == Closing::AfterReplies, 'c'),
             (self.closing == Closing::Now, 'A'),
             (self.origin.is_unix, 'U'),

@@ -28,6 +28,7 @@ mod replication;
 #[allow(clippy::module_inception)]
 mod session;
 mod stream;
+mod waiting;
 
 pub use self::channels::{Channels, Post};
 pub use self::class::{Class, Filter};
@@ -43,3 +44,4 @@ pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
 pub use replication::{HUB_CORE, Introduction, Replication};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};
+pub use waiting::Waiting;

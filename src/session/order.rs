@@ -8,7 +8,7 @@ use crate::keyspace::ShardId;
 use crate::pubsub::{Kind, News};
 use crate::replication::{self, Report};
 use crate::resp::Writer;
-use crate::router::ReplyTo;
+use crate::router::{ReplyTo, Why};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ pub enum Question {
     ListNumbers(Arc<[i64]>),
     /// Close these clients; how many were there?
     Kill(Arc<Filter>),
+    /// Let the client with this number stop waiting; was there one that did? The answer may come
+    /// later.
+    Unblock(u64, Why),
     /// Begin no command that is paused now.
     Pause,
     /// Let paused clients try again.

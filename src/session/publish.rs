@@ -76,7 +76,14 @@ impl Core {
             output = output.max(session.output_bytes());
             bytes += memory_of(session);
         }
+        let (keys, absence_keys) = self.shard.waiters.keys();
         let counters = self.counters();
+        counters.total_blocking_keys.set(keys as u64);
+        counters
+            .total_blocking_keys_on_nokey
+            .set(absence_keys as u64);
+        let timeouts = self.router.deadlines() as u64;
+        counters.clients_in_timeout_table.set(timeouts);
         counters.client_recent_max_input_buffer.set(input as u64);
         counters.client_recent_max_output_buffer.set(output as u64);
         counters.clients_normal_bytes.set(bytes as u64);

@@ -7,6 +7,7 @@ use super::late::Late;
 use super::multi::{Executing, Queue, WatchedKey};
 use super::pending::Pending;
 use super::replication::Introduction;
+use super::waiting::Waiting;
 use crate::command::Spec;
 use crate::keyspace::DbIndex;
 use crate::resp::{Assembly, Output, Protocol};
@@ -102,6 +103,8 @@ pub struct Session {
     pub late: Late,
     /// Nothing more is run until a reply has come.
     pub is_held: bool,
+    /// Its blocking command that is not answered.
+    pub waiting: Option<Waiting>,
     /// Paused by CLIENT PAUSE: its next command waits.
     pub is_paused: bool,
     /// The beginning of a request.
@@ -149,6 +152,7 @@ impl Session {
             echoes: Output::default(),
             late: Late::default(),
             is_held: false,
+            waiting: None,
             is_paused: false,
             assembly: None,
             pending: Pending::default(),

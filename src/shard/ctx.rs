@@ -4,6 +4,7 @@
 //! it into the reply in one go.
 
 use super::effects::{Effects, Event};
+use super::waiters::Wait;
 use crate::command::{Args, Spec};
 use crate::keyspace::{Client, DbIndex, Door, Expiry, Key, Keyspace, NewValue, Slot, StringRef};
 use crate::object::Collection;
@@ -29,6 +30,8 @@ pub struct ShardCtx<'a> {
     pub is_in_exec: bool,
     /// Position, slot and hash of a key that routing has computed already.
     pub(super) known: Option<(usize, Slot, u64)>,
+    /// What it wants to wait for, if it found nothing.
+    pub(super) wait: Option<Box<Wait>>,
 }
 
 impl<'a> ShardCtx<'a> {
@@ -51,6 +54,14 @@ impl<'a> ShardCtx<'a> {
     /// The time of the command, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.space.common.now_ms
+    }
+
+    /// There is nothing for the command, which has changed and written nothing: its client waits,
+    /// and it is run again when one of these keys is touched. Not to be called inside EXEC.
+    pub fn wait(&mut self, wait: Wait) -> Outcome {
+        debug_assert!(!self.is_in_exec, "nothing waits inside EXEC");
+        self.wait = Some(Box::new(wait));
+        Ok(Written)
     }
 
     /// Refuses what would make a string longer than clients may make it.

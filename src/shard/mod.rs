@@ -13,6 +13,7 @@ mod memory;
 mod run;
 mod scratch;
 mod stored;
+mod waiters;
 
 pub use ctx::{DataFn, Outcome, ReplyString, ShardCtx};
 pub use effects::{Effects, Event, Happened};
@@ -21,3 +22,4 @@ pub use locks::{Asked, Intents, Lock, Locks, Ticket};
 pub use memory::{Memory, MemoryRules, Room};
 pub use run::{Call, Shard};
 pub use scratch::{Changed, Fetched, Gathered, fetch, install, run_gathered};
+pub use waiters::{Wait, Waiter, Waiters};

@@ -7,10 +7,13 @@ use super::ctx::{DataFn, ShardCtx};
 use super::effects::Effects;
 use super::locks::{Locks, Ticket};
 use super::memory::Memory;
+use super::waiters::{Wait, Waiters};
 use crate::base::prng::Prng;
 use crate::command::{Args, Spec};
 use crate::config::KeyspaceEvents;
-use crate::keyspace::{Client, DbIndex, Keyspace, ShardId, Slot, SlotMap, Swept};
+use crate::keyspace::Swept;
+use crate::keyspace::{Client, DbIndex, DbKey, Key, Keyspace, Lookup, ShardId, Slot, SlotMap};
+use crate::object::Kind;
 use crate::resp::{ErrorReply, Output, Protocol, Writer};
 
 /// A command to run, with what its caller knows.
@@ -36,6 +39,7 @@ pub struct Shard {
     pub locks: Locks,
     pub effects: Effects,
     pub memory: Memory,
+    pub waiters: Waiters,
 }
 
 impl Shard {
@@ -48,6 +52,7 @@ impl Shard {
             locks: Locks::default(),
             effects: Effects::default(),
             memory: Memory::default(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -103,18 +108,62 @@ impl Shard {
     /// Runs a command; its reply is in `out`, also when it is an error, which is returned too.
     #[inline]
     pub fn run(&mut self, call: &Call<'_>, out: &mut Output) -> Result<(), ErrorReply> {
-        run(&mut self.space, &mut self.effects, call, out)
+        run(&mut self.space, &mut self.effects, call, out).map(drop)
+    }
+
+    /// The same for a command that may want to wait: then nothing is in `out`.
+    pub fn attempt(
+        &mut self,
+        call: &Call<'_>,
+        out: &mut Output,
+    ) -> Result<Option<Box<Wait>>, ErrorReply> {
+        let touched = self.space.common.watches.awaited.touched();
+        let outcome = run(&mut self.space, &mut self.effects, call, out);
+        if let Ok(Some(_)) = outcome {
+            // It has made nothing available to anybody, and least of all to itself.
+            self.space.common.watches.awaited.forget_since(touched);
+        }
+        outcome
+    }
+
+    /// Whether keys were touched that somebody waits for.
+    #[inline]
+    pub fn has_touched(&self) -> bool {
+        self.space.common.watches.awaited.touched() > 0
+    }
+
+    /// Takes the keys that were touched and that somebody waits for.
+    pub fn take_touched(&mut self) -> Vec<DbKey> {
+        self.space.common.watches.awaited.take_touched()
+    }
+
+    /// What is at a key.
+    pub fn kind_at(&mut self, (db, key): &DbKey) -> Option<Kind> {
+        let entry = self.space.door(*db).find(&Key::new(key), Lookup::Write);
+        entry.map(|entry| entry.kind())
+    }
+
+    /// Takes in one who begins to wait.
+    pub fn let_wait(&mut self, ticket: Ticket, waiter: super::waiters::Waiter) {
+        let awaited = &mut self.space.common.watches.awaited;
+        self.waiters.add(ticket, waiter, awaited);
+    }
+
+    /// Lets one who waits go. Returns the keys whose later waiters waited for this one.
+    pub fn let_go(&mut self, ticket: Ticket) -> Vec<DbKey> {
+        let awaited = &mut self.space.common.watches.awaited;
+        self.waiters.remove(ticket, awaited)
     }
 }
 
-/// Runs a command on any keyspace.
+/// Runs a command on any keyspace; what it wants to wait for, if it has found nothing.
 #[inline]
 pub(super) fn run(
     space: &mut Keyspace,
     effects: &mut Effects,
     call: &Call<'_>,
     out: &mut Output,
-) -> Result<(), ErrorReply> {
+) -> Result<Option<Box<Wait>>, ErrorReply> {
     let start = out.mark();
     let mut ctx = ShardCtx {
         spec: call.spec,
@@ -126,14 +175,16 @@ pub(super) fn run(
         client: call.client,
         is_in_exec: call.is_in_exec,
         known: call.known,
+        wait: None,
     };
     let outcome = (call.run)(&mut ctx);
+    let wait = ctx.wait.take();
     let notes = &mut space.common.notes;
     if !notes.is_empty() {
         effects.gather(notes);
     }
     effects.close(call.db, call.args);
-    let Err(error) = outcome else { return Ok(()) };
+    let Err(error) = outcome else { return Ok(wait) };
     out.cut_back(start);
     Writer::new(out, call.protocol).error(&error);
     Err(error)

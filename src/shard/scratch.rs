@@ -7,6 +7,7 @@
 
 use super::journal::Records;
 use super::run::{Call, Shard, run};
+use super::waiters::Wait;
 use crate::keyspace::{DbIndex, Entry, EntryRef, Key, Keyspace, Lookup, Observer, SLOTS};
 use crate::resp::{ErrorReply, Output};
 use std::sync::mpsc::{Sender, channel};
@@ -64,11 +65,12 @@ pub struct Gathered {
     pub changed: Changed,
     /// Its effects, for the shards that install the changes to say.
     pub records: Records,
-    pub result: Result<(), ErrorReply>,
+    /// What it wants to wait for, if it has found nothing.
+    pub result: Result<Option<Box<Wait>>, ErrorReply>,
 }
 
-/// Runs a command on fetched entries; the reply is in `out`, the changes are returned. Its effects
-/// are kept if those who install the changes keep theirs.
+/// Runs a command on fetched entries; the reply is in `out`, unless it wants to wait. The changes
+/// are returned. Its effects are kept if those who install the changes keep theirs.
 pub fn run_gathered(
     shard: &mut Shard,
     call: &Call<'_>,

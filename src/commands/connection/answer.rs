@@ -3,11 +3,19 @@
 //! The only place where a question of another core touches sessions here.
 
 use super::monitor;
+use crate::router::{Asker, Why};
 use crate::session::{Answer, Closing, Core, Filter, Question, SessionId};
 use hashbrown::HashMap;
 
-/// Answers a question, or obeys it.
-pub fn answer(core: &mut Core, question: &Question) -> Answer {
+/// Answers a question, or obeys it; no answer yet if it will be sent to the asker later.
+pub fn answer(core: &mut Core, question: &Question, asker: Option<Asker>) -> Option<Answer> {
+    if let Question::Unblock(number, why) = question {
+        return unblock(core, *number, *why, asker);
+    }
+    Some(answer_now(core, question))
+}
+
+fn answer_now(core: &mut Core, question: &Question) -> Answer {
     match question {
         Question::Monitor(line) => monitor::deliver(core, line),
         Question::List(class) => {
@@ -22,7 +30,7 @@ pub fn answer(core: &mut Core, question: &Question) -> Answer {
         }
         Question::ListNumbers(numbers) => list_numbers(core, numbers),
         Question::Kill(filter) => kill(core, filter),
-        Question::Pause | Question::GiveBack => Answer::Count(0),
+        Question::Pause | Question::GiveBack | Question::Unblock(..) => Answer::Count(0),
         Question::Unpause => {
             core.retry_paused();
             Answer::Count(0)
@@ -41,6 +49,16 @@ pub fn answer(core: &mut Core, question: &Question) -> Answer {
             crate::runtime::stall(std::time::Duration::from_micros(*micros));
             Answer::Count(0)
         }
+    }
+}
+
+/// Lets a client of this core stop waiting.
+fn unblock(core: &mut Core, number: u64, why: Why, asker: Option<Asker>) -> Option<Answer> {
+    let found = (core.sessions.iter()).find(|(_, session)| session.id == number);
+    let id = found.map(|(id, _)| id);
+    match id.is_some_and(|id| core.stop_waiting(id, why, asker)) {
+        true => None,
+        false => Some(Answer::Count(0)),
     }
 }
 
@@ -70,7 +88,9 @@ fn kill(core: &mut Core, filter: &Filter) -> Answer {
         })
         .collect();
     for (id, how) in &doomed {
-        core.close(*id, *how);
+        if !core.give_up_waiting(*id) {
+            core.close(*id, *how);
+        }
     }
     Answer::Count(doomed.len() as u64)
 }

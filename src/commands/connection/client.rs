@@ -2,9 +2,11 @@
 //!
 //! Everything here is about the connection that asks.
 
+use super::list::total;
 use crate::commands::row::{ControlCtx, ControlOutcome, Flow};
 use crate::resp::{ErrorReply, errors};
-use crate::session::{ReplyMode, Session};
+use crate::router::Why;
+use crate::session::{Question, ReplyMode, Session};
 
 impl ControlCtx<'_> {
     /// The client that asks.
@@ -66,14 +68,21 @@ pub fn no_touch(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     Ok(ctx.reply.ok().into())
 }
 
-/// CLIENT UNBLOCK: end another client's waiting. None waits in a command that could be ended.
+/// CLIENT UNBLOCK: let a client that waits stop waiting, as if its time were up or with an error.
 pub fn unblock(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    let mut why = Why::Timeout;
     if ctx.args.len() == 4 {
-        ctx.either(3, "TIMEOUT", "ERROR")
-            .map_err(|_| "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")?;
+        let is_timeout = ctx.either(3, "TIMEOUT", "ERROR");
+        let is_timeout =
+            is_timeout.map_err(|_| "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")?;
+        why = if is_timeout { Why::Timeout } else { Why::Error };
     }
-    ctx.args.integer(2)?;
-    Ok(ctx.reply.integer(0).into())
+    let number = ctx.args.integer(2)?;
+    let question = Question::Unblock(number as u64, why);
+    ctx.core.ask_all(ctx.session, &question, |answers, reply| {
+        reply.integer(total(&answers) as i64);
+    });
+    Ok(Flow::Later)
 }
 
 /// CLIENT INFO: reply with this client's line.

@@ -75,7 +75,8 @@ pub fn kill(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     Ok(Flow::Later)
 }
 
-fn total(answers: &[Answer]) -> u64 {
+/// The sum of what all cores have counted.
+pub fn total(answers: &[Answer]) -> u64 {
     let count = |answer: &Answer| match answer {
         Answer::Count(count) => *count,
         _ => 0,

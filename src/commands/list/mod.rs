@@ -1,11 +1,12 @@
 //! Lists: sequences with two ends, as queues and stacks of jobs.
 //!
 //! What a list is and how it is kept is `object::list`; here are the commands around it. Those
-//! that wait for an element are elsewhere and call what is here.
+//! that wait for an element call what the others are made of.
 
 use super::row::{Family, data, family};
-use crate::command::{Flags, Group, KeyFlags, keys_from, one_key};
+use crate::command::{Flags, Group, KeyFlags, keys, keys_from, one_key};
 
+mod blocking;
 mod change;
 mod options;
 pub mod pop;
@@ -22,6 +23,11 @@ const LOOK: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
 const ADD: KeyFlags = KeyFlags::RW.and(KeyFlags::INSERT);
 const SHRINK: KeyFlags = KeyFlags::RW.and(KeyFlags::DELETE);
 const TAKE: KeyFlags = SHRINK.and(KeyFlags::ACCESS);
+const WAIT: Flags = Flags::NOSCRIPT.and(Flags::BLOCKING);
+const DOUBLE: &[(&str, &str)] = &[(
+    "6.0.0",
+    "`timeout` is interpreted as a double instead of an integer.",
+)];
 const PUSH_COST: &str = "O(1) for each element added, so O(N) to add N elements when the command \
     is called with multiple arguments.";
 
@@ -29,6 +35,88 @@ const PUSH_COST: &str = "O(1) for each element added, so O(N) to add N elements 
 pub const FAMILY: Family = family(
     Group::List,
     &[
+        data(
+            "blmove",
+            6,
+            GROW.and(WAIT),
+            &[one_key(1, TAKE), one_key(2, ADD)],
+            blocking::blmove,
+        )
+        .blocking(|_| true)
+        .doc(
+            "6.2.0",
+            "source destination wherefrom=<LEFT | RIGHT> whereto=<LEFT | RIGHT> timeout:double",
+            "O(1)",
+            "Pops an element from a list, pushes it to another list and returns it. Blocks until \
+                an element is available otherwise. Deletes the list if the last element was \
+                moved.",
+        ),
+        data(
+            "blmpop",
+            -5,
+            WRITE.and(Flags::BLOCKING).and(Flags::MOVABLEKEYS),
+            &[keys_from(2, TAKE)],
+            blocking::blmpop,
+        )
+        .blocking(|_| true)
+        .doc(
+            "7.0.0",
+            "timeout:double numkeys key [key ...] where=<LEFT | RIGHT> [COUNT count]",
+            "O(N+M) where N is the number of provided keys and M is the number of elements \
+                returned.",
+            "Pops the first element from one of multiple lists. Blocks until an element is \
+                available otherwise. Deletes the list if the last element was popped.",
+        ),
+        data(
+            "blpop",
+            -3,
+            WRITE.and(WAIT),
+            &[keys(1, -2, 1, TAKE)],
+            blocking::blpop,
+        )
+        .blocking(|_| true)
+        .doc(
+            "2.0.0",
+            "key [key ...] timeout:double",
+            "O(N) where N is the number of provided keys.",
+            "Removes and returns the first element in a list. Blocks until an element is \
+                available otherwise. Deletes the list if the last element was popped.",
+        )
+        .history(DOUBLE),
+        data(
+            "brpop",
+            -3,
+            WRITE.and(WAIT),
+            &[keys(1, -2, 1, TAKE)],
+            blocking::brpop,
+        )
+        .blocking(|_| true)
+        .doc(
+            "2.0.0",
+            "key [key ...] timeout:double",
+            "O(N) where N is the number of provided keys.",
+            "Removes and returns the last element in a list. Blocks until an element is \
+                available otherwise. Deletes the list if the last element was popped.",
+        )
+        .history(DOUBLE),
+        data(
+            "brpoplpush",
+            4,
+            GROW.and(WAIT),
+            &[one_key(1, TAKE), one_key(2, ADD)],
+            blocking::brpoplpush,
+        )
+        .blocking(|_| true)
+        .doc(
+            "2.2.0",
+            "source destination timeout:double",
+            "O(1)",
+            "Pops an element from a list, pushes it to another list and returns it. Block until \
+                an element is available otherwise. Deletes the list if the last element was \
+                popped.",
+        )
+        .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments")
+        .history(DOUBLE),
         data("lindex", 3, READ, &[one_key(1, LOOK)], read::lindex).doc(
             "1.0.0",
             "key index",

@@ -5,11 +5,13 @@
 
 use super::options::{count, pop_event, side};
 use super::reply::{element, elements};
+use crate::command::Args;
 use crate::keyspace::Key;
 use crate::object::list::{ListRef, NodeLimit, Side, edit};
 use crate::object::{Holder, Kind};
 use crate::resp::{ErrorReply, Writer, Written, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
+use std::ops::Range;
 
 /// LPOP: take from the left end.
 pub fn lpop(ctx: &mut ShardCtx<'_>) -> Outcome {
@@ -101,10 +103,19 @@ pub fn pop_some(
 
 /// LMPOP: take from the first of several lists that exists.
 pub fn lmpop(ctx: &mut ShardCtx<'_>) -> Outcome {
-    let args = ctx.args;
-    let keys = count(args, 1, 1, "ERR numkeys should be greater than 0")?;
-    let (side, wanted) = mpop_options(ctx, keys)?;
-    for at in 2..2 + keys {
+    let (keys, side, count) = mpop_options(ctx.args, 1)?;
+    let popped = pop_from_first(ctx, keys, (side, count))?;
+    Ok(popped.unwrap_or_else(|| ctx.reply.null_array()))
+}
+
+/// Takes up to so many elements from the first of these lists that exists, and replies with its
+/// name and them.
+pub fn pop_from_first(
+    ctx: &mut ShardCtx<'_>,
+    keys: Range<usize>,
+    (side, wanted): (Side, usize),
+) -> Result<Option<Written>, ErrorReply> {
+    for at in keys {
         let key = ctx.key(at);
         let head = |reply: &mut Writer<'_>| {
             reply.array(2);
@@ -118,28 +129,29 @@ pub fn lmpop(ctx: &mut ShardCtx<'_>) -> Outcome {
                 Side::Right => b"RPOP",
             };
             ctx.effects.instead(ctx.db, [name, key.bytes, count]);
-            return Ok(Written);
+            return Ok(Some(Written));
         }
     }
-    Ok(ctx.reply.null_array())
+    Ok(None)
 }
 
-/// The end and the count behind the keys.
-fn mpop_options(ctx: &ShardCtx<'_>, keys: usize) -> Result<(Side, usize), ErrorReply> {
-    let args = ctx.args;
-    let at = keys.saturating_add(2);
+/// The positions of the keys, whose number is at a position, and the end and the count behind them.
+pub fn mpop_options(args: Args<'_>, at: usize) -> Result<(Range<usize>, Side, usize), ErrorReply> {
+    let first = at + 1;
+    let keys = count(args, at, 1, "ERR numkeys should be greater than 0")?;
+    let at = keys.saturating_add(first);
     if at >= args.len() {
         return Err(errors::SYNTAX.into());
     }
     let side = side(args, at)?;
     match args.len() - at {
-        1 => Ok((side, 1)),
+        1 => Ok((first..at, side, 1)),
         len if len >= 3 && args.is(at + 1, "count") => {
             let wanted = count(args, at + 2, 1, "ERR count should be greater than 0")?;
             if len > 3 {
                 return Err(errors::SYNTAX.into());
             }
-            Ok((side, wanted))
+            Ok((first..at, side, wanted))
         }
         _ => Err(errors::SYNTAX.into()),
     }

@@ -134,6 +134,7 @@ fn head(spec: &'static Spec, run: DataFn, migration: &Migration) -> Head {
         db: migration.db,
         protocol: Protocol::Resp2,
         is_in_exec: true,
+        may_wait: false,
         known: None,
     }
 }

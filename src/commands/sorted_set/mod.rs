@@ -1,12 +1,13 @@
 //! Sorted sets: members with scores, in order.
 //!
 //! Rows here, handlers in the files beside. The value itself, its two forms and its ranges are
-//! `object::zset`; what blocks is elsewhere and calls [`pop`].
+//! `object::zset`.
 
 use super::row::{Family, data, family};
-use crate::command::{Flags, Group, KeyFlags, keys_from, one_key};
+use crate::command::{Flags, Group, KeyFlags, keys, keys_from, one_key};
 
 mod add;
+mod blocking;
 mod bounds;
 mod combine;
 mod count;
@@ -21,6 +22,11 @@ mod source;
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::DENYOOM);
 const FAST: Flags = Flags::FAST;
+const WAIT: Flags = Flags::WRITE.and(Flags::BLOCKING);
+const DOUBLE: &[(&str, &str)] = &[(
+    "6.0.0",
+    "`timeout` is interpreted as a double instead of an integer.",
+)];
 const MOVABLE: Flags = Flags::MOVABLEKEYS;
 const LOOK: KeyFlags = KeyFlags::RO.and(KeyFlags::ACCESS);
 const UPDATE: KeyFlags = KeyFlags::RW.and(KeyFlags::UPDATE);
@@ -33,6 +39,58 @@ const OVERWRITE: KeyFlags = KeyFlags::OW.and(KeyFlags::UPDATE);
 pub const FAMILY: Family = family(
     Group::SortedSet,
     &[
+        data(
+            "bzmpop",
+            -5,
+            WAIT.and(MOVABLE),
+            &[keys_from(2, TAKE)],
+            blocking::bzmpop,
+        )
+        .blocking(|_| true)
+        .doc(
+            "7.0.0",
+            "timeout:double numkeys key [key ...] where=<MIN|MAX> [COUNT count]",
+            "O(K) + O(M*log(N)) where K is the number of provided keys, N being the \
+                number of elements in the sorted set, and M being the number of elements \
+                popped.",
+            "Removes and returns a member by score from one or more sorted sets. Blocks until a \
+                member is available otherwise. Deletes the sorted set if the last element was \
+                popped.",
+        ),
+        data(
+            "bzpopmax",
+            -3,
+            WAIT.and(FAST).and(Flags::NOSCRIPT),
+            &[keys(1, -2, 1, TAKE)],
+            blocking::bzpopmax,
+        )
+        .blocking(|_| true)
+        .doc(
+            "5.0.0",
+            "key [key ...] timeout:double",
+            "O(log(N)) with N being the number of elements in the sorted set.",
+            "Removes and returns the member with the highest score from one or more sorted sets. \
+                Blocks until a member available otherwise. Deletes the sorted set if the last \
+                element was popped.",
+        )
+        .history(DOUBLE),
+        data(
+            "bzpopmin",
+            -3,
+            WAIT.and(FAST).and(Flags::NOSCRIPT),
+            &[keys(1, -2, 1, TAKE)],
+            blocking::bzpopmin,
+        )
+        .blocking(|_| true)
+        .doc(
+            "5.0.0",
+            "key [key ...] timeout:double",
+            "O(log(N)) with N being the number of elements in the sorted set.",
+            "Removes and returns the member with the lowest score from one or more sorted sets. \
+                Blocks until a member available otherwise. Deletes the sorted set if the last \
+                element was popped.",
+        )
+        .history(DOUBLE),
         data(
             "zadd",
             -4,

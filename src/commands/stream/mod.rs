@@ -18,8 +18,6 @@ mod reply;
 mod tell;
 mod trim;
 
-pub use read::{Reading, Wanted, read};
-
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE;
 const GROW: Flags = Flags::WRITE.and(Flags::DENYOOM);
@@ -326,7 +324,9 @@ pub const FAMILY: Family = family(
                 "Returns the messages from a stream within a range of IDs.",
             )
             .history(&[("6.2.0", "Added exclusive ranges.")]),
-        data("xread", -4, READ.and(WAIT), &[STREAMS], read::xread).doc(
+        data("xread", -4, READ.and(WAIT), &[STREAMS], read::xread)
+            .blocking(read::may_wait)
+            .doc(
             "5.0.0",
             "[COUNT count] [BLOCK milliseconds] STREAMS streams=<key [key ...] id [id ...]>",
             "For each stream mentioned: O(N) with N being the number of elements being returned, \
@@ -343,6 +343,7 @@ pub const FAMILY: Family = family(
             &[READ_STREAMS],
             read::xreadgroup,
         )
+        .blocking(read::may_wait)
         .doc(
             "5.0.0",
             "GROUP group_consumer=<group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] \

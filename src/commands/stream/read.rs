@@ -1,16 +1,17 @@
 //! XREAD and XREADGROUP: entries behind an id, of several streams in one go.
 //!
-//! Reading does not wait here. [`read`] says where nothing was to be read; whoever lets a client
-//! wait remembers the ids it returns and reads again when one of the keys gets an entry.
+//! With BLOCK a client waits where nothing is to be read, and reads again when one of the keys gets
+//! an entry. One that reads for a group is told, too, when the stream or its group has gone.
 
 use super::deliver::{self, Reader};
 use super::tell::Named;
 use super::{look, reply};
-use crate::command::Args;
+use crate::command::{ArgStore, Args};
 use crate::keyspace::Lookup;
+use crate::object::Kind;
 use crate::object::stream::StreamId;
 use crate::resp::{ErrorReply, Protocol, Written, errors};
-use crate::shard::{Outcome, ShardCtx};
+use crate::shard::{Outcome, ShardCtx, Wait};
 
 /// XREAD: reply with entries behind the ids that are given.
 pub fn xread(ctx: &mut ShardCtx<'_>) -> Outcome {
@@ -24,25 +25,43 @@ pub fn xreadgroup(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 fn answer(ctx: &mut ShardCtx<'_>, has_group: bool) -> Outcome {
     let wanted = Wanted::parse(ctx.args, has_group, ctx.spec.name)?;
-    match read(ctx, &wanted)? {
-        Reading::Done(written) => Ok(written),
-        Reading::Nothing(_) => Ok(ctx.reply.null_array()),
+    match (read(ctx, &wanted)?, wanted.block_ms) {
+        (Reading::Done(written), _) => Ok(written),
+        (Reading::Nothing(starts), Some(block_ms)) if !ctx.is_in_exec => {
+            ctx.wait(wanted.wait(&starts, block_ms))
+        }
+        (Reading::Nothing(_), _) => Ok(ctx.reply.null_array()),
     }
 }
 
+/// Whether a client may have to wait: BLOCK is among the options.
+pub fn may_wait(args: Args<'_>) -> bool {
+    let mut at = 1;
+    while at < args.len() {
+        at += match () {
+            () if args.is(at, "block") => return true,
+            () if args.is(at, "count") => 2,
+            () if args.is(at, "group") => 3,
+            () if args.is(at, "noack") => 1,
+            () => return false,
+        };
+    }
+    false
+}
+
 /// What came of reading.
-pub enum Reading {
+enum Reading {
     Done(Written),
-    /// There was nothing; the id behind which entries are waited for, for each stream in order.
+    /// There was nothing; the id behind which entries were looked for, for each stream in order.
     Nothing(Vec<StreamId>),
 }
 
 /// What is to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+struct Wanted<'a> {
     args: Args<'a>,
     /// BLOCK, milliseconds; 0 is for ever.
-    pub block_ms: Option<i64>,
+    block_ms: Option<i64>,
     /// Entries of each stream; 0 is no limit.
     count: u64,
     group: Option<(&'a [u8], &'a [u8])>,
@@ -62,7 +81,7 @@ const NEW_WITHOUT_GROUP: &str = "ERR The > ID can be specified only when calling
 
 impl<'a> Wanted<'a> {
     /// Reads the options of XREAD or XREADGROUP.
-    pub fn parse(args: Args<'a>, has_group: bool, command: &str) -> Result<Wanted<'a>, ErrorReply> {
+    fn parse(args: Args<'a>, has_group: bool, command: &str) -> Result<Wanted<'a>, ErrorReply> {
         let mut wanted = Wanted {
             args,
             block_ms: None,
@@ -128,8 +147,30 @@ impl<'a> Wanted<'a> {
         Err(errors::SYNTAX.into())
     }
 
+    /// Waiting for entries behind these ids. The last one is named as it is now: when it is read
+    /// again there will be later ones.
+    fn wait(&self, starts: &[StreamId], block_ms: i64) -> Wait {
+        let first_id = self.streams.0 + self.streams.1;
+        let mut args = ArgStore::default();
+        for at in 0..self.args.len() {
+            match at.checked_sub(first_id) {
+                Some(number) if reply::c_string(self.args.get(at)) == b"$" => {
+                    args.push(starts[number].to_string().as_bytes());
+                }
+                _ => args.push_from(self.args, at),
+            }
+        }
+        Wait {
+            keys: self.keys(),
+            timeout_ms: (block_ms > 0).then_some(block_ms),
+            kind: Kind::Stream,
+            hears_absence: self.group.is_some(),
+            args: Some(args),
+        }
+    }
+
     /// The positions of the keys.
-    pub fn keys(&self) -> std::ops::Range<usize> {
+    fn keys(&self) -> std::ops::Range<usize> {
         self.streams.0..self.streams.0 + self.streams.1
     }
 }
@@ -145,7 +186,7 @@ fn timeout(args: Args<'_>, at: usize) -> Result<i64, ErrorReply> {
 }
 
 /// Reads once, without waiting.
-pub fn read(ctx: &mut ShardCtx<'_>, wanted: &Wanted<'_>) -> Result<Reading, ErrorReply> {
+fn read(ctx: &mut ShardCtx<'_>, wanted: &Wanted<'_>) -> Result<Reading, ErrorReply> {
     let mut starts = Vec::new();
     for at in wanted.keys() {
         starts.push(start(ctx, wanted, at)?);

@@ -41,8 +41,8 @@ pub fn home(map: SlotMap, exec: &Exec) -> Home {
     let commands = exec.commands.iter().map(|queued| {
         let (command, args) = command_of(exec, queued);
         match (queued.known, command.run) {
-            (Some((_, slot, _)), Run::Data(_)) => Home::One(map.shard(slot)),
-            (None, Run::Data(_)) => home_of(map, command, args),
+            (Some((_, slot, _)), Run::Data(_) | Run::Blocking(..)) => Home::One(map.shard(slot)),
+            (None, Run::Data(_) | Run::Blocking(..)) => home_of(map, command, args),
             // A command of this core's own world may have keys all the same: MIGRATE.
             _ if command.spec.plan != Plan::Here => home_of(map, command, args),
             _ => Home::Nowhere,
@@ -66,7 +66,7 @@ fn home_of(map: SlotMap, command: &Command, args: Args<'_>) -> Home {
 pub fn is_data_only(exec: &Exec) -> bool {
     exec.commands.iter().all(|queued| {
         let command = table().command(queued.command);
-        matches!(command.run, Run::Data(_))
+        command.run.on_shard().is_some()
     })
 }
 

@@ -27,6 +27,7 @@ fn head(exec: &Exec, queued: &Queued, command: &'static Command, run: DataFn) ->
         db: exec.db,
         protocol: exec.protocol,
         is_in_exec: true,
+        may_wait: false,
         known: queued.known,
     }
 }
@@ -44,7 +45,7 @@ pub fn is_whole_stage(map: SlotMap, exec: &Exec) -> bool {
     !exec.commands.is_empty()
         && commands.all(|queued| {
             let (command, args) = command_of(exec, queued);
-            matches!(command.run, Run::Data(_)) && !stands_alone(map, command, args)
+            command.run.on_shard().is_some() && !stands_alone(map, command, args)
         })
 }
 
@@ -53,7 +54,9 @@ pub fn next_stage(core: &Core, exec: &Exec) -> Stage {
     let mut stage = Stage::new(core.router.map(), exec.home, exec.store.clone());
     for queued in &exec.commands[exec.next..] {
         let command = table().command(queued.command);
-        let Run::Data(run) = command.run else { break };
+        let Some(run) = command.run.on_shard() else {
+            break;
+        };
         if !stage.add(head(exec, queued, command, run), queued.args.clone()) {
             break;
         }
@@ -79,6 +82,7 @@ pub fn run_here(core: &mut Core, mut exec: Box<Exec>) {
     match whole {
         true => {
             core.shard.effects.end_group();
+            core.serve_waiters();
             finish(core, exec, false);
         }
         false => wait_here(core, exec),
@@ -92,7 +96,9 @@ fn run_in_turn(core: &mut Core, exec: &mut Exec) -> bool {
         let args = store.command(queued.args.clone());
         let command = table().command(queued.command);
         match command.run {
-            Run::Data(run) => run_data(core, exec, (&queued, command, run), args),
+            Run::Data(run) | Run::Blocking(run, _) => {
+                run_data(core, exec, (&queued, command, run), args)
+            }
             _ => {
                 run_control(core, exec, command, args);
                 if exec.is_awaiting {
@@ -245,7 +251,7 @@ pub fn advance(core: &mut Core, mut exec: Box<Exec>) {
         }
         let args = store.command(queued.args.clone());
         let command = table().command(queued.command);
-        let Run::Data(run) = command.run else {
+        let Some(run) = command.run.on_shard() else {
             run_control(core, &mut exec, command, args);
             if exec.is_awaiting {
                 return keep(core, exec);
