@@ -15,7 +15,7 @@ use generate::{Command, Generator};
 use ringshard::base::prng::Prng;
 use ringshard::command::{Args, Flags, Group};
 use ringshard::commands::local::{LocalClient, LocalNode};
-use ringshard::commands::row::Run;
+
 use ringshard::commands::table;
 use ringshard::keyspace::{Client, DbIndex, Digest, EntryRef, Key, Keyspace, ShardId, SlotMap};
 use ringshard::object::hash::HashRef;
@@ -250,7 +250,7 @@ impl Follower {
 
     fn run(&mut self, name: &[u8], args: Args<'_>) {
         let command = found(&[name, args.get(1)]).expect("effects are commands");
-        let Run::Data(run) = command.run else {
+        let Some(run) = command.run.on_shard() else {
             panic!("effects are data commands");
         };
         let call = Call {

@@ -123,6 +123,7 @@ fn plans_fit_the_keys() {
         let fits = match (command.run, plan) {
             (Run::Data(_), Plan::Gather | Plan::Split(_)) => !keys.is_empty(),
             (Run::Data(_), _) => keys.is_empty(),
+            (Run::Blocking(..), plan) => !keys.is_empty() && plan == Plan::Gather,
             (Run::Watch(_), _) => true,
             // Its keys are locked while it works on them outside.
             (Run::Control(_), Plan::Gather) => !keys.is_empty(),
@@ -139,7 +140,7 @@ fn a_command_reads_or_writes_its_keys() {
     each(|command, _| {
         let flags = command.spec.flags;
         let (reads, writes) = (flags.has(Flags::READONLY), flags.has(Flags::WRITE));
-        let is_data = matches!(command.run, Run::Data(_));
+        let is_data = command.run.on_shard().is_some();
         let has_keys = !command.spec.keys.is_empty();
         let is_odd = reads && writes || is_data && has_keys && !reads && !writes;
         is_odd.then(|| "neither or both of readonly and write".to_owned())
