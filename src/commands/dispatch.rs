@@ -107,6 +107,12 @@ fn run(
         core.pause_session(id);
         return Verdict::NotYet;
     }
+    if core.is_logging && !may_be_logged(core, id, command) {
+        return Verdict::NotYet;
+    }
+    let Some(session) = core.sessions.find(id) else {
+        return Verdict::Done;
+    };
     if session.queue.is_some() && !command.spec.flags.has(Flags::UNQUEUED) {
         transactions::enqueue(core, id, command, args, known);
         return Verdict::Done;
@@ -134,6 +140,23 @@ fn run(
         }
     }
     verdict
+}
+
+/// Notes that the reply to a write may have to wait for the log. False: too much waits for it
+/// already, and the command has to wait too.
+fn may_be_logged(core: &mut Core, id: SessionId, command: &'static Command) -> bool {
+    let Some(session) = core.sessions.find_mut(id) else {
+        return true;
+    };
+    if !gate::flags_of(session, command).has(Flags::WRITE) {
+        return true;
+    }
+    if core.node.aof.status.is_full() {
+        core.pause_session(id);
+        return false;
+    }
+    session.has_written = true;
+    true
 }
 
 /// A command that did not pass the gates.

@@ -53,6 +53,7 @@ const GATES: &[Gate] = &[
     outside_multi,
     in_memory,
     unbarred,
+    on_disk,
     for_listeners,
     fresh,
     loaded,
@@ -66,6 +67,9 @@ pub fn check(
     command: &'static Command,
     args: Args<'_>,
 ) -> Result<(), ErrorReply> {
+    if session.is_loader {
+        return arity(core, session, command, args);
+    }
     GATES
         .iter()
         .try_for_each(|gate| gate(core, session, command, args))
@@ -191,6 +195,26 @@ fn for_listeners(
          are allowed in this context"
     )
     .into())
+}
+
+/// While the log cannot be written, nothing is changed that it would have to hold.
+#[inline]
+fn on_disk(
+    core: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    let Some(errno) = core.log_failure else {
+        return Ok(());
+    };
+    // Redis: PING fails too, so that whoever watches the server notices.
+    let is_concerned = flags_of(session, command).has(Flags::WRITE) || command.spec.name == "ping";
+    if !is_concerned {
+        return Ok(());
+    }
+    let reason = crate::base::process::reason(&std::io::Error::from_raw_os_error(errno));
+    Err(format!("MISCONF Errors writing to the AOF file: {reason}").into())
 }
 
 /// While the dataset is being loaded, only what does not look at it runs.

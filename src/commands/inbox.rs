@@ -17,7 +17,12 @@ use crate::session::{Closing, Core, Order, Parcel, SessionId};
 
 /// Takes in a parcel of another core.
 pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
-    let Parcel { mut data, orders } = parcel;
+    let Parcel {
+        mut data,
+        orders,
+        needs,
+    } = parcel;
+    core.heard_of(needs);
     core.counters().messages_received.add(1);
     core.router.receive(from, &mut data, &mut core.shard);
     core.notify_own();
@@ -66,6 +71,9 @@ impl Turn {
         loop {
             if core.has_replication_news() {
                 core.tend_replication();
+            }
+            if !core.replays.is_empty() {
+                self.replay(core);
             }
             core.serve_waiters();
             core.router.settle(&mut core.shard);

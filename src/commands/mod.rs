@@ -21,6 +21,7 @@ pub mod list;
 pub mod local;
 mod migrate;
 pub mod pubsub;
+mod replay;
 mod replication;
 pub mod row;
 pub mod server;

@@ -33,6 +33,8 @@ pub enum Startup {
     /// Print this text: short for -h, every directive for --help.
     Help(String),
     CheckSystem,
+    /// --check-aof, and the words behind it.
+    CheckAof(Vec<String>),
 }
 
 const EXAMPLES: &str = "Examples:
@@ -62,12 +64,21 @@ fn startup(args: &[OsString], files: &dyn Files) -> Result<Startup, ConfigError>
     if let Some(flag) = args.first().and_then(ending_flag) {
         return Ok(flag);
     }
+    if let Some(("--check-aof", rest)) = split_first(args) {
+        let words = rest.iter().map(|word| word.to_string_lossy().into_owned());
+        return Ok(Startup::CheckAof(words.collect()));
+    }
     let sources = sources(args, files);
     let loaded = Box::new(load(&sources, files)?);
     Ok(Startup::Run {
         loaded,
         file: sources.file,
     })
+}
+
+fn split_first(args: &[OsString]) -> Option<(&str, &[OsString])> {
+    let (first, rest) = args.split_first()?;
+    Some((first.to_str()?, rest))
 }
 
 /// Redis looks for these flags in the first place only; elsewhere they are options like others.
@@ -111,6 +122,10 @@ fn flags() -> Command {
         .arg(flag(
             "check-system",
             "Say whether this machine can run Ringshard, and what to fix",
+        ))
+        .arg(flag(
+            "check-aof",
+            "Say whether an append-only file is whole, and mend it if told so",
         ))
 }
 

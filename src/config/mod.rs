@@ -29,7 +29,7 @@ mod rows;
 pub mod special;
 pub mod table;
 mod value;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod fuzz;

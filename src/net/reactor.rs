@@ -77,7 +77,9 @@ impl Reactor {
         port.attach(&ring);
         match ring.doorbell() {
             Ok(bell) => {
-                core.node.letters[usize::from(core.id.0)].attach(bell.clone());
+                let number = usize::from(core.id.0);
+                core.node.letters[number].attach(bell.clone());
+                core.node.aof.status.attach(number, bell.clone());
                 core.replication.news.attach(bell.clone());
                 core.transferred.attach(bell);
             }
@@ -124,6 +126,9 @@ impl Reactor {
             self.port.wake_up();
             let begin = clock::cycles();
             self.core.begin_turn();
+            if self.core.release() {
+                self.flush_all();
+            }
             self.take_freight();
             self.take_completions(&mut completions);
             self.run();
@@ -463,6 +468,17 @@ impl Reactor {
         self.cron.sweep(&mut self.core);
         self.cron.bury(&mut self.core);
         self.cron.evict(&mut self.core);
+        self.core.tell_log();
+        self.core.withhold();
+        self.flush_all();
+        for id in std::mem::take(&mut self.core.closing) {
+            self.close_if_due(id);
+        }
+        self.ship();
+    }
+
+    /// Sends what all sessions have to send.
+    fn flush_all(&mut self) {
         std::mem::swap(&mut self.flushing, &mut self.core.dirty);
         for at in 0..self.flushing.len() {
             let id = self.flushing[at];
@@ -471,10 +487,6 @@ impl Reactor {
             }
         }
         self.flushing.clear();
-        for id in std::mem::take(&mut self.core.closing) {
-            self.close_if_due(id);
-        }
-        self.ship();
     }
 
     fn tick(&mut self) {
@@ -527,8 +539,7 @@ impl Reactor {
         let Some(session) = self.core.sessions.find(id) else {
             return;
         };
-        let is_idle = session.late.is_empty() && session.pending.is_empty();
-        if is_idle && session.output.is_empty() && session.sending_bytes == 0 {
+        if session.pending.is_empty() && session.is_drained() {
             self.close(id);
         }
     }
@@ -540,9 +551,7 @@ impl Reactor {
         let is_due = match session.closing {
             Closing::No => false,
             Closing::Now => true,
-            Closing::AfterReplies => {
-                session.late.is_empty() && session.output.is_empty() && session.sending_bytes == 0
-            }
+            Closing::AfterReplies => session.is_drained(),
         };
         if is_due {
             self.close(id);

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod aof;
 mod load;
 pub mod merge;
 mod state;

@@ -5,6 +5,7 @@
 pub mod core;
 pub mod errands;
 pub mod file;
+pub mod log_file;
 pub mod mesh;
 pub mod peer;
 pub mod preflight;

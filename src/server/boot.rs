@@ -4,6 +4,7 @@
 //! parent of a daemon has exited.
 
 use super::banner::{self, Service};
+use super::check_aof;
 use super::daemon::{self, Readiness, Side};
 use super::dataset;
 use super::notify::{self, Supervisor, Surroundings};
@@ -67,6 +68,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(Startup::PrintVersion) => print(&config::version()),
         Ok(Startup::Help(text)) => print(&text),
         Ok(Startup::CheckSystem) => check_system(),
+        Ok(Startup::CheckAof(words)) => check_aof::run(&words),
         Ok(Startup::Run { loaded, file }) => {
             if let Some(line) = loaded.deferred.first() {
                 eprintln!("{}", line.error("Ringshard has no such thing yet"));
@@ -243,6 +245,12 @@ impl Server {
         }
         tracing::warn!("User requested shutdown...");
         supervisor.stopping();
+        if self.node.aof.status.is_on() {
+            tracing::info!("Calling fsync() on the AOF file.");
+            if !self.node.aof.flush() {
+                tracing::warn!("The append-only file could not be written completely.");
+            }
+        }
         if let Some(pidfile) = self.pidfile {
             tracing::info!("Removing the pid file.");
             pidfile.remove();

@@ -1,4 +1,4 @@
-//! The dataset a process starts with: what the last snapshot holds.
+//! The dataset a process starts with: what the append-only file holds, or the last snapshot.
 //!
 //! It is loaded while clients connect already; they are told to wait. What cannot be loaded whole
 //! ends the start: a server that lost a part of its keys must not go on as if it had them all.
@@ -6,9 +6,14 @@
 use crate::persistence::{LoadError, Summary};
 use crate::session::Node;
 
-/// Loads the snapshot there is, if any; the lines to log when that fails.
+/// Loads the log if there is to be one, or the snapshot there is, if any; the lines to log when
+/// that fails.
 pub fn load(node: &Node) -> Result<(), Vec<String>> {
     let config = node.config.value();
+    if config.appendonly {
+        // Redis: with a log, snapshots are not looked at.
+        return node.load_log();
+    }
     let path = config.dir.join(&config.dbfilename);
     let begin_ms = node.clock.millis().0;
     match node.load_file(&path) {

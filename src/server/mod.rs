@@ -6,7 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod banner;
-pub mod daemon;
+pub mod check_aof;
+mod daemon;
 pub mod notify;
 pub mod pidfile;
 pub mod report;

@@ -9,8 +9,10 @@ use super::multi::{Exec, ExecNews};
 use super::node::Node;
 use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
+use super::replay::Replayed;
 use super::replication::Replication;
 use super::session::{Closing, Session};
+use super::withhold::Withheld;
 use crate::base::prng::Prng;
 use crate::config::Config;
 use crate::config::choice::MaxmemoryPolicy;
@@ -24,7 +26,9 @@ use crate::runtime::Held;
 use crate::runtime::errands::Mailbox;
 use crate::shard::{Memory, Room, Shard};
 use hashbrown::HashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 /// What the eviction policy needs to know of accesses.
 fn access_rule(config: &Config) -> AccessRule {
@@ -76,6 +80,8 @@ const IN_EXEC: u64 = 1 << 63;
 pub struct Parcel {
     pub data: router::Parcel,
     pub orders: Vec<Order>,
+    /// The delivery that has to be durable before anybody may hear of this.
+    pub needs: u64,
 }
 
 /// One core's world.
@@ -96,6 +102,10 @@ pub struct Core {
     pub now_ms: i64,
     /// Whether the dataset is being loaded in this turn.
     pub is_loading: bool,
+    /// Whether there is an append-only file.
+    pub is_logging: bool,
+    /// Why it cannot be written, as the system names it.
+    pub log_failure: Option<i32>,
     /// Sessions with output to send.
     pub dirty: Vec<SessionId>,
     /// Sessions whose waiting requests may run now.
@@ -118,6 +128,12 @@ pub struct Core {
     pub migrations: HashMap<u64, Box<Migration>>,
     /// What came of them on the other side.
     pub transferred: Arc<Mailbox<(u64, Transferred)>>,
+    /// Replies that wait for the log.
+    pub(super) withheld: Withheld,
+    /// Pieces of a log that are to be run here, one after the other.
+    pub replays: VecDeque<(Vec<u8>, Sender<Replayed>)>,
+    /// The session that runs them.
+    pub loader: Option<SessionId>,
     orders: Vec<Vec<Order>>,
     /// Among the orders are announcements, which have to arrive before anybody gets a reply.
     pub(super) has_announced: bool,
@@ -147,6 +163,8 @@ impl Core {
             bars: Bars::NONE,
             now_ms,
             is_loading: false,
+            is_logging: false,
+            log_failure: None,
             dirty: Vec::new(),
             ready: Vec::new(),
             closing: Vec::new(),
@@ -159,6 +177,9 @@ impl Core {
             next_exec: 0,
             migrations: HashMap::new(),
             transferred: Arc::default(),
+            withheld: Withheld::default(),
+            replays: VecDeque::new(),
+            loader: None,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
             has_announced: false,
             asked: HashMap::new(),
@@ -176,10 +197,14 @@ impl Core {
     /// Reads the clock once for a turn, and the configuration if it has changed.
     pub fn begin_turn(&mut self) {
         self.now_ms = self.node.clock.millis().0;
-        self.shard.set_now(self.now_ms);
         self.config.refresh();
         self.is_loading = self.node.state.loading.is_on();
         self.bars = self.node.replication.bars(&self.config);
+        self.look_at_log();
+        // Nothing expires while a log is replayed: what had expired, the log says.
+        let is_replaying = self.is_loading && self.node.aof.status.is_loading();
+        self.shard
+            .set_now(if is_replaying { 0 } else { self.now_ms });
         self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
@@ -443,11 +468,18 @@ impl Core {
         if std::mem::take(&mut self.has_announced) {
             sent += self.take_orders(&mut send);
         }
-        let orders = &mut self.orders;
+        let (orders, needs) = (&mut self.orders, self.withheld.needs());
         self.router.take_parcels(|shard, data| {
             let orders = std::mem::take(&mut orders[shard.0 as usize]);
             sent += 1;
-            send(shard, Parcel { data, orders });
+            send(
+                shard,
+                Parcel {
+                    data,
+                    orders,
+                    needs,
+                },
+            );
         });
         sent += self.take_orders(&mut send);
         if sent > 0 {
@@ -464,7 +496,15 @@ impl Core {
             }
             let orders = std::mem::take(orders);
             let data = router::Parcel::default();
-            send(ShardId(shard as u16), Parcel { data, orders });
+            let needs = self.withheld.needs();
+            send(
+                ShardId(shard as u16),
+                Parcel {
+                    data,
+                    orders,
+                    needs,
+                },
+            );
             sent += 1;
         }
         sent

@@ -5,6 +5,7 @@
 
 use super::core::Core;
 use super::node::Node;
+use super::replay::Replayed;
 use crate::base::alloc;
 use crate::keyspace::DbIndex;
 use crate::object::Packing;
@@ -20,6 +21,10 @@ pub enum Letter {
     Load(Batch, Sender<Report>),
     /// All keys are to go; the sender is let go of when they have.
     Empty(Sender<()>),
+    /// A piece of a log to be run; what came of it is told there.
+    Replay(Vec<u8>, Sender<Replayed>),
+    /// Effects are kept from now on, or no more.
+    Record(bool, Sender<()>),
 }
 
 /// What became of a batch.
@@ -167,6 +172,11 @@ impl Core {
                 Letter::Load(batch, reports) => {
                     // Whoever has given up loading does not want to know.
                     let _ = reports.send(batch.install(&mut self.shard.space));
+                }
+                Letter::Replay(piece, done) => self.replays.push_back((piece, done)),
+                Letter::Record(is_recording, done) => {
+                    self.shard.record(is_recording);
+                    let _ = done.send(());
                 }
             }
         }

@@ -22,9 +22,10 @@ fn eviction_nanos(tenacity: u32) -> u64 {
 impl Core {
     pub(super) fn memory_rules(&self) -> MemoryRules {
         let config = &*self.config;
-        // Redis: nothing changes by itself during a pause.
-        let is_paused =
-            self.node.paused_until_ms.load(Relaxed) != 0 && self.node.pause(self.now_ms).is_some();
+        // Redis: nothing changes by itself during a pause; and what is loaded is all wanted.
+        let is_paused = self.is_loading
+            || self.node.paused_until_ms.load(Relaxed) != 0
+                && self.node.pause(self.now_ms).is_some();
         MemoryRules {
             limit_bytes: match is_paused {
                 true => 0,

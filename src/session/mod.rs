@@ -24,11 +24,13 @@ mod pause;
 mod pending;
 mod publish;
 mod registry;
+mod replay;
 mod replication;
 #[allow(clippy::module_inception)]
 mod session;
 mod stream;
 mod waiting;
+mod withhold;
 
 pub use self::channels::{Channels, Post};
 pub use self::class::{Class, Filter};
@@ -42,6 +44,7 @@ pub use order::{Answer, Asked, Finish, Message, Order, Question};
 pub use pause::Pause;
 pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
+pub use replay::Replayed;
 pub use replication::{HUB_CORE, Introduction, Replication};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};
 pub use waiting::Waiting;

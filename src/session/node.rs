@@ -16,6 +16,7 @@ use crate::observe::latency::LatencyMonitor;
 use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
 use crate::persistence::State;
+use crate::persistence::aof::Aof;
 use crate::pubsub::Interest;
 use crate::replication::{Board, fresh_id};
 use crate::router::Numbers;
@@ -71,6 +72,8 @@ pub struct Node {
     pub state: State,
     /// What threads beside the cores send to each core.
     pub letters: Vec<Mailbox<Letter>>,
+    /// The append-only file.
+    pub aof: Aof,
     /// Threads for what cores must not wait for.
     pub errands: Arc<Errands>,
     /// Asks the main thread to end the process.
@@ -116,6 +119,7 @@ impl Node {
             monitors: AtomicU64::new(0),
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
+            aof: Aof::new(shards),
             letters: (0..shards).map(|_| Mailbox::default()).collect(),
             errands: Arc::default(),
             stop: Box::new(|_| {}),

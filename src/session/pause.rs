@@ -101,11 +101,12 @@ impl Core {
         if self.paused.is_empty() {
             return None;
         }
-        Some(
-            self.node
-                .pause(self.now_ms)
-                .map_or(self.now_ms, |pause| pause.until_ms),
-        )
+        /// How soon to look again whether the log has room, in milliseconds.
+        const FULL_MS: i64 = 5;
+        let is_full = self.is_logging && self.node.aof.status.is_full();
+        let soon_ms = self.now_ms + if is_full { FULL_MS } else { 0 };
+        let pause = self.node.pause(self.now_ms);
+        Some(pause.map_or(soon_ms, |pause| pause.until_ms))
     }
 
     /// Wakes the clients that wait, if the pause is over.

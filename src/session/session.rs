@@ -82,6 +82,8 @@ pub struct Session {
     pub is_master: bool,
     /// What it has said of itself as a replica, if it has.
     pub introduction: Option<Box<Introduction>>,
+    /// It is no client: it runs what a log says.
+    pub is_loader: bool,
     pub is_no_evict: bool,
     pub is_no_touch: bool,
     pub reply_mode: ReplyMode,
@@ -118,6 +120,10 @@ pub struct Session {
     pub total_commands: u64,
     /// Since when the soft output limit is exceeded, Unix milliseconds.
     pub over_soft_limit_since_ms: Option<i64>,
+    /// It has run a write whose reply may still have to wait for the log.
+    pub has_written: bool,
+    /// Output put aside until the log has got past it, in bytes.
+    pub withheld_bytes: usize,
     /// Output handed to the socket that it has not taken yet, in bytes.
     pub sending_bytes: usize,
 }
@@ -137,6 +143,7 @@ impl Session {
             is_monitor: false,
             is_master: false,
             introduction: None,
+            is_loader: false,
             is_no_evict: false,
             is_no_touch: false,
             reply_mode: ReplyMode::On,
@@ -161,6 +168,8 @@ impl Session {
             total_output_bytes: 0,
             total_commands: 0,
             over_soft_limit_since_ms: None,
+            has_written: false,
+            withheld_bytes: 0,
             sending_bytes: 0,
         }
     }
@@ -181,6 +190,12 @@ impl Session {
         !self.is_held && !self.is_paused && self.closing == Closing::No
     }
 
+    /// Whether all it has been told is on its way.
+    pub fn is_drained(&self) -> bool {
+        let is_told = self.output.is_empty() && self.withheld_bytes == 0;
+        is_told && self.late.is_empty() && self.sending_bytes == 0
+    }
+
     /// Bytes of requests that have arrived and not run.
     pub fn query_bytes(&self) -> usize {
         self.pending.len()
@@ -193,6 +208,6 @@ impl Session {
 
     /// Bytes of replies not yet on their way.
     pub fn output_bytes(&self) -> usize {
-        self.output.len() + self.late.parked_bytes() + self.sending_bytes
+        self.output.len() + self.late.parked_bytes() + self.sending_bytes + self.withheld_bytes
     }
 }

@@ -179,6 +179,9 @@ fn apply(node: &Node, config: &Config) {
     node.latency
         .set_threshold_ms(config.latency_monitor_threshold);
     node.commands.track_latency(config.latency_tracking);
+    if !config.appendonly {
+        node.aof.close();
+    }
 }
 
 fn level(level: LogLevel) -> Level {

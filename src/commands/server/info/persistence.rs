@@ -6,6 +6,7 @@
 use crate::observe::counters::Totals;
 use crate::observe::info::{Source, Writer};
 use crate::session::Node;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub struct Persistence<'a> {
     pub node: &'a Node,
@@ -23,7 +24,7 @@ impl Source for Persistence<'_> {
             .field("loading", u8::from(state.loading.is_on()))
             .field("async_loading", 0);
         self.write_snapshot(section);
-        write_aof(section);
+        self.write_aof(section);
         if state.loading.is_on() {
             self.write_loading(section);
         }
@@ -73,23 +74,47 @@ impl Persistence<'_> {
     }
 }
 
-fn write_aof(section: &mut Writer) {
-    for (name, value) in AOF {
-        section.field(name, value);
+impl Persistence<'_> {
+    fn write_aof(&self, section: &mut Writer) {
+        let status = &self.node.aof.status;
+        let figures = &status.figures;
+        let word = |is_bad: bool| if is_bad { "err" } else { "ok" };
+        let is_rewriting = figures.is_rewriting.load(Relaxed);
+        let began_ms = figures.rewrite_started_ms.load(Relaxed);
+        let running = (self.node.clock.millis().0 - began_ms) / 1000;
+        let is_scheduled = u8::from(figures.is_rewrite_scheduled.load(Relaxed));
+        let has_failed = figures.has_rewrite_failed.load(Relaxed);
+        section
+            .field("aof_enabled", u8::from(status.is_on()))
+            .field("aof_rewrite_in_progress", u8::from(is_rewriting))
+            .field("aof_rewrite_scheduled", is_scheduled)
+            .field(
+                "aof_last_rewrite_time_sec",
+                figures.rewrite_seconds.load(Relaxed),
+            )
+            .field(
+                "aof_current_rewrite_time_sec",
+                if is_rewriting { running } else { -1 },
+            )
+            .field("aof_last_bgrewrite_status", word(has_failed))
+            .field("aof_rewrites", figures.rewrites.load(Relaxed))
+            .field("aof_rewrites_consecutive_failures", u8::from(has_failed))
+            .field("aof_last_write_status", word(status.failure().is_some()))
+            .field("aof_last_cow_size", 0)
+            .field("module_fork_in_progress", 0)
+            .field("module_fork_last_cow_size", 0);
+        if !status.is_on() {
+            return;
+        }
+        section
+            .field("aof_current_size", figures.current_bytes.load(Relaxed))
+            .field("aof_base_size", figures.base_bytes.load(Relaxed))
+            .field("aof_pending_rewrite", is_scheduled)
+            .field("aof_buffer_length", status.queued_bytes())
+            .field(
+                "aof_pending_bio_fsync",
+                figures.pending_fsyncs.load(Relaxed),
+            )
+            .field("aof_delayed_fsync", figures.delayed_fsyncs.load(Relaxed));
     }
 }
-
-const AOF: &[(&str, &str)] = &[
-    ("aof_enabled", "0"),
-    ("aof_rewrite_in_progress", "0"),
-    ("aof_rewrite_scheduled", "0"),
-    ("aof_last_rewrite_time_sec", "-1"),
-    ("aof_current_rewrite_time_sec", "-1"),
-    ("aof_last_bgrewrite_status", "ok"),
-    ("aof_rewrites", "0"),
-    ("aof_rewrites_consecutive_failures", "0"),
-    ("aof_last_write_status", "ok"),
-    ("aof_last_cow_size", "0"),
-    ("module_fork_in_progress", "0"),
-    ("module_fork_last_cow_size", "0"),
-];

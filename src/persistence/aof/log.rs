@@ -1,0 +1,439 @@
+//! The log's thread: merges what the shards say, writes it, sees to it that it is on disk.
+//!
+//! ```text
+//!   cores  -- deliveries -->  merge  -->  [#RS line][commands]  -- one write -->  file
+//!     ^                                                               | fsync
+//!     `------------------ durable up to this delivery <---------------'
+//! ```
+//!
+//! All that has come while the last write was under way goes out with one write and, with
+//! `always`, one fsync: a group commit over all cores. Replies wait on their cores until the log
+//! has got past them, so nobody is told of what a crash may take back: with `everysec` and `no` a
+//! crash of the process, with `always` one of the machine.
+//!
+//! A write that fails is never passed over. With `always` the process ends, because it has promised
+//! what it cannot keep. Otherwise writes are refused (MISCONF), what was run already is kept and
+//! written when there is room again, and the replies to it wait until then. After a failed fsync
+//! the file is not to be trusted any more: a second one may report success for pages that are gone.
+
+use super::frame::{checksum_line, timestamp_line};
+use super::manifest::Manifest;
+use super::rewrite::Rewrite;
+use super::status::Status;
+use super::sync::{Outcome, Syncing};
+use crate::base::clock::Clock;
+use crate::config::Config;
+use crate::config::choice::AppendFsync;
+use crate::keyspace::ShardId;
+use crate::persistence::merge::{Merge, Stream};
+use crate::runtime::Held;
+use crate::runtime::log_file::LogFile;
+use crate::shard::Journal;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+/// What the thread is told.
+pub enum Message {
+    /// A shard has said this.
+    Said(ShardId, u64, Arc<Journal>),
+    /// Write into these files from now on.
+    Open(Box<Opening>),
+    /// A base is going to be made of what was before this cut.
+    Rewrite(u64),
+    /// The base of this cut is complete, as this file in the folder.
+    Rewritten(u64, PathBuf),
+    /// It will not come.
+    NotRewritten(u64),
+    /// Write and sync everything, and tell whether that was possible.
+    Flush(Sender<bool>),
+    /// Write and sync everything, then no more.
+    Close,
+}
+
+/// A log to be written.
+pub struct Opening {
+    pub folder: PathBuf,
+    /// The base is there, unless a cut is awaited.
+    pub manifest: Manifest,
+    /// Whole commands of a write that a crash has cut; the file ends before them.
+    pub salvaged: Vec<u8>,
+    /// Everything before the snapshot of this number is in the base that is being made.
+    pub cut: Option<u64>,
+    pub done: Sender<Result<(), String>>,
+}
+
+/// So much is written at a time at most; it bounds what whoever reads the file has to hold.
+const WRITE_BYTES_MAX: usize = 4 << 20;
+/// How often a failed write is tried again, and how closely fsync keeps its second.
+const TICK: Duration = Duration::from_millis(100);
+const SYNC_MS: i64 = 1000;
+/// A sync that takes longer is told.
+const SLOW_SYNC_MS: i64 = 2000;
+
+/// The thread's state.
+pub struct Log {
+    receiver: Receiver<Message>,
+    pub(super) status: Arc<Status>,
+    pub(super) config: Held<Config>,
+    pub(super) clock: Clock,
+    merge: Merge,
+    stream: Stream,
+    pub(super) files: Option<Files>,
+    /// Deliveries have come up to this one, and these ahead of others.
+    heard: u64,
+    early: BTreeSet<u64>,
+    /// Bytes that were taken over since the last write.
+    taken: u64,
+    /// A piece that was being written when that failed.
+    unwritten: Vec<u8>,
+    pub(super) syncing: Syncing,
+    synced_ms: i64,
+    stamped: i64,
+    is_unsynced: bool,
+}
+
+/// The files that are written.
+pub(super) struct Files {
+    pub folder: PathBuf,
+    pub manifest: Manifest,
+    /// The last increment.
+    pub current: LogFile,
+    pub rewrite: Option<Rewrite>,
+    /// Bytes of all but the current one.
+    pub settled_bytes: u64,
+}
+
+impl Log {
+    /// A log without files.
+    pub fn new(
+        receiver: Receiver<Message>,
+        status: Arc<Status>,
+        config: Held<Config>,
+        clock: Clock,
+        shards: usize,
+    ) -> Log {
+        Log {
+            receiver,
+            status,
+            config,
+            clock,
+            merge: Merge::new(shards),
+            stream: Stream::default(),
+            files: None,
+            heard: 0,
+            early: BTreeSet::new(),
+            taken: 0,
+            unwritten: Vec::new(),
+            syncing: Syncing::default(),
+            synced_ms: 0,
+            stamped: 0,
+            is_unsynced: false,
+        }
+    }
+
+    /// Serves until nobody can tell it anything any more.
+    pub fn run(mut self) {
+        loop {
+            let has_to_look = self.is_unsynced || self.has_unwritten() || self.syncing.is_busy();
+            let first = match has_to_look {
+                true => self.receiver.recv_timeout(TICK),
+                false => self.receiver.recv().map_err(RecvTimeoutError::from),
+            };
+            self.config.refresh();
+            match first {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while self.stream.bytes.len() < WRITE_BYTES_MAX {
+                let Ok(message) = self.receiver.try_recv() else {
+                    break;
+                };
+                self.take(message);
+            }
+            self.write_out();
+            self.tick();
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Said(shard, delivery, journal) => self.said(shard, delivery, &journal),
+            Message::Open(opening) => {
+                let done = opening.done.clone();
+                // Whoever has given up opening does not want to know.
+                let _ = done.send(self.open(*opening));
+            }
+            Message::Rewrite(cut) => self.rewrite(cut),
+            Message::Rewritten(cut, path) => self.rewritten(cut, &path),
+            Message::NotRewritten(cut) => self.not_rewritten(cut),
+            Message::Flush(done) => {
+                let is_done = self.flush();
+                let _ = done.send(is_done);
+            }
+            Message::Close => {
+                self.flush();
+                self.files = None;
+                self.unwritten.clear();
+                self.stream.clear();
+                self.status.set_on(false);
+            }
+        }
+    }
+
+    fn said(&mut self, shard: ShardId, delivery: u64, journal: &Journal) {
+        self.early.insert(delivery);
+        while self.early.remove(&(self.heard + 1)) {
+            self.heard += 1;
+        }
+        self.taken += journal.records.bytes.len() as u64;
+        match self.files {
+            Some(_) => self.merge.push(shard, delivery, journal, &mut self.stream),
+            None => {
+                self.status.took(std::mem::take(&mut self.taken));
+            }
+        }
+    }
+
+    fn open(&mut self, opening: Opening) -> Result<(), String> {
+        let prefix = self.prefix();
+        let mut manifest = opening.manifest;
+        let is_new = manifest.increments.is_empty();
+        let name = match manifest.increments.last() {
+            Some(last) => last.name.clone(),
+            None => manifest.add_increment(&prefix),
+        };
+        let path = opening.folder.join(&name);
+        let current = LogFile::open(&path)
+            .map_err(|error| format!("Can't open the append-only file {name}: {error}"))?;
+        self.merge = Merge::new(self.merge.shards());
+        self.stream = Stream::default();
+        self.files = Some(Files {
+            folder: opening.folder,
+            manifest,
+            current,
+            rewrite: opening.cut.map(|cut| Rewrite {
+                cut,
+                is_past_cut: false,
+                is_first: true,
+            }),
+            settled_bytes: 0,
+        });
+        if is_new && opening.cut.is_none() {
+            self.save_manifest()?;
+        }
+        if !opening.salvaged.is_empty() {
+            self.stream.bytes = opening.salvaged;
+        }
+        self.status.begin(self.heard);
+        self.measure();
+        Ok(())
+    }
+
+    pub(super) fn prefix(&self) -> String {
+        self.config.appendfilename.to_string_lossy().into_owned()
+    }
+
+    /// Writes the manifest; what it no longer needs goes, when it is on disk.
+    pub(super) fn save_manifest(&mut self) -> Result<(), String> {
+        let prefix = self.prefix();
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        let path = files.folder.join(format!("{prefix}.manifest"));
+        let saved = crate::runtime::file::replace(&path, &files.manifest.text());
+        saved.map_err(|error| format!("Can't write the AOF manifest {}: {error}", path.display()))
+    }
+
+    fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty() || !self.stream.bytes.is_empty()
+    }
+
+    /// Writes what there is, and tells the cores.
+    fn write_out(&mut self) {
+        if self.files.is_none() {
+            return;
+        }
+        self.status
+            .set_holds_all(self.config.appendfsync == AppendFsync::Always);
+        if let Err(error) = self.try_write() {
+            return self.failed(&error, "Error writing to the AOF file");
+        }
+        self.status.took(std::mem::take(&mut self.taken));
+        if self.config.appendfsync == AppendFsync::Always && self.is_unsynced {
+            let synced = self.files.as_ref().map(|files| files.current.sync());
+            if let Some(Err(error)) = synced {
+                self.give_up(&error, "Can't persist AOF for fsync error");
+            }
+            self.is_unsynced = false;
+        }
+        if !self.syncing.has_failed() && self.status.set_failure(None) {
+            tracing::warn!("AOF write error looks solved. The server can write again.");
+        }
+        self.note_size();
+        let waiting = self.merge.oldest();
+        self.status
+            .publish(waiting.map_or(self.heard, |oldest| self.heard.min(oldest - 1)));
+    }
+
+    fn try_write(&mut self) -> io::Result<()> {
+        self.append_unwritten()?;
+        while let Some((at, cut)) = self.stream.cuts.first().copied() {
+            self.write_first(at)?;
+            self.stream.cuts.remove(0);
+            self.pass_cut(cut)?;
+        }
+        self.write_first(self.stream.bytes.len())
+    }
+
+    /// Writes the first bytes of the stream.
+    fn write_first(&mut self, len: usize) -> io::Result<()> {
+        if len > 0 {
+            let rest = self.stream.bytes.split_off(len);
+            let piece = std::mem::replace(&mut self.stream.bytes, rest);
+            for (at, _) in &mut self.stream.cuts {
+                *at -= len;
+            }
+            if self.is_kept() {
+                self.unwritten = self.framed(piece);
+            }
+        }
+        self.append_unwritten()
+    }
+
+    /// Whether what comes belongs to the log: not what a first base will hold.
+    fn is_kept(&self) -> bool {
+        let rewrite = self.files.as_ref().and_then(|files| files.rewrite.as_ref());
+        rewrite.is_none_or(|rewrite| rewrite.is_past_cut || !rewrite.is_first)
+    }
+
+    /// A piece with the lines that belong before it.
+    fn framed(&mut self, piece: Vec<u8>) -> Vec<u8> {
+        let seconds = self.clock.millis().seconds();
+        let mut body = Vec::new();
+        if self.config.aof_timestamp_enabled && seconds > self.stamped {
+            body.extend_from_slice(timestamp_line(seconds).as_bytes());
+            self.stamped = seconds;
+        }
+        let covered = match body.is_empty() {
+            true => piece,
+            false => [body, piece].concat(),
+        };
+        let mut framed = checksum_line(&covered).into_bytes();
+        framed.extend_from_slice(&covered);
+        framed
+    }
+
+    fn append_unwritten(&mut self) -> io::Result<()> {
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        match files.current.append(&self.unwritten) {
+            Ok(()) => {
+                self.unwritten.clear();
+                self.is_unsynced = true;
+                Ok(())
+            }
+            Err(torn) => {
+                if torn.left > 0 {
+                    tracing::warn!(
+                        "Could not remove short write from the append-only file. The server may \
+                         refuse to load the AOF the next time it starts."
+                    );
+                    self.unwritten.drain(..torn.left);
+                }
+                Err(torn.error)
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error, what: &str) {
+        if self.config.appendfsync == AppendFsync::Always {
+            self.give_up(error, what);
+        }
+        if self
+            .status
+            .set_failure(Some(error.raw_os_error().unwrap_or(libc::EIO)))
+        {
+            tracing::warn!("{what}: {error}");
+        }
+    }
+
+    /// Ends the process: what it has promised it cannot keep.
+    fn give_up(&self, error: &io::Error, what: &str) -> ! {
+        tracing::error!("{what}: {error}");
+        tracing::error!(
+            "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting..."
+        );
+        std::process::exit(1);
+    }
+
+    /// What has to be done now and then: the fsync of each second.
+    fn tick(&mut self) {
+        match self.syncing.outcome() {
+            Outcome::None => {}
+            Outcome::Synced => {}
+            Outcome::Failed(error) => self.failed(&error, "Fail to fsync the AOF file"),
+        }
+        self.status
+            .figures
+            .pending_fsyncs
+            .store(u64::from(self.syncing.is_busy()), Relaxed);
+        let now_ms = self.clock.millis().0;
+        let is_due = now_ms >= self.synced_ms + SYNC_MS || now_ms < self.synced_ms;
+        if self.config.appendfsync != AppendFsync::Everysec {
+            // With `no` the system decides when.
+            self.is_unsynced &= self.config.appendfsync == AppendFsync::Always;
+            return;
+        }
+        if !self.is_unsynced || !is_due {
+            return;
+        }
+        if self.syncing.is_busy() {
+            if now_ms >= self.synced_ms + SLOW_SYNC_MS && self.syncing.is_news() {
+                self.status.figures.delayed_fsyncs.fetch_add(1, Relaxed);
+                tracing::info!("Asynchronous AOF fsync is taking too long (disk is busy?).");
+            }
+            return;
+        }
+        let is_rewriting = self.status.figures.is_rewriting.load(Relaxed);
+        if self.config.no_appendfsync_on_rewrite && is_rewriting {
+            return;
+        }
+        if let Some(files) = &self.files {
+            self.syncing.begin(files.current.syncer());
+            self.synced_ms = now_ms;
+            self.is_unsynced = false;
+        }
+    }
+
+    /// Writes and syncs everything.
+    fn flush(&mut self) -> bool {
+        self.write_out();
+        let Some(files) = &self.files else {
+            return true;
+        };
+        let is_synced = files.current.sync();
+        if let Err(error) = &is_synced {
+            self.failed(error, "Fail to fsync the AOF file");
+            return false;
+        }
+        self.is_unsynced = false;
+        !self.has_unwritten()
+    }
+
+    fn note_size(&self) {
+        if let Some(files) = &self.files {
+            let bytes = files.all_bytes();
+            self.status.figures.current_bytes.store(bytes, Relaxed);
+        }
+    }
+}

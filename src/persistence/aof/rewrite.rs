@@ -1,0 +1,169 @@
+//! Rewriting: a new base takes the place of everything before its cut.
+//!
+//! ```text
+//!   base 1   incr 1 .... cut          the old log, still valid
+//!                         | incr 2 ..         written from the cut on
+//!   base 2 ---------------'                   made meanwhile; when it is on disk the manifest
+//!                                             names base 2 and incr 2, and the rest is history
+//! ```
+//!
+//! Until then a crash finds base 1, incr 1 and incr 2: the same history. Each step is on disk
+//! before the next one relies on it.
+
+use super::log::{Files, Log};
+use super::sync::Syncing;
+use crate::runtime::file;
+use crate::runtime::log_file::{self, LogFile};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A base that is being made.
+#[derive(Debug)]
+pub(super) struct Rewrite {
+    pub cut: u64,
+    /// Whether what comes goes behind the base already.
+    pub is_past_cut: bool,
+    /// The log begins with this base: before the cut there is nothing to be kept.
+    pub is_first: bool,
+}
+
+impl Log {
+    /// A base is going to be made of what was before this cut.
+    pub(super) fn rewrite(&mut self, cut: u64) {
+        if let Some(files) = &mut self.files {
+            files.rewrite = Some(Rewrite {
+                cut,
+                is_past_cut: false,
+                is_first: false,
+            });
+        }
+    }
+
+    /// The stream has come to a cut: what follows goes into the next increment.
+    pub(super) fn pass_cut(&mut self, cut: u64) -> io::Result<()> {
+        let prefix = self.prefix();
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        let Some(rewrite) = files.rewrite.as_mut().filter(|it| it.cut == cut) else {
+            return Ok(());
+        };
+        if !rewrite.is_first {
+            files.current.sync()?;
+            let name = files.manifest.add_increment(&prefix);
+            files.current = LogFile::open(&files.folder.join(&name))?;
+            self.syncing = Syncing::default();
+            tracing::info!("Creating AOF incr file {name} on background rewrite");
+        }
+        rewrite.is_past_cut = true;
+        let is_first = rewrite.is_first;
+        match is_first {
+            true => Ok(()),
+            false => self.save_manifest().map_err(io::Error::other),
+        }
+    }
+
+    /// A base is complete, as this file in the folder.
+    pub(super) fn rewritten(&mut self, cut: u64, path: &Path) {
+        let result = self.adopt(cut, path);
+        let has_failed = result.is_err();
+        if let Err(what) = result {
+            tracing::warn!("Background AOF rewrite failed: {what}");
+        } else {
+            tracing::info!("Background AOF rewrite finished successfully");
+        }
+        self.end_rewrite(has_failed);
+    }
+
+    /// A base will not come.
+    pub(super) fn not_rewritten(&mut self, cut: u64) {
+        let Some(files) = &mut self.files else {
+            return;
+        };
+        let Some(rewrite) = files.rewrite.take_if(|it| it.cut == cut) else {
+            return;
+        };
+        if rewrite.is_first {
+            self.files = None;
+            self.status.set_on(false);
+        }
+        self.end_rewrite(true);
+    }
+
+    fn end_rewrite(&mut self, has_failed: bool) {
+        let figures = &self.status.figures;
+        figures.has_rewrite_failed.store(has_failed, Relaxed);
+        figures.is_rewriting.store(false, Relaxed);
+        let began = figures.rewrite_started_ms.load(Relaxed);
+        let seconds = (self.clock.millis().0 - began) / 1000;
+        figures.rewrite_seconds.store(seconds, Relaxed);
+        if !has_failed {
+            figures.rewrites.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn adopt(&mut self, cut: u64, path: &Path) -> Result<(), String> {
+        let prefix = self.prefix();
+        let files = self.files.as_mut().ok_or("there is no log any more")?;
+        let rewrite = files.rewrite.take_if(|it| it.cut == cut && it.is_past_cut);
+        rewrite.ok_or("its cut was never seen")?;
+        let is_rdb = path.extension().is_none_or(|end| end != "aof");
+        let name = files.manifest.add_base(&prefix, is_rdb);
+        let to = files.folder.join(&name);
+        log_file::rename(path, &to).map_err(|error| format!("can't rename to {name}: {error}"))?;
+        files.manifest.keep_increments(1);
+        self.save_manifest()?;
+        self.remove_history()?;
+        self.measure();
+        Ok(())
+    }
+
+    /// Removes what the manifest calls history, then forgets it.
+    fn remove_history(&mut self) -> Result<(), String> {
+        if self.config.aof_disable_auto_gc {
+            return Ok(());
+        }
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        for part in std::mem::take(&mut files.manifest.history) {
+            if let Err(error) = file::remove(&files.folder.join(&part.name)) {
+                tracing::warn!("Removing the history file {}: {error}", part.name);
+            }
+        }
+        self.save_manifest()
+    }
+
+    /// Measures all files but the one that grows.
+    pub(super) fn measure(&mut self) {
+        let Some(files) = &mut self.files else {
+            return;
+        };
+        let len = |name: &str| {
+            let len = log_file::len_of(&files.folder.join(name));
+            len.ok().flatten().unwrap_or(0)
+        };
+        let base = files
+            .manifest
+            .base
+            .as_ref()
+            .map_or(0, |part| len(&part.name));
+        let (_, older) = files.manifest.increments.split_last().unzip();
+        let older: u64 = older
+            .unwrap_or_default()
+            .iter()
+            .map(|part| len(&part.name))
+            .sum();
+        files.settled_bytes = base + older;
+        let all = files.all_bytes();
+        self.status.figures.base_bytes.store(all, Relaxed);
+    }
+}
+
+impl Files {
+    /// Bytes of all files.
+    pub(super) fn all_bytes(&self) -> u64 {
+        self.settled_bytes + self.current.len()
+    }
+}
