@@ -5,6 +5,8 @@
 //! skipped; `tests/run.sh` installs them. What redis-server, standing in for Ringshard, cannot do
 //! (it ends the daemon's parent before it serves) is left out there.
 
+#[path = "process/blocking.rs"]
+mod blocking;
 #[path = "process/bulk.rs"]
 mod bulk;
 #[path = "process/lifecycle.rs"]

@@ -150,6 +150,16 @@ impl LocalNode {
         self.end_turn(client.core);
     }
 
+    /// Lets a client say that it will send nothing more; it is told what it is still owed.
+    pub fn hang_up(&mut self, client: LocalClient) {
+        self.begin_turn(client.core);
+        let core = &mut self.cores[client.core];
+        if !core.give_up_waiting(client.id) {
+            core.close(client.id, Closing::AfterReplies);
+        }
+        self.end_turn(client.core);
+    }
+
     /// Whether a client is still connected.
     pub fn is_open(&self, client: LocalClient) -> bool {
         self.cores[client.core].sessions.find(client.id).is_some()

@@ -6,7 +6,7 @@
 
 use super::Reply;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -14,8 +14,23 @@ use std::time::Duration;
 const REPLY_LIMIT: Duration = Duration::from_secs(30);
 const READ_CHUNK: usize = 64 * 1024;
 
-trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
+trait Stream: Read + Write + Send {
+    /// Says that nothing more will be sent.
+    fn end(&self);
+}
+
+impl Stream for TcpStream {
+    fn end(&self) {
+        // Who has hung up already need not be told.
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl Stream for UnixStream {
+    fn end(&self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
 
 pub struct Client {
     stream: Box<dyn Stream>,
@@ -84,6 +99,11 @@ impl Client {
 
     pub fn try_send_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes)
+    }
+
+    /// Says that nothing more will be sent; replies may still come.
+    pub fn hang_up(&self) {
+        self.stream.end();
     }
 
     pub fn receive(&mut self) -> Reply {
