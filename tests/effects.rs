@@ -89,7 +89,17 @@ const NEAR: &[&str] = &[
 
 /// A group's life, which chance seldom leads through all of.
 const GROUP: &[&str] = &[
-    // Rare ones, so that chance need not meet them.
+    // Rare ones, so that chance need not meet them, and those that must not have to wait.
+    "RPUSH never:w 1 2 3 4 5 6 7 8",
+    "BLPOP never:v never:w 0",
+    "BRPOP never:w 0",
+    "BLMPOP 0 2 never:v never:w LEFT COUNT 2",
+    "BLMOVE never:w never:v LEFT RIGHT 0",
+    "BRPOPLPUSH never:w never:v 0",
+    "ZADD never:u 1 a 2 b 3 c 4 d 5 e",
+    "BZPOPMIN never:t never:u 0",
+    "BZPOPMAX never:u 0",
+    "BZMPOP 0 2 never:t never:u MIN COUNT 2",
     "ZADD never:z 1 a 2 b 3 c 4 d 5 e 6 f",
     "ZINCRBY never:z 1 f",
     "ZRANGESTORE never:y never:z 0 1",

@@ -12,6 +12,19 @@ use crate::support::prng::Prng;
 
 pub type Command = Vec<Vec<u8>>;
 
+/// Commands that wait when there is nothing, and only inside a transaction do not.
+const WAITING: &[&str] = &[
+    "BLPOP LK LK 0",
+    "BRPOP LK LK LK 0.5",
+    "BLMOVE LK LK LEFT|RIGHT LEFT|RIGHT 0",
+    "BRPOPLPUSH LK LK 1",
+    "BLMPOP 0 2 LK LK LEFT|RIGHT",
+    "BLMPOP 0 1 LK LEFT|RIGHT COUNT U",
+    "BZPOPMIN Z Z 0",
+    "BZPOPMAX Z LK 0.1",
+    "BZMPOP 0 Z# MIN|MAX COUNT U",
+];
+
 /// Weight and template. `K` is a key, `K*` some keys, `KV*` pairs, `?x` an x or nothing, `a|b` one
 /// word of these; the other letters are in `Generator::token`.
 const TEMPLATES: &[(usize, &str)] = &[
@@ -488,7 +501,10 @@ impl Generator {
             }
             Some(left) => {
                 self.left = Some(left - 1);
-                let command = self.command();
+                let command = match self.prng.percent(8) {
+                    true => self.waiting_command(),
+                    false => self.command(),
+                };
                 // 7.0 takes fewer arguments, which spoils its transaction and not ours.
                 match command[0].to_ascii_uppercase().as_slice() {
                     b"ZRANK" | b"ZREVRANK" => word("PING"),
@@ -528,10 +544,7 @@ impl Generator {
             found
         });
         let (_, template) = chosen.expect("a number below the total falls on a template");
-        let mut command = Command::new();
-        for token in template.split(' ') {
-            self.token(token, &mut command);
-        }
+        let mut command = self.filled(template);
         // What is configured has to stay the same on both sides, and what is drawn by chance too;
         // and sets whose scores are all the same, as ranges of members mean nothing elsewhere.
         let is_drawn = template.starts_with("SPOP") || template.contains("single");
@@ -543,6 +556,24 @@ impl Generator {
         let is_kept = is_same || is_newer;
         if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
+        }
+        command
+    }
+
+    /// A command that might have to wait, were it not in a transaction.
+    fn waiting_command(&mut self) -> Command {
+        let template = *self.prng.pick(WAITING);
+        let mut command = self.filled(template);
+        if self.prng.percent(10) {
+            self.spoil(&mut command);
+        }
+        command
+    }
+
+    fn filled(&mut self, template: &str) -> Command {
+        let mut command = Command::new();
+        for token in template.split(' ') {
+            self.token(token, &mut command);
         }
         command
     }
