@@ -4,6 +4,12 @@
 //! skipped.
 #![allow(clippy::unwrap_used)]
 
+#[path = "snapshots/bank.rs"]
+mod bank;
+#[path = "snapshots/isolation.rs"]
+mod isolation;
 #[path = "snapshots/loading.rs"]
 mod loading;
+#[path = "snapshots/saving.rs"]
+mod saving;
 mod support;

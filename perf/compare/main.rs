@@ -15,6 +15,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bgsave;
 mod bout;
 mod deletion;
 mod growth;
@@ -45,6 +46,7 @@ fn main() -> Result<()> {
             Kind::IdleConnections => idle::compare_connections(&mut rig, &scenario)?,
             Kind::IdleCpu => idle::compare_cpu(&mut rig, &scenario)?,
             Kind::BigDelete => deletion::compare(&mut rig, &scenario)?,
+            Kind::Bgsave => bgsave::compare(&mut rig, &scenario)?,
             Kind::Growth => growth::compare(&mut rig, &scenario)?,
         };
         report::publish(&places, &scenario, &comparison, matches.get_flag("quick"))?;

@@ -23,6 +23,8 @@ pub enum Metric {
     BytesPerKey,
     BytesPerElement,
     Rss,
+    KeptMemory,
+    SaveSeconds,
 }
 
 /// How a metric is named and shown.
@@ -39,7 +41,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 15] = [
+pub const METRICS: [Row; 17] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -79,6 +81,14 @@ pub const METRICS: [Row; 15] = [
         2,
     ),
     row(Metric::Rss, "rss_bytes", "RSS MiB", MEBIBYTE, 1),
+    row(
+        Metric::KeptMemory,
+        "memory_percent_of_before",
+        "memory %",
+        1.0,
+        1,
+    ),
+    row(Metric::SaveSeconds, "save_seconds", "save s", 1.0, 2),
 ];
 
 const fn row(

@@ -90,6 +90,27 @@ pub fn rss_bytes(pid: u32) -> Result<u64> {
     parse_rss(&status).context("/proc/PID/status has no VmRSS")
 }
 
+/// Memory of a process and its children; a page that several of them share counts once.
+pub fn tree_pss_bytes(pid: u32) -> Result<u64> {
+    let mut total = pss_bytes(pid).with_context(|| format!("process {pid} is gone"))?;
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    // A child may end between the listing and the reading.
+    let children = children
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok());
+    total += children.filter_map(|pid| pss_bytes(pid).ok()).sum::<u64>();
+    Ok(total)
+}
+
+fn pss_bytes(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kib = kib.context("/proc/PID/smaps_rollup looks odd")?.trim();
+    Ok(kib.parse::<u64>()? * 1024)
+}
+
 fn run_time_ns(pid: u32) -> Result<u64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"))
         .with_context(|| format!("process {pid} is gone"))?;

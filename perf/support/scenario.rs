@@ -28,6 +28,8 @@ pub enum Kind {
     Growth,
     /// Latency of a probe while a big value is deleted, and while one expires.
     BigDelete,
+    /// What saving in the background costs under load.
+    Bgsave,
 }
 
 /// Keys that are there before the first round.
@@ -206,6 +208,10 @@ impl Scenario {
         ensure!(
             matches!(self.kind, Kind::Growth | Kind::BigDelete) == self.keys.is_some(),
             "`keys` belongs to growth and big-delete"
+        );
+        ensure!(
+            self.kind != Kind::Bgsave || self.preload.is_some(),
+            "`preload` says what to save"
         );
         ensure!(
             self.kind != Kind::IdleCpu || self.seconds.is_some(),

@@ -170,6 +170,8 @@ pub struct Spec {
     pub is_hidden: bool,
     /// Runs also while a client of the older protocol listens to channels.
     pub is_for_listeners: bool,
+    /// Whoever asks it wants to hear that the server cannot do its duty.
+    pub tells_health: bool,
     /// Has only subcommands.
     pub is_container: bool,
     pub doc: Doc,
@@ -203,6 +205,7 @@ impl Spec {
             is_apart: false,
             is_hidden: false,
             is_for_listeners: false,
+            tells_health: false,
             is_container: false,
             doc,
         }

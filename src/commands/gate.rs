@@ -52,6 +52,7 @@ const GATES: &[Gate] = &[
     authenticated,
     outside_multi,
     in_memory,
+    saved,
     unbarred,
     on_disk,
     for_listeners,
@@ -273,4 +274,23 @@ fn fresh(
         return Ok(());
     }
     Err(errors::MASTER_DOWN.into())
+}
+
+/// After a failed snapshot nothing changes until one succeeds, where that is wanted.
+#[inline]
+fn saved(
+    core: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    if !core.has_save_failed {
+        return Ok(());
+    }
+    let is_wanted = core.config.stop_writes_on_bgsave_error && !core.config.save.is_empty();
+    let is_write = flags_of(session, command).has(Flags::WRITE);
+    if !is_wanted || !is_write && !command.spec.tells_health {
+        return Ok(());
+    }
+    Err(errors::CANNOT_SAVE.into())
 }

@@ -112,6 +112,9 @@ fn has_more(core: &Core) -> bool {
 }
 
 fn deliver(core: &mut Core, delivery: &Delivery) {
+    if delivery.to == ReplyTo::OWN {
+        return core.cut_made();
+    }
     record_away(core, delivery.command, delivery.nanos, delivery.is_error);
     if let Some(args) = &delivery.args {
         note_slow(core, delivery.to, (delivery.command, delivery.nanos), args);

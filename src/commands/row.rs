@@ -223,6 +223,12 @@ impl Row {
         self
     }
 
+    /// It says how the server is: an error where that cannot do its duty.
+    pub const fn tells_health(mut self) -> Row {
+        self.spec.tells_health = true;
+        self
+    }
+
     /// It reads keys that are not among its arguments.
     pub const fn derives(mut self, derived: Derived) -> Row {
         self.spec.derived = Some(derived);

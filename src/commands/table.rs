@@ -33,6 +33,7 @@ pub const FAMILIES: &[Family] = &[
     server::FAMILY,
     server::KEYSPACE,
     server::info::FAMILY,
+    server::save::FAMILY,
     server::config::FAMILY,
     server::slowlog::FAMILY,
     server::latency::FAMILY,

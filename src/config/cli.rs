@@ -35,6 +35,8 @@ pub enum Startup {
     CheckSystem,
     /// --check-aof, and the words behind it.
     CheckAof(Vec<String>),
+    /// Look through a snapshot.
+    CheckRdb(PathBuf),
 }
 
 const EXAMPLES: &str = "Examples:
@@ -67,6 +69,11 @@ fn startup(args: &[OsString], files: &dyn Files) -> Result<Startup, ConfigError>
     if let Some(("--check-aof", rest)) = split_first(args) {
         let words = rest.iter().map(|word| word.to_string_lossy().into_owned());
         return Ok(Startup::CheckAof(words.collect()));
+    }
+    if let [flag, path] = args
+        && flag == "--check-rdb"
+    {
+        return Ok(Startup::CheckRdb(PathBuf::from(path)));
     }
     let sources = sources(args, files);
     let loaded = Box::new(load(&sources, files)?);
@@ -127,6 +134,12 @@ fn flags() -> Command {
             "check-aof",
             "Say whether an append-only file is whole, and mend it if told so",
         ))
+        .arg(
+            Arg::new("check-rdb")
+                .long("check-rdb")
+                .value_name("FILE")
+                .help("Say whether a snapshot is whole, and what is in it"),
+        )
 }
 
 /// Flags and directives, as --help shows them.

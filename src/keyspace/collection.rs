@@ -168,6 +168,7 @@ impl Holder for Open<'_> {
 
     fn replace(&mut self, value: Collection) {
         self.note();
+        self.door.rescue(self.found);
         let table = self.door.table_of(self.found);
         table.change(self.found.place(), |record| entry::rehouse(&record, value));
     }

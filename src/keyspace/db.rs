@@ -62,6 +62,8 @@ pub struct Db {
     pub(super) sweep: super::expire::Walk,
     /// Mean bytes of an entry, as far as samples tell.
     pub(super) mean_bytes: f64,
+    /// How far the running snapshot has got in it.
+    pub(super) cut: Option<super::snapshot::Cut>,
 }
 
 impl Db {
@@ -78,6 +80,7 @@ impl Db {
             len: 0,
             sweep: super::expire::Walk::default(),
             mean_bytes: 0.0,
+            cut: None,
         }
     }
 
@@ -110,6 +113,16 @@ impl Db {
         tables
             + (cells + self.directory.cells.len()) * size_of::<u32>()
             + self.segments.len() * size_of::<Segment>()
+    }
+
+    /// Its first position.
+    pub(super) fn start(&self) -> Position {
+        Position(self.base)
+    }
+
+    /// The first position behind it.
+    pub(super) fn end(&self) -> Position {
+        Position(self.base + (1 << self.directory.bits))
     }
 
     /// The number of the segment at a position.

@@ -15,7 +15,7 @@ use crate::base::record::Record;
 use crate::base::table::{Place, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
 use crate::resp::{ErrorReply, errors};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 /// What a lookup leaves behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,6 +207,16 @@ impl<'a> Door<'a> {
         if found.is_none() {
             self.common.notes.note(self.index, Note::New, key);
         }
+        if self.common.is_observed() {
+            self.tell(key, found);
+        }
+    }
+
+    /// Lets the running snapshot and the observer see an entry.
+    fn tell(&mut self, key: &[u8], found: Option<Found>) {
+        if let Some(found) = found {
+            self.save(found);
+        }
         if let Some(mut observer) = self.common.observer.take() {
             let old = found.map(|found| self.view(found));
             observer.before_change(self.index, key, old);
@@ -218,7 +228,7 @@ impl<'a> Door<'a> {
     #[inline]
     pub(super) fn before_change_of(&mut self, found: Found) {
         self.common.stats.changes += 1;
-        if self.common.observer.is_some() || !self.common.watches.is_empty() {
+        if self.common.is_observed() || !self.common.watches.is_empty() {
             self.tell_observer(found);
         }
     }
@@ -230,6 +240,7 @@ impl<'a> Door<'a> {
 
     /// Takes an entry away of which everybody knows already that it changes.
     pub(super) fn discard(&mut self, found: Found) {
+        self.rescue(found);
         drop(self.detach(found));
     }
 
@@ -238,6 +249,10 @@ impl<'a> Door<'a> {
         let Common { watches, .. } = &mut *self.common;
         let record = self.db.segments[found.segment].table.at(found.place);
         watches.touch(self.index, record.key());
+        if !self.common.is_observed() {
+            return;
+        }
+        self.save(found);
         if let Some(mut observer) = self.common.observer.take() {
             let old = self.view(found);
             observer.before_change(self.index, old.key(), Some(old));
@@ -284,7 +299,7 @@ impl<'a> Door<'a> {
         }
     }
 
-    fn resolve(&self, found: Option<Found>, expiry: Expiry) -> Option<i64> {
+    pub(super) fn resolve(&self, found: Option<Found>, expiry: Expiry) -> Option<i64> {
         match expiry {
             Expiry::Clear => None,
             Expiry::At(at) => Some(at),
@@ -334,14 +349,15 @@ impl<'a> Door<'a> {
         true
     }
 
-    fn replace(&mut self, key: &Key<'_>, found: Option<Found>, entry: Entry) {
+    pub(super) fn replace(&mut self, key: &Key<'_>, found: Option<Found>, entry: Entry) {
         if let Some(found) = found {
             self.let_go(found, Cause::Replacement);
         }
         self.attach(key, entry::record(*key, entry));
     }
 
-    pub(super) fn attach(&mut self, key: &Key<'_>, record: Record<Object>) -> Found {
+    pub(super) fn attach(&mut self, key: &Key<'_>, mut record: Record<Object>) -> Found {
+        entry::set_mark(&mut record, self.common.epoch);
         let number = self.db.make_room(key);
         let segment = &mut self.db.segments[number];
         if let Some(at) = record.as_ref().extra() {
@@ -356,13 +372,17 @@ impl<'a> Door<'a> {
             self.db.sweep.relaid(number);
         }
         self.db.len += 1;
-        Found {
+        let found = Found {
             segment: number,
             place,
+        };
+        if self.common.snapshot.is_some() {
+            self.note_arrival(found);
         }
+        found
     }
 
-    fn detach(&mut self, found: Found) -> Record<Object> {
+    pub(super) fn detach(&mut self, found: Found) -> Record<Object> {
         let segment = &mut self.db.segments[found.segment];
         let record = segment.remove(found.place);
         self.db.len -= 1;
@@ -379,6 +399,7 @@ impl<'a> Door<'a> {
     /// Frees an entry, in steps if that takes long.
     #[inline]
     pub(super) fn let_go(&mut self, found: Found, cause: Cause) {
+        self.rescue(found);
         let record = self.detach(found);
         let lazyfree = self.common.lazyfree;
         self.common.graveyard.take(record, lazyfree, cause);
@@ -412,6 +433,7 @@ impl<'a> Door<'a> {
             return Some(view.to_entry());
         }
         let object = record.into_boxed().expect("just seen to be boxed");
+        self.note_leaving(&object);
         Some(Entry {
             value: NewValue::Object(*object),
             expires_at_ms,
@@ -490,81 +512,6 @@ impl<'a> Door<'a> {
         Ok(number)
     }
 
-    /// Lets `change` edit a string, which is first made at least `len` bytes long with zeros.
-    ///
-    /// A missing key is an empty string first; the result is raw, as Redis makes it.
-    pub fn edit_padded<T>(
-        &mut self,
-        key: &Key<'_>,
-        len: usize,
-        change: impl FnOnce(&mut [u8]) -> T,
-    ) -> T {
-        let found = self.locate(key).filter(|found| {
-            let entry = self.view(*found);
-            entry.encoding() == Encoding::Raw
-                && entry.record.boxed().is_none()
-                && entry.record.inline().len() >= len
-        });
-        let Some(found) = found else {
-            return self.edit(key, len, |bytes| change(bytes));
-        };
-        self.before_change(key.bytes, Some(found));
-        self.refresh(found);
-        let table = &mut self.db.segments[found.segment].table;
-        table.change_in_place(found.place, |record| change(record.inline_mut()))
-    }
-
-    /// Lets `change` edit the bytes of a string; the result is raw, as Redis makes it.
-    ///
-    /// A missing key is an empty string first. `change` must leave the value valid; an empty
-    /// result is kept (commands that would leave nothing behind do not call this).
-    pub fn edit_string<T>(&mut self, key: &Key<'_>, change: impl FnOnce(&mut BytesMut) -> T) -> T {
-        self.edit(key, 0, change)
-    }
-
-    fn edit<T>(&mut self, key: &Key<'_>, len: usize, change: impl FnOnce(&mut BytesMut) -> T) -> T {
-        let found = self.locate(key);
-        self.before_change(key.bytes, found);
-        if let Some(found) = found.filter(|found| self.view(*found).record.boxed().is_some()) {
-            self.refresh(found);
-            let table = &mut self.db.segments[found.segment].table;
-            let edited = table.change_in_place(found.place, |record| {
-                let object = record.boxed_mut().expect("just seen to be boxed");
-                object.change_string(|bytes| {
-                    if bytes.len() < len {
-                        bytes.resize(len, 0);
-                    }
-                    change(bytes)
-                })
-            });
-            return edited.expect("only called for strings");
-        }
-        let old = found.and_then(|found| self.view(found).string());
-        let mut bytes = old.map_or_else(|| BytesMut::zeroed(len), |old| padded(old, len));
-        let result = change(&mut bytes);
-        let expires_at_ms = self.resolve(found, Expiry::Keep);
-        let access = self.access_now(found);
-        if bytes.len() < SHARED_STRING_MIN {
-            if let Some(found) = found {
-                drop(self.detach(found));
-            }
-            let record = entry::inline_record(*key, &bytes, Encoding::Raw, access, expires_at_ms);
-            self.attach(key, record);
-            return result;
-        }
-        let value = NewValue::from(bytes.freeze());
-        self.replace(
-            key,
-            found,
-            Entry {
-                value,
-                expires_at_ms,
-                access,
-            },
-        );
-        result
-    }
-
     /// The string at a key for a reader; `Err` when it holds another type.
     #[inline]
     pub fn string(self, key: &Key<'_>, lookup: Lookup) -> Result<Option<StringRef<'a>>, WrongKind> {
@@ -573,15 +520,6 @@ impl<'a> Door<'a> {
             Some(entry) => entry.string().map(Some).ok_or(WrongKind),
         }
     }
-}
-
-/// A string's bytes with zeros behind them up to a length.
-fn padded(old: StringRef<'_>, len: usize) -> BytesMut {
-    old.with_bytes(|old| {
-        let mut bytes = BytesMut::zeroed(len.max(old.len()));
-        bytes[..old.len()].copy_from_slice(old);
-        bytes
-    })
 }
 
 /// The key holds another type than the command works on.

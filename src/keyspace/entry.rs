@@ -24,6 +24,7 @@ const ENCODING_SHIFT: u32 = 38;
 const ENCODING_BITS: u32 = 4;
 const BOXED: u64 = 3;
 const PACKED_MIN: u64 = 4;
+const MARK_SHIFT: u32 = 42;
 /// The longest string Redis keeps in one piece with its header.
 const EMBSTR_MAX: usize = 44;
 
@@ -121,6 +122,12 @@ impl<'a> EntryRef<'a> {
             },
             _ => None,
         }
+    }
+
+    /// The mark of the running snapshot, or of the last one.
+    #[inline]
+    pub(super) fn is_marked(self) -> bool {
+        self.record.owner() >> MARK_SHIFT & 1 != 0
     }
 
     #[inline]
@@ -313,12 +320,14 @@ pub(super) fn rehouse(record: &Record<Object>, value: Collection) -> Record<Obje
         slot,
         hash: 0,
     };
-    match value {
+    let mut new = match value {
         Collection::Packed(packed, bytes) => {
             packed_record(key, (packed, &bytes), access, view.extra())
         }
         Collection::Object(object) => boxed(key, object, access, view.extra()),
-    }
+    };
+    set_mark(&mut new, entry.is_marked());
+    new
 }
 
 /// Replaces bytes of a packed collection by others.
@@ -366,6 +375,13 @@ fn boxed(key: Key<'_>, object: Object, access: u32, expiry: Option<i64>) -> Reco
     };
     let owner = owner_bits(key.slot, access, encoding);
     Record::new(owner, expiry, key.bytes, Content::Boxed(Box::new(object)))
+}
+
+/// Gives a record the mark of a snapshot, or takes it away.
+#[inline]
+pub(super) fn set_mark(record: &mut Record<Object>, is_marked: bool) {
+    let owner = record.as_ref().owner() & !(1 << MARK_SHIFT);
+    record.set_owner(owner | u64::from(is_marked) << MARK_SHIFT);
 }
 
 /// Replaces the access word of a record.

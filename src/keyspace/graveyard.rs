@@ -77,6 +77,11 @@ impl Graveyard {
         }
     }
 
+    /// Takes a value that belongs to no key any more.
+    pub fn take_object(&mut self, object: Object) {
+        self.objects.push(object);
+    }
+
     fn take_boxed(&mut self, record: Record<Object>, prompt_max: usize) {
         let object = record.into_boxed().expect("just seen to be boxed");
         if object.pieces() > prompt_max {

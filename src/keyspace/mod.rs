@@ -13,6 +13,7 @@ mod collection;
 mod db;
 mod digest;
 mod door;
+mod edit;
 mod entry;
 mod evict;
 mod expire;
@@ -24,6 +25,7 @@ mod random;
 mod scan;
 mod segment;
 mod slot;
+mod snapshot;
 mod space;
 mod watch;
 
@@ -41,6 +43,7 @@ pub use notes::{Note, Noted, Notes};
 pub use pins::Pins;
 pub use scan::Cursor;
 pub use slot::{Key, SLOTS, ShardId, Slot, SlotMap};
+pub use snapshot::{Head, Piece, Press, Scribe, Shape, Size, Snapshot, Step};
 pub use space::{Common, DbIndex, Keyspace, Observer, SpaceStats};
 pub use watch::{Client, Watched, Watches};
 

@@ -12,6 +12,7 @@ use super::graveyard::{Graveyard, Lazyfree};
 use super::notes::Notes;
 use super::pins::Pins;
 use super::slot::Slot;
+use super::snapshot::{Press, Snapshot};
 use super::watch::Watches;
 use crate::base::prng::Prng;
 use crate::object::Packing;
@@ -51,6 +52,12 @@ pub struct Common {
     /// effects lifts it, as they were allowed where they happened.
     pub string_bytes_max: u64,
     pub observer: Option<Box<dyn Observer + Send>>,
+    /// The running snapshot.
+    pub(super) snapshot: Option<Box<Snapshot>>,
+    /// The mark of entries that are born now, and that the running snapshot has.
+    pub(super) epoch: bool,
+    /// Who writes snapshots down.
+    pub press: Option<Box<dyn Press>>,
     /// Who watches which keys.
     pub watches: Watches,
     /// Keys that stay although their time has come.
@@ -73,6 +80,14 @@ pub struct Common {
     pub(super) graveyard: Graveyard,
 }
 
+impl Common {
+    /// Whether somebody must see entries before they change.
+    #[inline]
+    pub(super) fn is_observed(&self) -> bool {
+        self.observer.is_some() | self.snapshot.is_some()
+    }
+}
+
 /// All databases of one shard.
 pub struct Keyspace {
     slots: Range<u32>,
@@ -92,6 +107,9 @@ impl Keyspace {
             stats: SpaceStats::default(),
             string_bytes_max: u64::MAX,
             observer: None,
+            snapshot: None,
+            epoch: false,
+            press: None,
             watches: Watches::default(),
             pins: Pins::default(),
             active_expire: true,
@@ -144,7 +162,13 @@ impl Keyspace {
         self.common.stats.changes += self.dbs[index.0 as usize].len() as u64;
         let empty = Db::new(self.slots.clone());
         let old = std::mem::replace(&mut self.dbs[index.0 as usize], empty);
-        self.inter(old);
+        let old = match &mut self.common.snapshot {
+            Some(snapshot) => snapshot.flushed(index, old),
+            None => Some(old),
+        };
+        if let Some(old) = old {
+            self.inter(old);
+        }
     }
 
     /// Exchanges two databases.
@@ -154,6 +178,9 @@ impl Keyspace {
         self.observe_all(other);
         self.common.stats.changes += 1;
         self.dbs.swap(one.0 as usize, other.0 as usize);
+        if let Some(snapshot) = &mut self.common.snapshot {
+            snapshot.swapped(one, other);
+        }
     }
 
     fn observe_all(&mut self, index: DbIndex) {

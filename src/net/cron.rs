@@ -4,7 +4,7 @@
 //! loop has to know.
 
 use crate::base::clock;
-use crate::keyspace::DbIndex;
+use crate::keyspace::{DbIndex, Step};
 use crate::session::Core;
 
 /// How often a busy core publishes its figures and looks after its clients, in milliseconds.
@@ -22,6 +22,14 @@ const BURY_AGAIN_MS: i64 = 1;
 /// How soon evicting goes on when memory is above its limit, in milliseconds.
 const EVICT_AGAIN_MS: i64 = 1;
 
+/// How long a snapshot's walk may take at a time, when nobody waits and when somebody may, and
+/// how soon it goes on while the core is busy.
+const WALK_NANOS: u64 = 500_000;
+const WALK_BUSY_NANOS: u64 = 250_000;
+const WALK_AGAIN_MS: i64 = 1;
+/// Elements of a large value in a step of the walk: some ten microseconds.
+const WALK_ELEMENTS: usize = 64;
+
 /// What is due when.
 #[derive(Debug, Default)]
 pub(super) struct Cron {
@@ -33,6 +41,10 @@ pub(super) struct Cron {
     bury_ms: i64,
     /// When more is to be evicted; 0 when memory is within its limit.
     evict_ms: i64,
+    /// When a running snapshot goes on; 0 when there is none.
+    walk_ms: i64,
+    /// When save points have to be looked at.
+    save_ms: Option<i64>,
     next_db: u32,
     /// Whether anything has happened since the last tick.
     is_active: bool,
@@ -51,10 +63,41 @@ impl Cron {
         } else {
             i64::MAX
         };
-        let ongoing = [self.bury_ms, self.evict_ms];
+        let ongoing = [self.bury_ms, self.evict_ms, self.walk_ms];
         let ongoing = ongoing.into_iter().filter(|due_ms| *due_ms > 0);
+        let save_ms = self.save_ms.unwrap_or(i64::MAX);
         tick.min(self.sweep_ms)
             .min(ongoing.min().unwrap_or(i64::MAX))
+            .min(save_ms)
+    }
+
+    /// Goes on with a running snapshot: at any time when the core has nothing else to do, in small
+    /// portions otherwise.
+    pub fn walk(&mut self, core: &mut Core, is_idle: bool) {
+        if !core.shard.space.has_snapshot() {
+            self.walk_ms = 0;
+            return;
+        }
+        if !is_idle && core.now_ms < self.walk_ms {
+            return;
+        }
+        let nanos = if is_idle { WALK_NANOS } else { WALK_BUSY_NANOS };
+        let begin = clock::cycles();
+        let mut step = core.shard.space.snapshot_step(WALK_ELEMENTS);
+        while step == Step::More && clock::nanos_between(begin, clock::cycles()) < nanos {
+            step = core.shard.space.snapshot_step(WALK_ELEMENTS);
+        }
+        self.walk_ms = match step {
+            Step::Idle | Step::Ended => 0,
+            Step::More if is_idle => core.now_ms,
+            Step::More | Step::Full => core.now_ms + WALK_AGAIN_MS,
+        };
+    }
+
+    /// Looks at save points.
+    pub fn save(&mut self, core: &mut Core) {
+        let next_ms = core.mind_save_points();
+        self.save_ms = Some(next_ms).filter(|at| *at < i64::MAX);
     }
 
     /// Frees some of what was flushed.

@@ -129,10 +129,10 @@ impl Reactor {
             if self.core.release() {
                 self.flush_all();
             }
-            self.take_freight();
+            let is_idle = completions.is_empty() & !self.take_freight();
             self.take_completions(&mut completions);
             self.run();
-            self.finish_turn();
+            self.finish_turn(is_idle);
             let busy = clock::nanos_between(begin, clock::cycles());
             let counters = self.core.counters();
             counters.busy_ns.add(busy);
@@ -163,8 +163,11 @@ impl Reactor {
         }
     }
 
-    fn take_freight(&mut self) {
+    /// Takes in what other cores have sent; says whether there was anything.
+    fn take_freight(&mut self) -> bool {
+        let mut has_come = false;
         while let Some((from, freight)) = self.port.receive() {
+            has_come = true;
             self.cron.wake();
             self.coalescing.parcel();
             for guest in freight.guests {
@@ -172,6 +175,7 @@ impl Reactor {
             }
             receive(&mut self.core, ShardId(from as u16), freight.parcel);
         }
+        has_come
     }
 
     fn take_completions(&mut self, completions: &mut Vec<Completion>) {
@@ -458,7 +462,7 @@ impl Reactor {
         id
     }
 
-    fn finish_turn(&mut self) {
+    fn finish_turn(&mut self, is_idle: bool) {
         if self.cron.is_tick(self.core.now_ms) {
             self.tick();
         }
@@ -466,6 +470,7 @@ impl Reactor {
             self.cron.wake();
         }
         self.cron.sweep(&mut self.core);
+        self.cron.walk(&mut self.core, is_idle);
         self.cron.bury(&mut self.core);
         self.cron.evict(&mut self.core);
         self.core.tell_log();
@@ -493,6 +498,7 @@ impl Reactor {
         self.hear_again();
         self.core.look_after_clients();
         self.cron.expect(&self.core);
+        self.cron.save(&mut self.core);
         self.core
             .node
             .board

@@ -17,6 +17,7 @@ pub mod listpack;
 pub mod set;
 pub mod stream;
 mod value;
+mod walk;
 pub mod zset;
 
 pub use form::{Collection, Form, Holder, Packed, Packing, Room};

@@ -8,9 +8,12 @@
 #![forbid(unsafe_code)]
 
 pub mod aof;
+mod check;
 mod load;
 pub mod merge;
+pub mod snapshot;
 mod state;
 
+pub use check::{Tally, check};
 pub use load::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
 pub use state::{LoadProgress, Loading, Saving, State};

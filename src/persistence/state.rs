@@ -111,7 +111,8 @@ pub struct Saving {
     has_failed: AtomicBool,
     last_seconds: AtomicI64,
     count: AtomicU64,
-    /// Changes since the start that were in the last one.
+    /// Changes since the start that are in the running one, and in the last one.
+    changes_cut: AtomicU64,
     changes_saved: AtomicU64,
 }
 
@@ -128,6 +129,7 @@ impl Saving {
             has_failed: AtomicBool::new(false),
             last_seconds: AtomicI64::new(-1),
             count: AtomicU64::new(0),
+            changes_cut: AtomicU64::new(0),
             changes_saved: AtomicU64::new(0),
         }
     }
@@ -137,17 +139,16 @@ impl Saving {
         self.is_on.load(Relaxed)
     }
 
-    /// Claims the right to run one; there is one at a time.
-    pub fn claim(&self, now_ms: i64) -> bool {
-        let is_free = !self.is_on.swap(true, Relaxed);
-        if is_free {
+    /// One is beginning.
+    pub fn begin(&self, now_ms: i64) {
+        if !self.is_on.swap(true, Relaxed) {
             self.is_scheduled.store(false, Relaxed);
             self.started_ms.store(now_ms, Relaxed);
             self.tried_ms.store(now_ms, Relaxed);
             self.keys_total.store(0, Relaxed);
             self.keys_written.store(0, Relaxed);
+            self.changes_cut.store(0, Relaxed);
         }
-        is_free
     }
 
     /// One is to run as soon as it may.
@@ -160,9 +161,10 @@ impl Saving {
         self.is_scheduled.load(Relaxed)
     }
 
-    /// A shard has so many keys at the cut.
-    pub fn expect(&self, keys: u64) {
+    /// A shard has so many keys at the cut, and has seen so many changes.
+    pub fn expect(&self, keys: u64, changes: u64) {
         self.keys_total.fetch_add(keys, Relaxed);
+        self.changes_cut.fetch_add(changes, Relaxed);
     }
 
     /// A shard has written so many more.
@@ -181,9 +183,10 @@ impl Saving {
         }
     }
 
-    /// It is on disk, with so many of the changes since the start in it.
-    pub fn succeed(&self, now_ms: i64, changes: u64) {
-        self.changes_saved.store(changes, Relaxed);
+    /// It is on disk.
+    pub fn succeed(&self, now_ms: i64) {
+        self.changes_saved
+            .store(self.changes_cut.load(Relaxed), Relaxed);
         self.saved_ms.store(now_ms, Relaxed);
         self.count.fetch_add(1, Relaxed);
         self.has_failed.store(false, Relaxed);
@@ -230,11 +233,6 @@ impl Saving {
     /// How many of the changes since the start are in no snapshot, of so many.
     pub fn changes_since(&self, changes: u64) -> u64 {
         changes.saturating_sub(self.changes_saved.load(Relaxed))
-    }
-
-    /// All changes so far count as saved: the dataset has just been loaded.
-    pub fn settle_changes(&self, changes: u64) {
-        self.changes_saved.store(changes, Relaxed);
     }
 }
 

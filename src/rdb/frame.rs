@@ -35,10 +35,15 @@ impl Output {
         self.text(code);
     }
 
-    /// What follows belongs to this database, which has so many keys, some of which expire.
-    pub fn select(&mut self, db: u32, keys: u64, expiring: u64) {
+    /// What follows belongs to this database.
+    pub fn database(&mut self, db: u32) {
         self.byte(opcode::SELECT);
         self.length(db.into());
+    }
+
+    /// What follows belongs to this database, which has so many keys, some of which expire.
+    pub fn select(&mut self, db: u32, keys: u64, expiring: u64) {
+        self.database(db);
         self.byte(opcode::SIZES);
         self.length(keys);
         self.length(expiring);

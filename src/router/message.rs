@@ -18,6 +18,14 @@ pub struct ReplyTo {
     pub seq: u32,
 }
 
+impl ReplyTo {
+    /// The core itself, of whose operations no client knows.
+    pub const OWN: ReplyTo = ReplyTo {
+        session: u64::MAX >> 1,
+        seq: u32::MAX,
+    };
+}
+
 /// A command with everything but its arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {

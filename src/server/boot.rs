@@ -5,6 +5,7 @@
 
 use super::banner::{self, Service};
 use super::check_aof;
+use super::check_rdb::check_rdb;
 use super::daemon::{self, Readiness, Side};
 use super::dataset;
 use super::notify::{self, Supervisor, Surroundings};
@@ -22,13 +23,13 @@ use crate::runtime::core::{Cores, CpuId, Seat, allowed_cpus, place, start, usabl
 use crate::runtime::mesh::{Mesh, Port};
 use crate::runtime::preflight::{Preflight, Severity};
 use crate::runtime::ring::{Ring, RingConfig};
-use crate::runtime::signal::Requests;
-use crate::session::{Core, Node, Stop};
+use crate::runtime::signal::{Request, Requests};
+use crate::session::{Core, Letter, Node, Stop};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 
 /// Receive buffers of a core: 256 of 16 KiB. More would only cost memory: a buffer is in use no
 /// longer than a turn.
@@ -51,7 +52,7 @@ impl From<String> for Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Command,
-    Signal(&'static str),
+    Signal(Request),
 }
 
 /// Runs the server with these arguments, the program's name first; returns the exit code.
@@ -69,6 +70,7 @@ pub fn run(args: Vec<OsString>) -> u8 {
         Ok(Startup::Help(text)) => print(&text),
         Ok(Startup::CheckSystem) => check_system(),
         Ok(Startup::CheckAof(words)) => check_aof::run(&words),
+        Ok(Startup::CheckRdb(path)) => check_rdb(&path),
         Ok(Startup::Run { loaded, file }) => {
             if let Some(line) = loaded.deferred.first() {
                 eprintln!("{}", line.error("Ringshard has no such thing yet"));
@@ -120,6 +122,9 @@ fn serve(config: Config, file: Option<PathBuf>, called: (&str, bool)) -> u8 {
         Err(Failure(lines)) => {
             for line in &lines {
                 tracing::warn!("{line}");
+            }
+            if lines.is_empty() {
+                return 0;
             }
             if let Some(readiness) = readiness {
                 readiness.failed(&lines.join("\n"));
@@ -199,7 +204,8 @@ impl Server {
             port: config.port,
         };
         banner::running(&service, banner::shows_logo(&log, config.always_show_logo));
-        watch_signals(sender.clone())?;
+        let place = Arc::new(OnceLock::new());
+        watch_signals(sender.clone(), place.clone())?;
         log.set_role(Role::Master);
         let rows = table().rows();
         let mut node = Node::new(config, file, Clock::Real, (shards, rows), log);
@@ -207,7 +213,7 @@ impl Server {
             // Nobody listens any more when the process is ending already.
             let _ = sender.send(Ending::Command);
         });
-        let node = Arc::new(node);
+        let node = place.get_or_init(|| Arc::new(node)).clone();
         node.state.loading.begin(node.clock.millis().0, 0);
         let cores = start_cores(&node, &named, tcp, unix)?;
         banner::initialized();
@@ -237,13 +243,15 @@ impl Server {
         if let Some(readiness) = readiness {
             readiness.ready();
         }
-        match endings.recv() {
-            Ok(Ending::Signal(name)) => {
-                tracing::warn!("Received {name} scheduling shutdown...");
-            }
-            Ok(Ending::Command) | Err(_) => {}
+        while let Ok(Ending::Signal(request)) = endings.recv() {
+            tracing::warn!("Received {} scheduling shutdown...", request.name());
+            let config = self.node.config.value();
+            let flags = match request {
+                Request::Interrupt => config.shutdown_on_sigint,
+                Request::Terminate | Request::Quit => config.shutdown_on_sigterm,
+            };
+            self.node.letters[0].post(Letter::Shutdown(flags));
         }
-        tracing::warn!("User requested shutdown...");
         supervisor.stopping();
         if self.node.aof.status.is_on() {
             tracing::info!("Calling fsync() on the AOF file.");
@@ -357,13 +365,16 @@ fn listen(config: &Config, shards: usize) -> Result<Listeners, Failure> {
     Ok((tcp, unix))
 }
 
-fn watch_signals(sender: Sender<Ending>) -> Result<(), Failure> {
+fn watch_signals(sender: Sender<Ending>, node: Arc<OnceLock<Arc<Node>>>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::from(format!("Can't watch signals: {error}"));
     let mut requests = Requests::new().map_err(failed)?;
     let watch = move || {
         while let Some(request) = requests.wait() {
             // Nobody listens any more when the process is ending already.
-            let _ = sender.send(Ending::Signal(request.name()));
+            let _ = sender.send(Ending::Signal(request));
+            if let Some(node) = node.get() {
+                node.state.loading.give_up();
+            }
         }
     };
     std::thread::Builder::new()

@@ -3,7 +3,8 @@
 //! It is loaded while clients connect already; they are told to wait. What cannot be loaded whole
 //! ends the start: a server that lost a part of its keys must not go on as if it had them all.
 
-use crate::persistence::{LoadError, Summary};
+use crate::persistence::{Fault, LoadError, Summary};
+use crate::runtime::draft;
 use crate::session::Node;
 
 /// Loads the log if there is to be one, or the snapshot there is, if any; the lines to log when
@@ -15,6 +16,12 @@ pub fn load(node: &Node) -> Result<(), Vec<String>> {
         return node.load_log();
     }
     let path = config.dir.join(&config.dbfilename);
+    match draft::remove_stale(&config.dir) {
+        Ok(names) => names
+            .iter()
+            .for_each(|name| tracing::info!("Removed {name}, which nobody writes any more")),
+        Err(error) => tracing::warn!("Looking for old temporary files: {error}"),
+    }
     let begin_ms = node.clock.millis().0;
     match node.load_file(&path) {
         Ok(None) => node.state.loading.end(&Summary::default()),
@@ -27,6 +34,10 @@ pub fn load(node: &Node) -> Result<(), Vec<String>> {
             );
             let seconds = (node.clock.millis().0 - begin_ms) as f64 / 1000.0;
             tracing::info!("DB loaded from disk: {seconds:.3} seconds");
+        }
+        Err(error) if error.fault == Fault::GivenUp => {
+            tracing::warn!("Loading is given up: the server is to end.");
+            return Err(Vec::new());
         }
         Err(error) => return Err(refusal(&path.display().to_string(), &error)),
     }

@@ -13,6 +13,7 @@ pub mod pidfile;
 pub mod report;
 
 mod boot;
+mod check_rdb;
 mod dataset;
 
 pub use boot::{level, run};

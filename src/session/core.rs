@@ -11,6 +11,7 @@ use super::order::{Answer, Asked, Order, Question};
 use super::registry::{SessionId, Sessions};
 use super::replay::Replayed;
 use super::replication::Replication;
+use super::save::Saves;
 use super::session::{Closing, Session};
 use super::withhold::Withheld;
 use crate::base::prng::Prng;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 /// What the eviction policy needs to know of accesses.
-fn access_rule(config: &Config) -> AccessRule {
+pub(super) fn access_rule(config: &Config) -> AccessRule {
     match config.maxmemory_policy {
         MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu => AccessRule::Frequency {
             log_factor: config.lfu_log_factor,
@@ -106,6 +107,8 @@ pub struct Core {
     pub is_logging: bool,
     /// Why it cannot be written, as the system names it.
     pub log_failure: Option<i32>,
+    /// Whether the last snapshot has failed.
+    pub has_save_failed: bool,
     /// Sessions with output to send.
     pub dirty: Vec<SessionId>,
     /// Sessions whose waiting requests may run now.
@@ -120,6 +123,8 @@ pub struct Core {
     pub(super) looked_after: u32,
     /// Until when clients have to be looked after however quiet it is, Unix milliseconds.
     pub(super) look_until_ms: i64,
+    /// Who waits for snapshots.
+    pub(super) saves: Saves,
     /// EXECs that are running, by their numbers.
     pub execs: HashMap<u64, Box<Exec>>,
     pub exec_news: Vec<(u64, ExecNews)>,
@@ -147,6 +152,7 @@ impl Core {
         let config = node.config.hold();
         let mut shard = Shard::new(id, node.map, config.databases, Prng::from_os());
         shard.memory = Memory::new(node.board.clone(), id.0 as usize, node.boot_bytes);
+        shard.space.common.press = Some(node.desk.press(id));
         let router = Router::new(id, node.map, node.numbers.clone());
         let now_ms = node.clock.millis().0;
         Core {
@@ -165,6 +171,7 @@ impl Core {
             is_loading: false,
             is_logging: false,
             log_failure: None,
+            has_save_failed: false,
             dirty: Vec::new(),
             ready: Vec::new(),
             closing: Vec::new(),
@@ -172,6 +179,7 @@ impl Core {
             paused: Vec::new(),
             looked_after: 0,
             look_until_ms: 0,
+            saves: Saves::default(),
             execs: HashMap::new(),
             exec_news: Vec::new(),
             next_exec: 0,
@@ -205,6 +213,7 @@ impl Core {
         let is_replaying = self.is_loading && self.node.aof.status.is_loading();
         self.shard
             .set_now(if is_replaying { 0 } else { self.now_ms });
+        self.has_save_failed = self.node.state.saving.has_failed();
         self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
@@ -297,6 +306,13 @@ impl Core {
             });
         }
         self.take_place(id)
+    }
+
+    /// The same; the client's next commands wait for the reply.
+    pub fn hold_for_reply(&mut self, id: SessionId) -> Option<ReplyTo> {
+        let to = self.await_reply(id)?;
+        self.sessions.find_mut(id)?.is_held = true;
+        Some(to)
     }
 
     /// The same, for the reply of a whole EXEC too.

@@ -8,7 +8,9 @@ use super::node::Node;
 use super::replay::Replayed;
 use crate::base::alloc;
 use crate::keyspace::DbIndex;
+use crate::config::choice::ShutdownFlags;
 use crate::object::Packing;
+use crate::persistence::snapshot::Outcome;
 use crate::persistence::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
 use crate::runtime::file::Incoming;
 use std::path::Path;
@@ -25,6 +27,10 @@ pub enum Letter {
     Replay(Vec<u8>, Sender<Replayed>),
     /// Effects are kept from now on, or no more.
     Record(bool, Sender<()>),
+    /// A snapshot that this core began has ended.
+    Saved(Outcome),
+    /// A signal asks for the end.
+    Shutdown(ShutdownFlags),
 }
 
 /// What became of a batch.
@@ -125,6 +131,9 @@ impl Node {
             let fed = loader.feed(&chunk, &mut |shard, batch| dispatch.send(shard, batch))?;
             self.state.loading.reached(loader.summary().bytes);
             self.log_progress(&mut logged_ms);
+            if !self.state.loading.is_on() {
+                return Err(loader.error(Fault::GivenUp));
+            }
             if let Fed::Ended(_) = fed {
                 break;
             }
@@ -178,6 +187,8 @@ impl Core {
                     self.shard.record(is_recording);
                     let _ = done.send(());
                 }
+                Letter::Saved(outcome) => self.saved(&outcome),
+                Letter::Shutdown(flags) => self.shut_down(flags, None),
             }
         }
     }

@@ -26,6 +26,7 @@ mod publish;
 mod registry;
 mod replay;
 mod replication;
+mod save;
 #[allow(clippy::module_inception)]
 mod session;
 mod stream;
@@ -46,5 +47,6 @@ pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
 pub use replay::Replayed;
 pub use replication::{HUB_CORE, Introduction, Replication};
+pub use save::{IN_PROGRESS, Refusal, Wish};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};
 pub use waiting::Waiting;

@@ -17,6 +17,7 @@ use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
 use crate::persistence::State;
 use crate::persistence::aof::Aof;
+use crate::persistence::snapshot::Desk;
 use crate::pubsub::Interest;
 use crate::replication::{Board, fresh_id};
 use crate::router::Numbers;
@@ -24,7 +25,7 @@ use crate::runtime::Shelf;
 use crate::runtime::errands::{Errands, Mailbox};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// The version of Redis whose behaviour clients may expect: they choose theirs by it.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -70,10 +71,13 @@ pub struct Node {
     pub paused_until_ms: AtomicI64,
     /// Loading and saving.
     pub state: State,
+    /// Where snapshots begin.
+    pub desk: Desk,
     /// What threads beside the cores send to each core.
     pub letters: Vec<Mailbox<Letter>>,
     /// The append-only file.
     pub aof: Aof,
+    is_ending: AtomicBool,
     /// Threads for what cores must not wait for.
     pub errands: Arc<Errands>,
     /// Asks the main thread to end the process.
@@ -103,6 +107,7 @@ impl Node {
             config_file,
             map: SlotMap::new(shards),
             started_ms: clock.millis().0,
+            desk: Desk::default(),
             state: State::new(clock.millis().0),
             clock,
             run_id: fresh_id(&mut Prng::from_os()),
@@ -121,11 +126,22 @@ impl Node {
             paused_until_ms: AtomicI64::new(0),
             aof: Aof::new(shards),
             letters: (0..shards).map(|_| Mailbox::default()).collect(),
+            is_ending: AtomicBool::new(false),
             errands: Arc::default(),
             stop: Box::new(|_| {}),
         };
         node.boot_bytes = alloc::thread_allocated_bytes().live().max(0) as u64;
         node
+    }
+
+    /// Whether the process is about to end, with a last snapshot.
+    pub fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Begins or breaks off the end.
+    pub(super) fn set_ending(&self, is_ending: bool) {
+        self.is_ending.store(is_ending, Ordering::Relaxed);
     }
 
     /// How many shards there are.

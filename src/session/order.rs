@@ -38,6 +38,8 @@ pub enum Question {
     Channels(Kind, Option<Bytes>),
     /// How many of your clients listen to each of these?
     Listeners(Kind, Arc<[Bytes]>),
+    /// Break off a shutdown that you are in the midst of; are you?
+    AbortEnding,
     /// Do nothing for so many microseconds (DEBUG SLEEP).
     Sleep(u64),
     /// Make the stream of what changes on your shard, or make it no more.

@@ -433,20 +433,29 @@ impl<P> Table<P> {
     /// Visits every record whose home is the line of `from`, and says from which tag to go on;
     /// `None` when that was the last line.
     pub fn scan(&self, from: Tag, mut visit: impl FnMut(RecordRef<'_, P>)) -> Option<u32> {
+        self.scan_places(from, |_, record| visit(record))
+    }
+
+    /// The same, with the places of the records.
+    pub fn scan_places(
+        &self,
+        from: Tag,
+        mut visit: impl FnMut(Place, RecordRef<'_, P>),
+    ) -> Option<u32> {
         if self.lines.is_empty() {
             return None;
         }
         let home = self.home(from.0);
         let mut at = home;
         loop {
-            let line = &self.lines[at];
-            for &word in line.0.iter().filter(|&&word| word != 0) {
-                if self.home(tag_of(word)) == home {
-                    visit(self.view(word));
+            for (place, record) in self.line(at) {
+                if self.home(self.tag(place).0) == home {
+                    visit(place, record);
                 }
             }
+            let is_last = !self.lines[at].is_full();
             at = self.after(at);
-            if !line.is_full() || at == home {
+            if is_last || at == home {
                 break;
             }
         }

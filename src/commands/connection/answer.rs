@@ -31,6 +31,7 @@ fn answer_now(core: &mut Core, question: &Question) -> Answer {
         Question::ListNumbers(numbers) => list_numbers(core, numbers),
         Question::Kill(filter) => kill(core, filter),
         Question::Pause | Question::GiveBack | Question::Unblock(..) => Answer::Count(0),
+        Question::AbortEnding => Answer::Count(core.abort_ending().into()),
         Question::Unpause => {
             core.retry_paused();
             Answer::Count(0)

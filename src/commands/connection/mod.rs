@@ -72,6 +72,7 @@ const ROWS: &[Row] = &[
         )]),
     control("ping", -1, Flags::FAST, basic::ping)
         .for_listeners()
+        .tells_health()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .doc("1.0.0", "[message]", "O(1)", "Ping the server"),
     control("quit", -1, LEAVING, basic::quit)

@@ -75,8 +75,8 @@ impl<'a> Element<'a> {
 
 /// Makes the record of an element.
 #[inline]
-pub(super) fn record(hash: u64, key: &[u8], value: &[u8]) -> Taken {
-    let owner = u64::from(order_of(hash)) << ORDER_SHIFT;
+pub(super) fn record(hash: u64, key: &[u8], value: &[u8], is_marked: bool) -> Taken {
+    let owner = u64::from(order_of(hash)) << ORDER_SHIFT | u64::from(is_marked);
     Record::new(owner, None, key, Content::Inline(value))
 }
 

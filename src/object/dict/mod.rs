@@ -11,6 +11,7 @@ mod part;
 mod pin;
 mod scan;
 mod store;
+mod tap;
 #[cfg(test)]
 mod tests;
 

@@ -13,7 +13,7 @@
 
 use super::directory::ORDER_BITS;
 use super::element::Element;
-use super::store::Dict;
+use super::store::{Dict, Spot};
 use crate::base::table::{TAG_BITS, Tag};
 
 /// What one call visits at most, whatever it is asked for: about a millisecond.
@@ -46,17 +46,30 @@ impl Dict {
     /// Visits at least `count` elements from a cursor on (a few more to end a line, far fewer where
     /// tables are empty), and says where to go on: 0 is the start and, returned, the end.
     pub fn scan(&self, cursor: u64, count: usize, mut visit: impl FnMut(Element<'_>)) -> u64 {
+        self.scan_spots(cursor, count, |_, element| visit(element))
+    }
+
+    /// The same, with the spots of the elements.
+    pub(super) fn scan_spots(
+        &self,
+        cursor: u64,
+        count: usize,
+        mut visit: impl FnMut(Spot, Element<'_>),
+    ) -> u64 {
         let (mut at, mut seen) = (Cursor::parse(cursor), 0);
         let count = count.clamp(1, ELEMENTS_MAX);
         for _ in 0..count * 10 {
-            let part = &self.parts[self.directory.part(at.start)];
+            let number = self.directory.part(at.start);
+            let part = &self.parts[number];
             if part.size_bits > at.size_bits {
                 at.tag = 0;
             }
-            let next = part.table.scan(Tag::from_index(at.tag), |record| {
-                seen += 1;
-                visit(Element { record });
-            });
+            let next = part
+                .table
+                .scan_places(Tag::from_index(at.tag), |place, record| {
+                    seen += 1;
+                    visit(Dict::spot(number, place), Element { record });
+                });
             at = match next {
                 Some(tag) => Cursor {
                     start: part.start,

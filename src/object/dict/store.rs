@@ -22,10 +22,11 @@
 use super::directory::{Directory, order_of};
 use super::element::{self, Boxless, Element, Taken};
 use super::part::Part;
+use super::tap::Tap;
 use crate::base::hash;
 use crate::base::prng::Prng;
 use crate::base::record::Record;
-use crate::base::table::{Place, TABLE_RECORDS_MAX, Tag};
+use crate::base::table::{Place, TABLE_RECORDS_MAX, Table, Tag};
 
 /// Two halves that hold no more than this become one.
 const MERGE_MAX: usize = TABLE_RECORDS_MAX / 2;
@@ -39,6 +40,10 @@ pub struct Dict {
     volatile: usize,
     /// No element expires before this; a bound, not exact.
     pub(super) earliest_ms: i64,
+    /// The mark of elements that the running snapshot has, and of all when none is running.
+    pub(super) mark: bool,
+    /// The snapshot that is walking over it.
+    pub(super) tap: Option<Box<Tap>>,
 }
 
 /// Where an element lies, until the next insertion or removal.
@@ -57,6 +62,8 @@ impl Default for Dict {
             record_bytes: 0,
             volatile: 0,
             earliest_ms: i64::MAX,
+            mark: false,
+            tap: None,
         }
     }
 }
@@ -129,7 +136,7 @@ impl Dict {
     #[inline]
     pub fn insert(&mut self, hash: u64, key: &[u8], value: &[u8]) -> Spot {
         let number = self.make_room(order_of(hash));
-        let record = element::record(hash, key, value);
+        let record = element::record(hash, key, value, self.mark);
         self.len += 1;
         self.record_bytes += record.as_ref().bytes();
         let place = self.parts[number].table.insert(Tag::of(hash), record);
@@ -179,12 +186,14 @@ impl Dict {
     /// Changes the bytes of a value in place.
     #[inline]
     pub fn edit_value<T>(&mut self, spot: Spot, edit: impl FnOnce(&mut [u8]) -> T) -> T {
+        self.spare(spot);
         let table = &mut self.parts[spot.part as usize].table;
         table.change_in_place(spot.place, |record| edit(record.inline_mut()))
     }
 
     /// Gives an element an expiry or takes it away.
     pub fn put_expiry(&mut self, spot: Spot, expires_at_ms: Option<i64>) {
+        self.spare(spot);
         let had_expiry = self.at(spot).expires_at_ms().is_some();
         let part = &mut self.parts[spot.part as usize];
         if had_expiry {
@@ -205,13 +214,8 @@ impl Dict {
         }
     }
 
-    /// Marks an element as seen by the running snapshot, or takes the mark away.
-    pub fn mark(&mut self, spot: Spot, is_marked: bool) {
-        let table = &mut self.parts[spot.part as usize].table;
-        table.change_in_place(spot.place, |record| element::set_mark(record, is_marked));
-    }
-
     fn change(&mut self, spot: Spot, change: impl FnOnce(Record<Boxless>) -> Record<Boxless>) {
+        self.spare(spot);
         let before = self.at(spot).bytes();
         self.parts[spot.part as usize]
             .table
@@ -323,6 +327,7 @@ impl Dict {
 
     /// Takes an element out and leaves the tables as they are.
     pub(super) fn take_unsettled(&mut self, spot: Spot) -> Taken {
+        self.spare(spot);
         let part = &mut self.parts[spot.part as usize];
         let record = part.table.remove(spot.place);
         if record.as_ref().extra().is_some() {
@@ -368,6 +373,11 @@ impl Dict {
         }
     }
 
+    /// The table an element is in, and its place there.
+    pub(super) fn table_of(&mut self, spot: Spot) -> (&mut Table<Boxless>, Place) {
+        (&mut self.parts[spot.part as usize].table, spot.place)
+    }
+
     pub(super) fn spot(part: usize, place: Place) -> Spot {
         Spot {
             part: part as u32,
@@ -385,6 +395,8 @@ impl Clone for Dict {
             record_bytes: self.record_bytes,
             volatile: self.volatile,
             earliest_ms: self.earliest_ms,
+            mark: false,
+            tap: None,
         }
     }
 }

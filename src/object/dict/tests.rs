@@ -209,21 +209,59 @@ fn every_element_is_drawn_as_often() {
     }
 }
 
+/// Walks to the end, changing something between the slices; what was shown, sorted.
+fn walked(dict: &mut Dict, mut change: impl FnMut(&mut Dict)) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let (mut shown, mut cursor) = (Vec::new(), 0);
+    dict.begin_walk(7);
+    loop {
+        change(dict);
+        cursor = dict.walk(cursor, 3, &mut |element| {
+            shown.push((element.key().to_vec(), element.value().to_vec()));
+        });
+        if cursor == 0 {
+            shown.sort();
+            return shown;
+        }
+    }
+}
+
 #[test]
-fn is_freed_in_steps_and_marked() {
+fn a_walk_shows_what_was_there_when_it_began() {
+    for seed in 0..30 {
+        let mut random = Prng::from_seed(seed);
+        let mut dict = Dict::default();
+        for number in 0..random.below(9_000) {
+            dict.add(&key(number), &(number as u32).to_le_bytes());
+        }
+        for _ in 0..3 {
+            let mut expected: Vec<_> = dict
+                .iter()
+                .map(|element| (element.key().to_vec(), element.value().to_vec()))
+                .collect();
+            expected.sort();
+            let shown = walked(&mut dict, |dict| {
+                for _ in 0..random.below(30) {
+                    let key = key(random.below(12_000));
+                    match random.below(4) {
+                        0 => drop(dict.remove(&key)),
+                        1 => drop(dict.set(&key, b"of another length")),
+                        2 => drop(dict.set(&key, &[1; 4])),
+                        _ => drop(dict.add(&key, b"new")),
+                    }
+                }
+            });
+            assert!(shown == expected, "seed {seed}");
+            assert!(dict.walk_id().is_none() && dict.clone() == dict);
+        }
+    }
+}
+
+#[test]
+fn is_freed_in_steps() {
     let mut dict = Dict::default();
     for number in 0..10_000 {
         dict.add(&key(number), b"");
     }
-    let spot = dict.locate(Dict::hash(b"key:7"), b"key:7").expect("added");
-    assert!(!dict.at(spot).is_marked());
-    dict.mark(spot, true);
-    dict.put_value(spot, b"longer");
-    assert!(dict.at(spot).is_marked() && dict.at(spot).value() == b"longer");
-    let copy = dict.clone();
-    assert!(copy.iter().all(|element| !element.is_marked()));
-    dict.mark(spot, false);
-    assert_eq!(dict.iter().filter(|element| element.is_marked()).count(), 0);
     let mut steps = 0;
     while dict.drop_some(1000) {
         steps += 1;

@@ -59,6 +59,14 @@ impl Quicklist {
         self.nodes.iter().map(|link| link.node.view())
     }
 
+    /// Takes the first node out after showing it.
+    pub fn take_first<T>(&mut self, show: impl FnOnce(NodeRef<'_>) -> T) -> Option<T> {
+        let link = self.nodes.pop_front()?;
+        self.held -= link.node.held();
+        self.len -= link.len as usize;
+        Some(show(link.node.view()))
+    }
+
     /// Adds a node behind the others, for whoever loads a list node by node; the bytes are a
     /// listpack. Empty ones are left out.
     pub fn append_listpack(&mut self, listpack: Vec<u8>) {

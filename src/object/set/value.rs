@@ -31,6 +31,11 @@ impl SetTable {
         &self.dict
     }
 
+    /// The same for whoever walks over it while it changes.
+    pub(in crate::object) fn dict_mut(&mut self) -> &mut Dict {
+        &mut self.dict
+    }
+
     /// Frees up to about so many members and says whether there are more; from the first call on
     /// nothing in it can be found any more.
     pub fn drop_some(&mut self, budget: usize) -> bool {

@@ -161,6 +161,11 @@ impl Log {
         self.nodes.iter()
     }
 
+    /// The first node behind one with this first id; the first of all without.
+    pub fn node_behind(&self, first: Option<StreamId>) -> Option<(StreamId, &Arc<Node>)> {
+        self.nodes.behind(first)
+    }
+
     pub fn node_count(&self) -> usize {
         self.nodes.len()
     }

@@ -9,6 +9,7 @@ use super::id::StreamId;
 use super::node::Node;
 use std::collections::BTreeMap;
 use std::collections::btree_map;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// What a node costs besides its listpack, in bytes: its entry in the map, and two headers.
@@ -51,6 +52,13 @@ impl Nodes {
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (StreamId, &Arc<Node>)> {
         self.map.iter().map(|(first, node)| (*first, node))
+    }
+
+    /// The first node behind one with this first id; the first of all without.
+    pub fn behind(&self, first: Option<StreamId>) -> Option<(StreamId, &Arc<Node>)> {
+        let from = first.map_or(Bound::Unbounded, Bound::Excluded);
+        let (first, node) = self.map.range((from, Bound::Unbounded)).next()?;
+        Some((*first, node))
     }
 
     pub fn first(&self) -> Option<(StreamId, &Node)> {

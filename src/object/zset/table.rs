@@ -142,6 +142,16 @@ impl SortedTable {
         })
     }
 
+    /// The scores by members, for walkers.
+    pub(in crate::object) fn dict(&self) -> &Dict {
+        &self.dict
+    }
+
+    /// The same for whoever walks over it while it changes.
+    pub(in crate::object) fn dict_mut(&mut self) -> &mut Dict {
+        &mut self.dict
+    }
+
     /// Lets go of about so many members; says whether more are left. Good for nothing else then.
     pub fn drop_some(&mut self, budget: usize) -> bool {
         self.index.drop_some(budget) || self.dict.drop_some(budget)

@@ -4,7 +4,7 @@
 //! so that all cores work on one file.
 
 use super::error::{Fault, LoadError};
-use crate::keyspace::{AccessRule, DbIndex, Entry, Key, Keyspace};
+use crate::keyspace::{AccessRule, DbIndex, Entry, Key, Keyspace, NewValue};
 use crate::object::Packing;
 use crate::rdb::{Code, Decoder, Input, KeyHead, Value};
 use std::ops::Range;
@@ -91,35 +91,73 @@ impl Batch {
         let now_ms = space.common.now_ms;
         let keys = self.keys.len() as u64;
         for loaded in self.keys.drain(..) {
-            let key = &self.bytes[loaded.key.clone()];
-            let failed = |fault| LoadError {
-                offset: loaded.offset,
-                key: Some(key.to_vec()),
-                fault,
-            };
             let access = loaded.access(rule, now_ms);
-            let expires_at_ms = loaded.expires_at_ms;
-            let value = match loaded.content {
-                Content::Made(value) => value,
-                Content::Written(code, range) => {
-                    decode(code, &self.bytes[range], &packing).map_err(failed)?
-                }
-            };
+            let (db, expires_at_ms) = (loaded.db, loaded.expires_at_ms);
+            let place = loaded.place(&self.bytes);
             let entry = Entry {
-                value: value.into(),
+                value: loaded.make(&self.bytes, &packing)?,
                 expires_at_ms,
                 access,
             };
-            if !space.door(loaded.db).add(&Key::new(key), entry) {
-                return Err(failed(Fault::Duplicate));
+            if !space.door(db).add(&Key::new(place.key), entry) {
+                return Err(place.failed(Fault::Duplicate));
             }
         }
         let bytes = self.bytes;
         Ok(Installed { keys, bytes })
     }
+
+    /// Makes each value and shows it with its expiry.
+    pub fn each(
+        mut self,
+        packing: &Packing,
+        mut show: impl FnMut(NewValue, Option<i64>),
+    ) -> Result<(), LoadError> {
+        for loaded in self.keys.drain(..) {
+            let expires_at_ms = loaded.expires_at_ms;
+            show(loaded.make(&self.bytes, packing)?, expires_at_ms);
+        }
+        Ok(())
+    }
+}
+
+/// Which key it is, and where its value stands.
+struct Place<'a> {
+    key: &'a [u8],
+    offset: u64,
+}
+
+impl Place<'_> {
+    fn failed(&self, fault: Fault) -> LoadError {
+        LoadError {
+            offset: self.offset,
+            key: Some(self.key.to_vec()),
+            fault,
+        }
+    }
 }
 
 impl Loaded {
+    fn place<'a>(&self, bytes: &'a [u8]) -> Place<'a> {
+        Place {
+            key: &bytes[self.key.clone()],
+            offset: self.offset,
+        }
+    }
+
+    fn make(self, bytes: &[u8], packing: &Packing) -> Result<NewValue, LoadError> {
+        let place = self.place(bytes);
+        match self.content {
+            Content::Made(value) => Ok(value.into()),
+            Content::Written(code, range) => {
+                let value = decode(code, &bytes[range], packing);
+                value
+                    .map(NewValue::from)
+                    .map_err(|fault| place.failed(fault))
+            }
+        }
+    }
+
     /// The access word, as far as the file says it in the terms of the policy.
     fn access(&self, rule: AccessRule, now_ms: i64) -> u32 {
         match (rule, self.frequency, self.idle_seconds) {

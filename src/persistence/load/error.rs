@@ -18,6 +18,8 @@ pub enum Fault {
         number: u64,
         databases: u32,
     },
+    /// The process is to end before.
+    GivenUp,
     /// The source could not be read.
     Read(String),
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Fault {
                 out,
                 "database {number} is beyond the {databases} that are configured"
             ),
+            Fault::GivenUp => write!(out, "loading was given up"),
             Fault::Read(error) => write!(out, "{error}"),
         }
     }

@@ -116,7 +116,7 @@ impl Loader {
         let read = input.position();
         ahead.drain(..read);
         if result? {
-            self.deliver_all(deliver)?;
+            self.hand_out(deliver)?;
             return Ok(Fed::Ended(ahead));
         }
         self.ahead = ahead;
@@ -226,7 +226,8 @@ impl Loader {
         Ok(())
     }
 
-    fn deliver_all(&mut self, deliver: &mut Deliver<'_>) -> Result<(), LoadError> {
+    /// Hands out what has gathered so far, for whoever wants to see it though the rest is damaged.
+    pub fn hand_out(&mut self, deliver: &mut Deliver<'_>) -> Result<(), LoadError> {
         for (shard, batch) in self.batches.iter_mut().enumerate() {
             if !batch.is_empty() {
                 deliver(ShardId(shard as u16), std::mem::take(batch))?;

@@ -1,0 +1,419 @@
+//! Snapshots of the whole node: who may begin one, who waits for it, and what ends with it.
+//!
+//! ```text
+//!   BGSAVE, SAVE, save points, SHUTDOWN --> claim the desk --> file, thread --> cut over all shards
+//!                                                                  |
+//!   replies, the end of the process <-- Letter::Saved -------------+
+//! ```
+//!
+//! Any core may begin one; the walks belong to the shards and the file to a thread. The core that
+//! began hears of the end.
+
+use super::core::Core;
+use super::load::Letter;
+use super::node::{Node, REDIS_VERSION, Stop};
+use super::order::Question;
+use super::pause::Pause;
+use crate::command::{ArgStore, Flags, Group, Merge, Plan, Spec};
+use crate::config::Config;
+use crate::config::choice::{MaxmemoryPolicy, ShutdownFlags};
+use crate::keyspace::{DbIndex, ShardId, Size};
+use crate::persistence::snapshot::{Outcome, Request, Style, Target, Watch, Written, file_request};
+use crate::resp::{Output, Protocol, Writer};
+use crate::router::{Head, ReplyTo};
+use crate::shard::{Outcome as Reply, ShardCtx};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+/// How often progress is logged, in milliseconds.
+const PROGRESS_MS: i64 = 2_000;
+/// After a failure no save point is tried for so long. Redis: CONFIG_BGSAVE_RETRY_DELAY.
+const RETRY_MS: i64 = 5_000;
+/// How long writes wait for a last snapshot at most: until it has ended one way or the other.
+const LAST_SAVE_MS: i64 = 24 * 3600 * 1000;
+
+/// What whoever wants a second snapshot is told.
+pub const IN_PROGRESS: &str = "ERR Background save already in progress";
+
+/// The operation that makes the cut on all shards at one point of their order.
+static CUT: Spec = cut_spec();
+
+const fn cut_spec() -> Spec {
+    let mut spec = Spec::new("cut", 2, Flags::WRITE, Group::Server);
+    spec.plan = Plan::Everywhere(Merge::AllOk);
+    spec
+}
+
+/// A shard's part of the cut.
+fn cut(ctx: &mut ShardCtx<'_>) -> Reply {
+    let id = ctx.args.integer(1)?;
+    ctx.space.begin_snapshot(id as u64);
+    Ok(ctx.reply.ok())
+}
+
+/// Who wants a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// A save point.
+    Nobody,
+    /// BGSAVE: the client gets its reply with the cut.
+    Background(ReplyTo),
+    /// SAVE: the client gets it with the end.
+    Save(ReplyTo),
+    /// SHUTDOWN, or a signal; the process ends with it.
+    Last,
+}
+
+/// Why there is no snapshot now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// One for dump.rdb is running.
+    Saving,
+    /// One for something else is running.
+    Busy,
+}
+
+/// Who waits for snapshots on a core.
+#[derive(Debug, Default)]
+pub(super) struct Saves {
+    /// The number of the one whose cut is being made.
+    cutting: Option<u64>,
+    at_cut: Vec<ReplyTo>,
+    at_end: Vec<ReplyTo>,
+    ending: Option<Ending>,
+}
+
+/// A shutdown that saves first.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    flags: ShutdownFlags,
+    client: Option<ReplyTo>,
+    /// Its own snapshot has begun; before that another one is awaited.
+    has_begun: bool,
+}
+
+impl Core {
+    /// Puts a request on the desk and makes the cut. Whoever calls has claimed the desk.
+    pub fn begin_cut(&mut self, request: Request) {
+        let id = self.node.desk.put(request);
+        self.saves.cutting = Some(id);
+        let args = ArgStore::from_words([&b"cut"[..], id.to_string().as_bytes()]);
+        let head = Head {
+            spec: &CUT,
+            run: cut,
+            command: 0,
+            db: DbIndex(0),
+            protocol: Protocol::Resp2,
+            is_in_exec: false,
+            known: None,
+        };
+        self.router
+            .begin(ReplyTo::OWN, head, args.args(), &mut self.shard);
+    }
+
+    /// All shards have made the cut.
+    pub fn cut_made(&mut self) {
+        if let Some(id) = self.saves.cutting.take() {
+            self.node.desk.clear(id);
+        }
+        for to in std::mem::take(&mut self.saves.at_cut) {
+            self.answer_late(to, |reply| {
+                reply.status("Background saving started");
+            });
+        }
+    }
+
+    /// Takes a snapshot into dump.rdb.
+    pub fn save(&mut self, wish: Wish) -> Result<(), Refusal> {
+        let node = self.node.clone();
+        if !node.desk.claim() {
+            let is_saving = node.state.saving.is_on();
+            return Err(if is_saving {
+                Refusal::Saving
+            } else {
+                Refusal::Busy
+            });
+        }
+        node.state.saving.begin(self.now_ms);
+        match wish {
+            Wish::Background(to) => self.saves.at_cut.push(to),
+            Wish::Save(to) => self.saves.at_end.push(to),
+            Wish::Nobody | Wish::Last => {}
+        }
+        if wish != Wish::Last {
+            tracing::info!("Background saving started by pid {}", std::process::id());
+        }
+        let watch = Arc::new(Progress {
+            node: node.clone(),
+            logged_ms: AtomicI64::new(self.now_ms),
+        });
+        let (style, target) = (style(&self.config, self.now_ms), self.target());
+        let (request, work) = file_request(target, style, watch);
+        let duty = Duty {
+            node: node.clone(),
+            core: self.id,
+            outcome: Err("no thread could be started".into()),
+        };
+        let errand = move || duty.end(work());
+        node.errands.run(Box::new(errand), || {});
+        self.begin_cut(request);
+        Ok(())
+    }
+
+    fn target(&self) -> Target {
+        let now = (self.now_ms / 1000).to_string();
+        let memory = self.node.used_memory_bytes().to_string();
+        Target {
+            path: self.config.dir.join(&self.config.dbfilename),
+            aux: vec![
+                ("redis-ver", REDIS_VERSION.into()),
+                ("redis-bits", b"64".to_vec()),
+                ("ctime", now.into_bytes()),
+                ("used-mem", memory.into_bytes()),
+                ("aof-base", b"0".to_vec()),
+            ],
+            shards: self.node.shards(),
+            has_checksum: self.config.rdbchecksum,
+            flushes: self.config.rdb_save_incremental_fsync,
+        }
+    }
+
+    /// A snapshot that this core began has ended.
+    pub(super) fn saved(&mut self, outcome: &Outcome) {
+        let is_ok = outcome.is_ok();
+        for to in std::mem::take(&mut self.saves.at_end) {
+            self.answer_late(to, |reply| match is_ok {
+                true => drop(reply.ok()),
+                // Redis: the reason is in the log.
+                false => drop(reply.error(&"ERR".into())),
+            });
+        }
+        self.go_on_ending(is_ok);
+    }
+
+    /// Tells a client why its snapshot was not begun, or that it is scheduled.
+    pub fn answer_refused(&mut self, to: ReplyTo, refusal: Refusal, is_scheduled: bool) {
+        const BUSY: &str = "ERR Another child process is active (AOF?): can't BGSAVE right now. \
+                            Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+        if is_scheduled && refusal == Refusal::Busy {
+            self.node.state.saving.schedule();
+        }
+        self.answer_late(to, |reply| match refusal {
+            Refusal::Saving => drop(reply.error(&IN_PROGRESS.into())),
+            Refusal::Busy if is_scheduled => drop(reply.status("Background saving scheduled")),
+            Refusal::Busy => drop(reply.error(&BUSY.into())),
+        });
+    }
+
+    /// Gives a client that waits for it its reply.
+    fn answer_late(&mut self, to: ReplyTo, write: impl FnOnce(&mut Writer<'_>)) {
+        let mut output = Output::default();
+        write(&mut Writer::new(&mut output, Protocol::Resp2));
+        if let Some(error) = output.plain().and_then(|text| text.strip_prefix(b"-")) {
+            self.count_error(error.strip_suffix(b"\r\n").unwrap_or(error));
+        }
+        let end = output.mark();
+        self.arrived(to, (&output, Output::start(), end));
+    }
+
+    /// Takes a snapshot if one is scheduled or a save point is reached. Returns when to look again
+    /// at the latest, Unix milliseconds.
+    pub fn mind_save_points(&mut self) -> i64 {
+        let node = self.node.clone();
+        let saving = &node.state.saving;
+        if node.is_ending() {
+            self.mind_ending();
+            return i64::MAX;
+        }
+        if self.is_loading || saving.is_on() {
+            return i64::MAX;
+        }
+        if saving.is_scheduled() && self.save(Wish::Nobody).is_ok() {
+            return i64::MAX;
+        }
+        let changes = saving.changes_since(node.board.totals().changes_since_save);
+        let (saved_ms, tried_ms) = saving.times_ms();
+        let mut next_ms = i64::MAX;
+        for point in &self.config.share().save {
+            if changes < point.changes.max(1) as u64 {
+                continue;
+            }
+            let mut due_ms = saved_ms + point.seconds * 1000 + 1;
+            if saving.has_failed() {
+                due_ms = due_ms.max(tried_ms + RETRY_MS);
+            }
+            if due_ms <= self.now_ms {
+                let seconds = point.seconds;
+                tracing::info!("{changes} changes in {seconds} seconds. Saving...");
+                // One that is running already is as good.
+                let _ = self.save(Wish::Nobody);
+                return i64::MAX;
+            }
+            next_ms = next_ms.min(due_ms);
+        }
+        next_ms
+    }
+}
+
+/// Shutting down.
+impl Core {
+    /// Whether the dataset is saved before the process ends.
+    fn saves_at_end(&self, flags: ShutdownFlags) -> bool {
+        let is_wanted = flags.has(ShutdownFlags::SAVE) || !self.config.save.is_empty();
+        is_wanted && !flags.has(ShutdownFlags::NOSAVE) && !self.is_loading
+    }
+
+    /// Ends the process, after a last snapshot where that is wanted. A client hears of it only when
+    /// it fails.
+    pub fn shut_down(&mut self, flags: ShutdownFlags, client: Option<ReplyTo>) {
+        tracing::warn!("User requested shutdown...");
+        if !self.saves_at_end(flags) {
+            self.node.state.loading.give_up();
+            return (self.node.stop)(Stop::Shutdown);
+        }
+        let until_ms = self.now_ms + LAST_SAVE_MS;
+        let pause = Pause {
+            until_ms,
+            is_writes_only: true,
+        };
+        self.node.begin_pause(pause, self.now_ms);
+        self.node.set_ending(true);
+        tracing::info!("Saving the final RDB snapshot before exiting.");
+        let has_begun = self.save(Wish::Last).is_ok();
+        self.saves.ending = Some(Ending {
+            flags,
+            client,
+            has_begun,
+        });
+        self.look_until_ms = self.look_until_ms.max(until_ms);
+    }
+
+    /// The desk may be free: begins the last snapshot, if that is what is awaited.
+    fn mind_ending(&mut self) {
+        if self.saves.ending.is_some_and(|ending| !ending.has_begun)
+            && self.save(Wish::Last).is_ok()
+            && let Some(ending) = &mut self.saves.ending
+        {
+            ending.has_begun = true;
+        }
+    }
+
+    fn go_on_ending(&mut self, is_ok: bool) {
+        let Some(ending) = self.saves.ending.filter(|ending| ending.has_begun) else {
+            return;
+        };
+        if is_ok || ending.flags.has(ShutdownFlags::FORCE) {
+            return (self.node.stop)(Stop::Shutdown);
+        }
+        tracing::warn!("Error trying to save the DB, can't exit.");
+        self.stay(ending);
+    }
+
+    /// Ends the ending: clients may write again.
+    fn stay(&mut self, ending: Ending) {
+        self.saves.ending = None;
+        self.node.set_ending(false);
+        self.node.end_pause();
+        self.tell_all(&Question::Unpause);
+        if let Some(to) = ending.client {
+            self.answer_late(to, |reply| {
+                let text = "ERR Errors trying to SHUTDOWN. Check logs.";
+                reply.error(&text.into());
+            });
+        }
+    }
+
+    /// SHUTDOWN ABORT: says whether there was a shutdown here to abort.
+    pub fn abort_ending(&mut self) -> bool {
+        let Some(ending) = self.saves.ending else {
+            return false;
+        };
+        tracing::warn!("Shutdown manually aborted.");
+        self.stay(ending);
+        true
+    }
+}
+
+fn style(config: &Config, now_ms: i64) -> Style {
+    let noted = match config.maxmemory_policy {
+        MaxmemoryPolicy::AllkeysLru
+        | MaxmemoryPolicy::VolatileLru
+        | MaxmemoryPolicy::AllkeysLfu
+        | MaxmemoryPolicy::VolatileLfu => Some(super::core::access_rule(config)),
+        _ => None,
+    };
+    Style {
+        compresses: config.rdbcompression,
+        noted,
+        now_ms,
+        ..Style::default()
+    }
+}
+
+/// Keeps the node's figures while a file is written.
+struct Progress {
+    node: Arc<Node>,
+    logged_ms: AtomicI64,
+}
+
+impl Watch for Progress {
+    fn begins(&self, size: Size) {
+        self.node.state.saving.expect(size.keys, size.changes);
+    }
+
+    fn advances(&self, keys: u64) {
+        self.node.state.saving.advance(keys);
+    }
+
+    fn writes(&self, bytes: u64, memory: i64) {
+        self.node.note_helper(memory);
+        let (now_ms, logged_ms) = (self.node.clock.millis().0, self.logged_ms.load(Relaxed));
+        if now_ms < logged_ms + PROGRESS_MS {
+            return;
+        }
+        self.logged_ms.store(now_ms, Relaxed);
+        let saving = &self.node.state.saving;
+        let (written, total) = saving.keys();
+        let seconds = saving.seconds(now_ms).1.max(1) as u64;
+        tracing::info!(
+            "Saving: {:.2}% of {total} keys, {} MB, {} MB/s",
+            written as f64 / total.max(1) as f64 * 100.0,
+            bytes >> 20,
+            (bytes / seconds) >> 20
+        );
+    }
+}
+
+/// Tells how a snapshot ended, whatever becomes of its thread.
+struct Duty {
+    node: Arc<Node>,
+    core: ShardId,
+    outcome: Outcome,
+}
+
+impl Duty {
+    fn end(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        let (saving, now_ms) = (&self.node.state.saving, self.node.clock.millis().0);
+        match &self.outcome {
+            Ok(Written { bytes }) => {
+                saving.succeed(now_ms);
+                tracing::info!("DB saved on disk, {bytes} bytes");
+                tracing::info!("Background saving terminated with success");
+            }
+            Err(reason) => {
+                saving.fail(now_ms);
+                tracing::warn!("Error saving DB on disk: {reason}");
+                tracing::warn!("Background saving error");
+            }
+        }
+        self.node.desk.release();
+        let outcome = std::mem::replace(&mut self.outcome, Err(String::new()));
+        self.node.letters[usize::from(self.core.0)].post(Letter::Saved(outcome));
+    }
+}
