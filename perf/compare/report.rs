@@ -39,6 +39,16 @@ fn panels(kind: Kind) -> Vec<Panel> {
             metric: Metric::CpuShare,
             title: "CPU, % of one core",
         }],
+        Kind::Bgsave => vec![
+            Panel {
+                metric: Metric::KeptMemory,
+                title: "Most memory during the save, % of before",
+            },
+            Panel {
+                metric: Metric::KeptThroughput,
+                title: "Throughput kept during the save, %",
+            },
+        ],
         Kind::Growth | Kind::BigDelete => vec![
             Panel {
                 metric: Metric::P9999,

@@ -47,7 +47,9 @@ const fn cut_spec() -> Spec {
 /// A shard's part of the cut.
 fn cut(ctx: &mut ShardCtx<'_>) -> Reply {
     let id = ctx.args.integer(1)?;
-    ctx.space.begin_snapshot(id as u64);
+    if ctx.space.begin_snapshot(id as u64) {
+        ctx.effects.cut(id as u64);
+    }
     Ok(ctx.reply.ok())
 }
 
