@@ -1,7 +1,7 @@
 //! Strings that commands edit in place: APPEND, SETRANGE, SETBIT and their like.
 //!
-//! A string inside its record is rewritten there or with the record, one outside is changed where it
-//! lies unless a reply still holds it.
+//! A string inside its record is rewritten there or with the record, one outside is changed where
+//! it lies unless a reply still holds it.
 
 use super::door::Door;
 use super::door::Expiry;

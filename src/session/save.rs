@@ -1,9 +1,9 @@
 //! Snapshots of the whole node: who may begin one, who waits for it, and what ends with it.
 //!
 //! ```text
-//!   BGSAVE, SAVE, save points, SHUTDOWN --> claim the desk --> file, thread --> cut over all shards
-//!                                                                  |
-//!   replies, the end of the process <-- Letter::Saved -------------+
+//!   BGSAVE, SAVE, save points, SHUTDOWN --> claim the desk --> thread --> cut over all shards
+//!                                                                |
+//!   replies, the end of the process <-- Letter::Saved -----------+
 //! ```
 //!
 //! Any core may begin one; the walks belong to the shards and the file to a thread. The core that

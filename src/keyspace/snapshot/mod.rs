@@ -7,8 +7,8 @@
 //!   birth              entries that are added are born with the mark
 //! ```
 //!
-//! An entry keeps its mark wherever it moves: tables split, grow and rename nothing. A database that
-//! is flushed before the walk has been through it is walked on, out of sight. Large values are not
+//! An entry keeps its mark wherever it moves, when tables split or grow. A database that is
+//! flushed before the walk has been through it is walked on, out of sight. Large values are not
 //! written in one go but become a *long*, see there. What an entry looks like in writing is the
 //! [`Scribe`]'s business.
 
