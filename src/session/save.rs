@@ -107,6 +107,7 @@ impl Core {
             db: DbIndex(0),
             protocol: Protocol::Resp2,
             is_in_exec: false,
+            may_wait: false,
             known: None,
         };
         self.router
