@@ -52,11 +52,11 @@ pub const BAD_CLIENT_NAME: &str =
 pub const EXEC_ABORT: &str = "EXECABORT Transaction discarded because of previous errors.";
 pub const BUSY_KEY: &str = "BUSYKEY Target key name already exists.";
 pub const MAX_CLIENTS: &str = "ERR max number of clients reached";
-pub const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but it's \
-     currently unable to persist to disk. Commands that may modify the data set are disabled, because this \
-     instance is configured to report errors during writes if RDB snapshotting fails \
-     (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
-     error.";
+pub const CANNOT_SAVE: &str = "MISCONF Redis is configured to save RDB snapshots, but \
+     it's currently unable to persist to disk. Commands that may modify the data set are \
+     disabled, because this instance is configured to report errors during writes if RDB \
+     snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for \
+     details about the RDB error.";
 pub const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 pub const READ_ONLY: &str = "READONLY You can't write against a read only replica.";
 pub const NO_REPLICAS: &str = "NOREPLICAS Not enough good replicas to write.";
