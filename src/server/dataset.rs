@@ -11,17 +11,17 @@ use crate::session::Node;
 /// that fails.
 pub fn load(node: &Node) -> Result<(), Vec<String>> {
     let config = node.config.value();
-    if config.appendonly {
-        // Redis: with a log, snapshots are not looked at.
-        return node.load_log();
-    }
-    let path = config.dir.join(&config.dbfilename);
     match draft::remove_stale(&config.dir) {
         Ok(names) => names
             .iter()
             .for_each(|name| tracing::info!("Removed {name}, which nobody writes any more")),
         Err(error) => tracing::warn!("Looking for old temporary files: {error}"),
     }
+    if config.appendonly {
+        // Redis: with a log, snapshots are not looked at.
+        return node.load_log();
+    }
+    let path = config.dir.join(&config.dbfilename);
     let begin_ms = node.clock.millis().0;
     match node.load_file(&path) {
         Ok(None) => node.state.loading.end(&Summary::default()),
