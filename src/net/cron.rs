@@ -94,8 +94,18 @@ impl Cron {
         };
     }
 
+    /// What is done on every tick.
+    pub fn tick(&mut self, core: &mut Core) {
+        core.look_after_clients();
+        self.expect(core);
+        self.save(core);
+        let counters = core.node.board.core(core.id.0 as usize);
+        counters.tick(core.now_ms as u64);
+        core.publish();
+    }
+
     /// Looks at save points.
-    pub fn save(&mut self, core: &mut Core) {
+    fn save(&mut self, core: &mut Core) {
         let next_ms = core.mind_save_points();
         self.save_ms = Some(next_ms).filter(|at| *at < i64::MAX);
     }
@@ -165,7 +175,7 @@ impl Cron {
     }
 
     /// A key may expire sooner than was known when the next sweep was set.
-    pub fn expect(&mut self, core: &Core) {
+    fn expect(&mut self, core: &Core) {
         self.sweep_ms = self
             .sweep_ms
             .min(core.shard.space.next_expiry_ms().max(self.ticked_ms));

@@ -496,15 +496,7 @@ impl Reactor {
 
     fn tick(&mut self) {
         self.hear_again();
-        self.core.look_after_clients();
-        self.cron.expect(&self.core);
-        self.cron.save(&mut self.core);
-        self.core
-            .node
-            .board
-            .core(self.core.id.0 as usize)
-            .tick(self.core.now_ms as u64);
-        self.core.publish();
+        self.cron.tick(&mut self.core);
     }
 
     /// Sends what a session has to send, unless something is on its way already.
