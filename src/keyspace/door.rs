@@ -144,7 +144,7 @@ impl<'a> Door<'a> {
 
     /// Removes an entry whose time has come, unless it has to stay unseen for a while.
     pub(super) fn expire(&mut self, found: Found) {
-        if self.is_pinned(self.view(found).key()) {
+        if self.common.is_replica || self.is_pinned(self.view(found).key()) {
             return;
         }
         if self.common.notes.wants(Note::Expired) {
@@ -159,7 +159,8 @@ impl<'a> Door<'a> {
     /// Removes the entry at a place if it has expired.
     pub(super) fn expire_at(&mut self, segment: usize, place: Place) -> bool {
         let found = Found { segment, place };
-        let expired = self.is_expired(found) && !self.is_pinned(self.view(found).key());
+        let stays = self.common.is_replica || self.is_pinned(self.view(found).key());
+        let expired = self.is_expired(found) && !stays;
         if expired {
             self.expire(found);
         }
@@ -184,19 +185,19 @@ impl<'a> Door<'a> {
         let old = found.map(|found| self.view(found).access());
         let Common {
             access,
-            now_ms,
+            clock_ms,
             random,
             ..
         } = &mut *self.common;
         old.map_or_else(
-            || access.fresh(*now_ms),
-            |old| access.used(old, *now_ms, random),
+            || access.fresh(*clock_ms),
+            |old| access.used(old, *clock_ms, random),
         )
     }
 
     /// The access word of an entry that is made now.
     pub fn fresh_access(&self) -> u32 {
-        self.common.access.fresh(self.common.now_ms)
+        self.common.access.fresh(self.common.clock_ms)
     }
 
     /// Tells the observer and counts; every change of an entry begins here.

@@ -83,7 +83,7 @@ impl Keyspace {
     /// One bounded step through one database.
     pub fn sweep(&mut self, index: DbIndex) -> Swept {
         let mut swept = Swept::default();
-        if !self.common.active_expire {
+        if !self.common.active_expire || self.common.is_replica {
             swept.is_over = true;
             return swept;
         }

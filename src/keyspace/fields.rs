@@ -57,7 +57,7 @@ impl Open<'_> {
 
     /// Removes those of these fields whose time has come.
     pub fn expire_named<'f>(&mut self, fields: impl Iterator<Item = &'f [u8]>) {
-        if !self.has_due_fields() {
+        if !self.has_due_fields() || self.door().common.is_replica {
             return;
         }
         let (now_ms, packing) = (self.door().common.now_ms, self.door().common.packing);
@@ -74,7 +74,7 @@ impl Open<'_> {
 
     /// Removes up to so many fields whose time has come; says how many there were.
     pub fn expire_due(&mut self, budget: usize) -> usize {
-        if !self.has_due_fields() {
+        if !self.has_due_fields() || self.door().common.is_replica {
             return 0;
         }
         let (now_ms, packing) = (self.door().common.now_ms, self.door().common.packing);

@@ -44,8 +44,13 @@ pub struct SpaceStats {
 
 /// What all databases of a shard share.
 pub struct Common {
-    /// The time of the running command, Unix milliseconds.
+    /// The time of the running command, Unix milliseconds: what expires by then is gone.
     pub now_ms: i64,
+    /// The time from which a time to live counts; another one only where a master is obeyed, for
+    /// whom nothing has expired that it has not deleted.
+    pub clock_ms: i64,
+    /// What has expired is unseen, and stays until the master deletes it.
+    pub is_replica: bool,
     pub random: Prng,
     pub stats: SpaceStats,
     /// The longest string a command may make, in bytes (proto-max-bulk-len); whoever replays
@@ -103,6 +108,8 @@ impl Keyspace {
         let dbs = (0..databases).map(|_| Db::new(slots.clone())).collect();
         let common = Common {
             now_ms: 0,
+            clock_ms: 0,
+            is_replica: false,
             random,
             stats: SpaceStats::default(),
             string_bytes_max: u64::MAX,

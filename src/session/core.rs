@@ -214,6 +214,7 @@ impl Core {
         self.shard
             .set_now(if is_replaying { 0 } else { self.now_ms });
         self.has_save_failed = self.node.state.saving.has_failed();
+        self.shard.space.common.is_replica = self.node.replication.is_replica();
         self.shard.listen(self.config.notify_keyspace_events);
         self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {

@@ -64,6 +64,11 @@ impl<'a> ShardCtx<'a> {
         Ok(Written)
     }
 
+    /// The time from which a time to live counts, Unix milliseconds.
+    pub fn clock_ms(&self) -> i64 {
+        self.space.common.clock_ms
+    }
+
     /// Refuses what would make a string longer than clients may make it.
     pub fn check_string_len(&self, len: usize, more: usize) -> Result<(), ErrorReply> {
         let total = (len as u64).checked_add(more as u64);

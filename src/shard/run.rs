@@ -9,7 +9,7 @@ use super::locks::{Locks, Ticket};
 use super::memory::Memory;
 use super::waiters::{Wait, Waiters};
 use crate::base::prng::Prng;
-use crate::command::{Args, Spec};
+use crate::command::{Args, Flags, Spec};
 use crate::config::KeyspaceEvents;
 use crate::keyspace::Swept;
 use crate::keyspace::{Client, DbIndex, DbKey, Key, Keyspace, Lookup, ShardId, Slot, SlotMap};
@@ -60,6 +60,18 @@ impl Shard {
     #[inline]
     pub fn set_now(&mut self, now_ms: i64) {
         self.space.common.now_ms = now_ms;
+        self.space.common.clock_ms = now_ms;
+    }
+
+    /// On a replica, lets entries be moved that have expired: whoever runs a command on them judges.
+    /// Returns the time to be set back.
+    pub(super) fn see_expired(&mut self) -> i64 {
+        let common = &mut self.space.common;
+        let now_ms = common.now_ms;
+        if common.is_replica {
+            common.now_ms = 0;
+        }
+        now_ms
     }
 
     /// Starts or stops keeping effects of commands and of time.
@@ -165,6 +177,11 @@ pub(super) fn run(
     out: &mut Output,
 ) -> Result<Option<Box<Wait>>, ErrorReply> {
     let start = out.mark();
+    let now_ms = space.common.now_ms;
+    if space.common.is_replica && call.spec.flags.has(Flags::WRITE) {
+        // The master's writes: for it nothing has expired, or it would have said so.
+        space.common.now_ms = 0;
+    }
     let mut ctx = ShardCtx {
         spec: call.spec,
         args: call.args,
@@ -179,6 +196,7 @@ pub(super) fn run(
     };
     let outcome = (call.run)(&mut ctx);
     let wait = ctx.wait.take();
+    space.common.now_ms = now_ms;
     let notes = &mut space.common.notes;
     if !notes.is_empty() {
         effects.gather(notes);

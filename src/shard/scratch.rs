@@ -21,6 +21,7 @@ pub type Changed = Vec<(DbIndex, Box<[u8]>, Option<Entry>)>;
 /// Copies what a shard has of these keys.
 pub fn fetch<'k>(shard: &mut Shard, keys: impl Iterator<Item = &'k [u8]>) -> Fetched {
     let mut fetched = Vec::new();
+    let now_ms = shard.see_expired();
     for bytes in keys {
         let key = Key::new(bytes);
         for db in (0..shard.space.databases()).map(DbIndex) {
@@ -32,6 +33,7 @@ pub fn fetch<'k>(shard: &mut Shard, keys: impl Iterator<Item = &'k [u8]>) -> Fet
             }
         }
     }
+    shard.space.common.now_ms = now_ms;
     shard.gather_notes();
     fetched
 }
@@ -40,6 +42,7 @@ pub fn fetch<'k>(shard: &mut Shard, keys: impl Iterator<Item = &'k [u8]>) -> Fet
 pub fn install(shard: &mut Shard, changed: Changed) {
     // What there was to notice was noticed where the command ran.
     let notes = std::mem::take(&mut shard.space.common.notes);
+    let now_ms = shard.see_expired();
     for (db, bytes, entry) in changed {
         let key = Key::new(&bytes);
         match entry {
@@ -47,6 +50,7 @@ pub fn install(shard: &mut Shard, changed: Changed) {
             None => drop(shard.space.door(db).remove(&key)),
         }
     }
+    shard.space.common.now_ms = now_ms;
     shard.space.common.notes = notes;
 }
 
@@ -115,10 +119,12 @@ pub fn run_gathered(
 fn scratch(shard: &mut Shard, fetched: Fetched) -> Keyspace {
     let common = &mut shard.space.common;
     let (now_ms, random, access) = (common.now_ms, common.random.fork(), common.access);
+    let clock = (common.clock_ms, common.is_replica);
     let (string_bytes_max, packing) = (common.string_bytes_max, common.packing);
     let compresses_dumps = common.compresses_dumps;
     let mut space = Keyspace::new(0..SLOTS, shard.space.databases(), random);
     space.common.now_ms = now_ms;
+    (space.common.clock_ms, space.common.is_replica) = clock;
     space.common.access = access;
     space.common.string_bytes_max = string_bytes_max;
     space.common.packing = packing;

@@ -179,3 +179,33 @@ fn without_its_master_a_replica_says_so_if_it_is_told_to() {
     assert_eq!(here.call("REPLICAOF NO ONE").text(), "OK");
     assert_eq!(here.call("GET a").text(), "1");
 }
+
+#[test]
+fn what_has_expired_goes_when_the_master_says_so() {
+    let Some(setup) = stock() else { return };
+    let master = setup.start();
+    let replica = ringshard(2);
+    let (mut here, mut there) = (replica.client(), master.client());
+    follow(&replica, &master);
+    wait_for_link(&replica);
+    there.call("DEBUG SET-ACTIVE-EXPIRE 0");
+    for key in ["a", "b", "c"] {
+        there.call(&format!("SET {key} 1 PX 50"));
+    }
+    there.call("SADD set x y");
+    there.call("PEXPIRE set 50");
+    wait_for_equality(&master, &replica);
+    wait_until("clients of the replica do not see it any more", || {
+        here.call("EXISTS a b c set").integer() == 0
+    });
+    assert_eq!(here.call("GET a").is_nil(), true);
+    assert_eq!(here.call("DBSIZE").integer(), 4);
+    // The master has not looked yet; when it does, all of it goes on both sides.
+    assert_eq!(there.call("GET b").is_nil(), true);
+    there.call("SUNIONSTORE union set other");
+    wait_until("the replica is told", || here.call("DBSIZE").integer() == 2);
+    assert_eq!(here.call("REPLICAOF NO ONE").text(), "OK");
+    wait_until("a master lets go itself", || {
+        here.call("DBSIZE").integer() == 0
+    });
+}

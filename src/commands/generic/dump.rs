@@ -104,7 +104,7 @@ pub fn restore(ctx: &mut ShardCtx<'_>) -> Outcome {
     let expires_at_ms = match (ttl, options.is_absolute) {
         (0, _) => None,
         (_, true) => Some(ttl),
-        (_, false) => Some(ttl.saturating_add(now_ms)),
+        (_, false) => Some(ttl.saturating_add(ctx.clock_ms())),
     };
     if expires_at_ms.is_some_and(|at| at <= now_ms) {
         return stillborn(ctx, &options);
@@ -112,7 +112,7 @@ pub fn restore(ctx: &mut ShardCtx<'_>) -> Outcome {
     let entry = Entry {
         value: value.into(),
         expires_at_ms,
-        access: options.access(ctx.space.common.access, now_ms),
+        access: options.access(ctx.space.common.access, ctx.clock_ms()),
     };
     ctx.door().put_afresh(&key, entry);
     if let Some(at) = expires_at_ms.filter(|_| !options.is_absolute) {

@@ -92,7 +92,7 @@ fn unsupported(option: &[u8]) -> ErrorReply {
 /// The moment a client means. It may be past, but must be one.
 fn moment(ctx: &ShardCtx<'_>, unit: Unit) -> Result<i64, ErrorReply> {
     let value = ctx.args.integer(2)?;
-    let base = if unit.is_absolute { 0 } else { ctx.now_ms() };
+    let base = if unit.is_absolute { 0 } else { ctx.clock_ms() };
     let millis = value.checked_mul(unit.millis);
     let at = millis.and_then(|millis| millis.checked_add(base));
     at.ok_or_else(|| errors::invalid_expire(ctx.spec.name))

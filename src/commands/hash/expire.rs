@@ -133,7 +133,7 @@ fn moment(ctx: &ShardCtx<'_>, unit: Unit) -> Result<i64, ErrorReply> {
         return Err("ERR invalid expire time, must be >= 0".into());
     }
     let millis = value.checked_mul(unit.millis);
-    let at = millis.and_then(|millis| millis.checked_add(unit.base_ms(ctx.now_ms())));
+    let at = millis.and_then(|millis| millis.checked_add(unit.base_ms(ctx.clock_ms())));
     at.filter(|at| *at <= MOMENT_MAX_MS)
         .ok_or_else(|| errors::invalid_expire(ctx.spec.name))
 }

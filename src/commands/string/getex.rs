@@ -19,7 +19,7 @@ pub fn getdel(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 /// GETEX: reply with the string and set, or take away, its expiry.
 pub fn getex(ctx: &mut ShardCtx<'_>) -> Outcome {
-    let (key, now_ms) = (ctx.key(1), ctx.now_ms());
+    let (key, now_ms, clock_ms) = (ctx.key(1), ctx.now_ms(), ctx.clock_ms());
     let wish = Wish::of_getex(ctx.args)?;
     let Some(entry) = ctx.space.door(ctx.db).find(&key, Lookup::Read) else {
         return Ok(ctx.reply.null());
@@ -27,7 +27,7 @@ pub fn getex(ctx: &mut ShardCtx<'_>) -> Outcome {
     let value = entry.string().ok_or(crate::keyspace::WrongKind)?;
     let is_volatile = entry.expires_at_ms().is_some();
     let deadline = match wish {
-        Wish::At(unit, text) => Some((unit, unit.deadline(text, now_ms, ctx.spec.name)?)),
+        Wish::At(unit, text) => Some((unit, unit.deadline(text, clock_ms, ctx.spec.name)?)),
         _ => None,
     };
     let written = ctx.reply.string(value);

@@ -25,7 +25,7 @@ pub fn set(ctx: &mut ShardCtx<'_>) -> Outcome {
         store(ctx, 2, Expiry::Clear);
         return Ok(ctx.reply.ok());
     }
-    let options = SetOptions::parse(ctx.args, ctx.now_ms(), ctx.spec.name)?;
+    let options = SetOptions::parse(ctx.args, ctx.clock_ms(), ctx.spec.name)?;
     if options.replies_old {
         get(ctx)?;
     }
@@ -69,7 +69,7 @@ pub fn psetex(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 fn set_for(ctx: &mut ShardCtx<'_>, unit: TimeUnit) -> Outcome {
     let deadline: Result<i64, ErrorReply> =
-        unit.deadline(ctx.args.get(2), ctx.now_ms(), ctx.spec.name);
+        unit.deadline(ctx.args.get(2), ctx.clock_ms(), ctx.spec.name);
     let expiry = Expiry::At(deadline?);
     store(ctx, 3, expiry);
     state_effect(ctx, 3, expiry);
