@@ -26,8 +26,10 @@ impl Core {
         let is_paused = self.is_loading
             || self.node.paused_until_ms.load(Relaxed) != 0
                 && self.node.pause(self.now_ms).is_some();
+        // A replica's master evicts for both.
+        let is_exempt = config.replica_ignore_maxmemory && self.node.replication.is_replica();
         MemoryRules {
-            limit_bytes: match is_paused {
+            limit_bytes: match is_paused || is_exempt {
                 true => 0,
                 false => config.maxmemory.min(i64::MAX as u64),
             },
