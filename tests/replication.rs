@@ -6,6 +6,10 @@
 
 #[path = "replication/follow.rs"]
 mod follow;
+#[path = "replication/lead.rs"]
+mod lead;
 #[path = "replication/pair.rs"]
 mod pair;
+#[path = "replication/sentinel.rs"]
+mod sentinel;
 mod support;

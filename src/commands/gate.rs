@@ -206,7 +206,7 @@ fn on_disk(
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    let Some(errno) = core.log_failure else {
+    let Some(errno) = core.log_failure.filter(|_| !session.is_master) else {
         return Ok(());
     };
     // Redis: PING fails too, so that whoever watches the server notices.
@@ -284,7 +284,7 @@ fn saved(
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    if !core.has_save_failed {
+    if !core.has_save_failed || session.is_master {
         return Ok(());
     }
     let is_wanted = core.config.stop_writes_on_bgsave_error && !core.config.save.is_empty();

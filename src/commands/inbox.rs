@@ -154,6 +154,9 @@ fn obey(core: &mut Core, order: Order) {
         Order::News(news) => core.take_news(&news),
         Order::Report(report) => core.hear_report(report),
         Order::Feed(session, bytes) => core.feed_replica(session, &bytes),
+        Order::Hold(session) => core.hold_replica(session),
+        Order::Lend(session, parcel) => core.lend(session, parcel),
+        Order::Journal(shard, journal) => core.hear_journal(shard, &journal),
         Order::Part(session) => core.close(SessionId::from_bits(session), Closing::Now),
         Order::Tell(question) => drop(super::connection::answer(core, &question, None)),
     }

@@ -117,6 +117,12 @@ impl LocalNode {
     fn end_turn(&mut self, number: usize) {
         self.turn.settle(&mut self.cores[number]);
         self.cores[number].give_back_memory();
+        if self.cores[number].is_streaming {
+            self.cores[number].tell_log();
+        }
+        if self.cores[number].has_own_orders() {
+            self.turn.settle(&mut self.cores[number]);
+        }
         // Nobody sends; what a client gets it fetches itself.
         for id in std::mem::take(&mut self.cores[number].dirty) {
             if let Some(session) = self.cores[number].sessions.find_mut(id) {

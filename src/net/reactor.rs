@@ -145,7 +145,8 @@ impl Reactor {
     }
 
     fn sleep(&self) -> Sleep {
-        if !self.core.ready.is_empty() || !self.core.exec_news.is_empty() {
+        let has_own = self.core.has_own_orders();
+        if has_own || !self.core.ready.is_empty() || !self.core.exec_news.is_empty() {
             return Sleep::Poll;
         }
         let waking_ms = self.core.next_waking_ms().unwrap_or(i64::MAX);
@@ -476,6 +477,7 @@ impl Reactor {
         self.core.tell_log();
         self.core.withhold();
         self.flush_all();
+        self.lend_sockets();
         for id in std::mem::take(&mut self.core.closing) {
             self.close_if_due(id);
         }
@@ -492,6 +494,25 @@ impl Reactor {
             }
         }
         self.flushing.clear();
+    }
+
+    /// Lends the sockets of replicas that get a snapshot to threads, when they are quiet.
+    fn lend_sockets(&mut self) {
+        for (id, parcel) in self.core.take_lends() {
+            let session = self.core.sessions.find(id);
+            let is_quiet = session.is_some_and(Session::is_drained);
+            let Some(connection) = self.connection(id) else {
+                continue;
+            };
+            if connection.is_sending || !is_quiet {
+                self.core.put_lend_back((id, parcel));
+                continue;
+            }
+            match connection.fd.try_clone() {
+                Ok(fd) => self.core.send_snapshot(id, fd, parcel),
+                Err(_) => self.core.close(id, Closing::Now),
+            }
+        }
     }
 
     fn tick(&mut self) {
@@ -560,7 +581,12 @@ impl Reactor {
         let Some(place) = self.connections.get_mut(id.index as usize) else {
             return;
         };
+        let session = self.core.sessions.find(id);
+        let is_lent = session.is_some_and(|session| session.behind.is_some());
         if let Some(connection) = place.take() {
+            if is_lent {
+                crate::runtime::peer::hang_up(&connection.fd);
+            }
             self.ring.close(token(id), connection.fd);
             self.seats.leave(self.port.core());
             self.core.leave(id);

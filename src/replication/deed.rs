@@ -86,9 +86,13 @@ pub enum Deed {
     Connect(Box<super::link::Call>),
     /// Leave the master, if there is a connection or one is being made.
     Disconnect,
-    /// Make the stream, or stop making it.
-    Record(bool),
-    /// Make a snapshot for those who wait; the stream's offset of its cut is to be told.
+    /// Hold back what a replica is fed from here on, until it has got its snapshot.
+    Hold(Place),
+    /// Make the stream from a mark on that all shards make at one point, and tell when it is there.
+    Mark,
+    /// Make the stream no more.
+    Unrecord,
+    /// Make a snapshot for those who wait, and tell when the stream is at its cut.
     Snapshot,
     /// The node has this role now.
     BecomeReplica(bool),

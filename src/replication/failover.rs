@@ -179,7 +179,7 @@ impl Hub {
 
     /// The replica does not want the role.
     pub(super) fn take_back(&mut self) {
-        self.promote();
+        self.promote(None);
         self.end_failover();
     }
 

@@ -12,11 +12,12 @@
 
 use super::deed::{Answer, Deed};
 use super::history::History;
-use super::hub::Hub;
+use super::hub::{AtMark, Hub, Recording};
 use super::info::LinkPicture;
 use super::link::Call;
 use super::replicas::Stage;
 use crate::config::{Config, Master};
+use crate::keyspace::ShardId;
 use std::time::Duration;
 
 /// How long after a failure the next attempt is made, in milliseconds.
@@ -81,15 +82,21 @@ impl Hub {
         &mut self,
         master: Option<Master>,
         client: &str,
+        wish: (ShardId, u64),
         now: (i64, &Config),
-    ) -> Answer {
+    ) -> Option<Answer> {
         let Some(master) = master else {
-            if self.follower.is_some() {
-                self.promote();
-                tracing::info!("MASTER MODE enabled (user request from '{client}')");
+            let waits = self.follower.is_some() && self.promote(Some(wish));
+            if !waits {
+                return Some(Answer::Ok);
             }
-            return Answer::Ok;
+            tracing::info!("MASTER MODE enabled (user request from '{client}')");
+            return None;
         };
+        if self.failover.is_some() {
+            let text = "ERR REPLICAOF not allowed while failing over.";
+            return Some(Answer::Error(text.into()));
+        }
         if self
             .follower
             .as_ref()
@@ -99,9 +106,8 @@ impl Hub {
                 "REPLICAOF would result into synchronization with the master we are already \
                  connected with. No operation performed."
             );
-            return Answer::Status("OK Already connected to specified master");
+            return Some(Answer::Status("OK Already connected to specified master"));
         }
-        self.failover = None;
         self.obey(master, now);
         let name = self
             .follower
@@ -109,7 +115,7 @@ impl Hub {
             .map(Follower::name)
             .unwrap_or_default();
         tracing::info!("REPLICAOF {name} enabled (user request from '{client}')");
-        Answer::Ok
+        Some(Answer::Ok)
     }
 
     /// Follows a master; what is here may be a beginning of what it has.
@@ -132,17 +138,25 @@ impl Hub {
             self.deeds.push(Deed::BecomeReplica(true));
             self.give_up_waiting();
         }
+        let is_open = self.recording != Recording::Off;
         self.follower = Some(Follower {
             master,
-            link: Link::Down { retry_ms: now.0 },
+            // What this node has still written has to be in its stream first.
+            link: Link::Down {
+                retry_ms: if is_open { i64::MAX } else { now.0 },
+            },
             is_resumable,
             down_since_ms: Some(now.0),
         });
-        self.call(now);
+        match is_open {
+            true => self.mark(AtMark::Call),
+            false => self.call(now),
+        }
     }
 
-    /// Becomes a master, with the data of now and a history of its own.
-    pub(super) fn promote(&mut self) {
+    /// Becomes a master, with the data of now and a history of its own. Whether that takes until
+    /// the stream of its own has begun; then whoever wishes it is told.
+    pub(super) fn promote(&mut self, wish: Option<(ShardId, u64)>) -> bool {
         self.follower = None;
         self.deeds.push(Deed::Disconnect);
         self.deeds.push(Deed::Configure(None));
@@ -159,8 +173,11 @@ impl Hub {
         tracing::info!("Discarding previously cached master state.");
         // They have to learn the new name of the history; a partial resync tells it.
         self.close_replicas();
-        self.deeds.push(Deed::BecomeReplica(false));
-        self.settle_recording();
+        match self.backlog.is_some() {
+            true => self.mark(AtMark::Lead { wish }),
+            false => self.deeds.push(Deed::BecomeReplica(false)),
+        }
+        self.backlog.is_some()
     }
 
     /// Makes an attempt to reach the master.

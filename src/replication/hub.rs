@@ -36,6 +36,24 @@ pub struct Syncs {
     pub partial_err: u64,
 }
 
+/// Whether a node makes the stream of its changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    Off,
+    /// From a mark on that has not come yet.
+    Beginning,
+    On,
+}
+
+/// What waits for a mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AtMark {
+    /// A promoted replica takes writes: all of them are in its stream from now on.
+    Lead { wish: Option<(ShardId, u64)> },
+    /// A demoted master calls its master: all it has written is in its stream.
+    Call,
+}
+
 /// The state of replication.
 pub struct Hub {
     pub(super) history: History,
@@ -48,10 +66,14 @@ pub struct Hub {
     pub(super) follower: Option<Follower>,
     pub(super) failover: Option<Failover>,
     waiters: Waiters,
+    /// Who has come in this turn; what they have written may come in the next.
+    fresh_waiters: Vec<Waiter>,
     /// The stream has asked the replicas to acknowledge, and nothing came behind that.
     has_asked: bool,
     /// Whether this node makes the stream of what it changes.
-    is_recording: bool,
+    pub(super) recording: Recording,
+    /// What is to happen when the stream is at the mark.
+    at_mark: Option<AtMark>,
     /// A snapshot for replicas is being begun, whose cut has not come.
     awaits_cut: bool,
     pinged_ms: i64,
@@ -74,8 +96,10 @@ impl Hub {
             follower: None,
             failover: None,
             waiters: Waiters::default(),
+            fresh_waiters: Vec::new(),
             has_asked: false,
-            is_recording: false,
+            recording: Recording::Off,
+            at_mark: None,
             awaits_cut: false,
             pinged_ms: 0,
             ticked_ms: 0,
@@ -127,7 +151,12 @@ impl Hub {
     fn wished(&mut self, who: (ShardId, u64), wish: Wish, now: (i64, &Config)) {
         let (core, number) = who;
         let answer = match wish {
-            Wish::Follow { master, client } => self.follow(master, &client, now),
+            Wish::Follow { master, client } => {
+                let Some(answer) = self.follow(master, &client, (core, number), now) else {
+                    return;
+                };
+                answer
+            }
             Wish::Failover {
                 to,
                 is_forced,
@@ -146,16 +175,13 @@ impl Hub {
                     true => Some(now.0),
                     false => (timeout_ms > 0).then(|| now.0.saturating_add(timeout_ms)),
                 };
-                return self.wait(
-                    Waiter {
-                        core,
-                        number,
-                        offset: self.offset,
-                        replicas,
-                        until_ms,
-                    },
-                    now,
-                );
+                return self.fresh_waiters.push(Waiter {
+                    core,
+                    number,
+                    offset: 0,
+                    replicas,
+                    until_ms,
+                });
             }
         };
         self.deeds.push(Deed::Answer {
@@ -165,9 +191,16 @@ impl Hub {
         });
     }
 
-    fn wait(&mut self, waiter: Waiter, now: (i64, &Config)) {
-        self.waiters.add(waiter);
-        self.finish_waiting(now.0);
+    /// Lets those wait who came in the last turn: what they have written is in the stream by now.
+    fn begin_waiting(&mut self, now_ms: i64) {
+        if self.fresh_waiters.is_empty() {
+            return;
+        }
+        for waiter in std::mem::take(&mut self.fresh_waiters) {
+            let offset = self.offset;
+            self.waiters.add(Waiter { offset, ..waiter });
+        }
+        self.finish_waiting(now_ms);
         if !self.waiters.is_empty() && !self.has_asked && self.follower.is_none() {
             self.feed(Bytes::from_static(GET_ACK));
             self.has_asked = true;
@@ -192,7 +225,8 @@ impl Hub {
 
     /// This node is no master any more: nobody will acknowledge.
     pub(super) fn give_up_waiting(&mut self) {
-        for waiter in self.waiters.take() {
+        let fresh = std::mem::take(&mut self.fresh_waiters);
+        for waiter in self.waiters.take().into_iter().chain(fresh) {
             self.deeds.push(Deed::Answer {
                 core: waiter.core,
                 number: waiter.number,
@@ -269,7 +303,6 @@ impl Hub {
                 self.keep_backlog(now.1);
                 self.replicas
                     .push(Replica::new(applicant, Stage::Waiting, now.0));
-                self.settle_recording();
                 self.begin_snapshots(now);
             }
         }
@@ -286,7 +319,7 @@ impl Hub {
         } else if !id.eq_ignore_ascii_case(self.history.id.as_bytes()) {
             "-ERR PSYNC FAILOVER replid must match my replid.\r\n"
         } else {
-            self.promote();
+            self.promote(None);
             tracing::info!(
                 "MASTER MODE enabled (failover request from '{}')",
                 applicant.name()
@@ -315,12 +348,48 @@ impl Hub {
         }
     }
 
-    /// Makes the stream while somebody may want it.
-    pub(super) fn settle_recording(&mut self) {
-        let wanted = self.follower.is_none() && self.backlog.is_some();
-        if std::mem::replace(&mut self.is_recording, wanted) != wanted {
-            self.deeds.push(Deed::Record(wanted));
+    /// Lets something happen when the stream is at a mark that is made now.
+    pub(super) fn mark(&mut self, then: AtMark) {
+        if self.recording == Recording::Off {
+            self.recording = Recording::Beginning;
         }
+        self.at_mark = Some(then);
+        self.deeds.push(Deed::Mark);
+    }
+
+    /// The stream is at the mark.
+    pub fn marked(&mut self, now: (i64, &Config)) {
+        self.recording = Recording::On;
+        match self.at_mark.take() {
+            Some(AtMark::Lead { wish }) => {
+                self.lead();
+                if let Some((core, number)) = wish {
+                    self.deeds.push(Deed::Answer {
+                        core,
+                        number,
+                        answer: Answer::Ok,
+                    });
+                }
+            }
+            Some(AtMark::Call) => {
+                self.stop_recording();
+                self.call(now);
+            }
+            None => {}
+        }
+    }
+
+    /// Makes the stream no more.
+    pub(super) fn stop_recording(&mut self) {
+        if self.recording != Recording::Off {
+            self.recording = Recording::Off;
+            self.deeds.push(Deed::Unrecord);
+        }
+    }
+
+    /// Whether what the shards say is the stream.
+    pub fn is_recording(&self) -> bool {
+        self.recording != Recording::Off
     }
 
     /// Begins a snapshot for those who wait, if they have waited long enough.
@@ -338,15 +407,30 @@ impl Hub {
         let is_due = !config.repl_diskless_sync
             || now_ms - since_ms >= delay_ms
             || enough != 0 && count >= enough;
-        if is_due {
+        // What waits for a mark waits for its own.
+        if is_due && self.at_mark.is_none() {
             self.awaits_cut = true;
+            if self.follower.is_none() && self.recording == Recording::Off {
+                self.recording = Recording::Beginning;
+            }
             self.deeds.push(Deed::Snapshot);
+        }
+    }
+
+    /// There is no snapshot now: later.
+    pub fn snapshot_later(&mut self) {
+        self.awaits_cut = false;
+        if self.recording == Recording::Beginning && self.at_mark.is_none() {
+            self.recording = Recording::Off;
         }
     }
 
     /// The snapshot's cut is here in the stream: who waits gets what comes from now on.
     pub fn cut(&mut self, now: (i64, &Config)) -> Vec<Place> {
         self.awaits_cut = false;
+        if self.recording == Recording::Beginning {
+            self.recording = Recording::On;
+        }
         let (id, offset) = (self.history.id.clone(), self.offset);
         let waiting: Vec<&mut Replica> = self
             .replicas
@@ -365,22 +449,16 @@ impl Hub {
                     bytes: Bytes::from(line.into_bytes()),
                 });
             }
+            self.deeds.push(Deed::Hold(replica.place()));
         }
         places
     }
 
-    /// No snapshot could be begun.
-    pub fn snapshot_failed(&mut self, line: &'static str) {
-        self.awaits_cut = false;
-        let waiting = self.replicas.iter().filter(|it| it.stage == Stage::Waiting);
-        for place in waiting.map(Replica::place) {
-            self.deeds.push(Deed::Feed {
-                place,
-                bytes: Bytes::from_static(line.as_bytes()),
-            });
-            self.deeds.push(Deed::Close(place));
+    /// No snapshot came of it: those who wait for its end have to ask again.
+    pub fn snapshot_lost(&mut self) {
+        for replica in self.replicas.iter().filter(|it| it.stage == Stage::Sending) {
+            self.deeds.push(Deed::Close(replica.place()));
         }
-        self.replicas.retain(|it| it.stage != Stage::Waiting);
     }
 
     fn sent(&mut self, place: Place, is_whole: bool, now: (i64, &Config)) {
@@ -393,7 +471,12 @@ impl Hub {
         replica.stage = Stage::Online;
         replica.acked_ms = now.0;
         let name = replica.applicant.name();
+        let is_done = replica.applicant.is_snapshot_only;
         tracing::info!("Synchronization with replica {name} succeeded");
+        if is_done {
+            tracing::info!("Close the connection with replica {name} as RDB transfer is complete");
+            self.deeds.push(Deed::Close(place));
+        }
     }
 
     fn replica_at(&mut self, place: Place) -> Option<&mut Replica> {
@@ -428,6 +511,7 @@ impl Hub {
     /// Once a second: pings, silence, time that is over.
     pub fn tick(&mut self, now: (i64, &Config)) {
         let (now_ms, config) = now;
+        self.begin_waiting(now_ms);
         self.finish_waiting(now_ms);
         if self.failover.is_some() {
             self.go_on_failing_over(now);
@@ -452,7 +536,8 @@ impl Hub {
             .failover
             .as_ref()
             .map(|_| self.ticked_ms + FAILOVER_TICK_MS);
-        [tick_ms, failover_ms, self.waiters.due_ms()]
+        let at_once = (!self.fresh_waiters.is_empty()).then_some(0);
+        [tick_ms, failover_ms, self.waiters.due_ms(), at_once]
             .into_iter()
             .flatten()
             .min()
@@ -498,7 +583,7 @@ impl Hub {
             self.backlog = None;
             self.idle_since_ms = None;
             self.history = History::fresh(&mut self.random);
-            self.settle_recording();
+            self.stop_recording();
             tracing::info!(
                 "Replication backlog freed after {ttl_s} seconds without connected replicas."
             );
@@ -514,11 +599,19 @@ impl Hub {
         good.count() as u32
     }
 
+    /// The node is a master from now on.
+    fn lead(&mut self) {
+        self.deeds.push(Deed::BecomeReplica(false));
+    }
+
     /// Tells the cores which role this node has.
     pub fn publish_standing(&self) {
         let follower = self.follower.as_ref();
+        // Who is about to lead still refuses writes: nobody would see them in the stream.
+        let is_leading = matches!(self.at_mark, Some(AtMark::Lead { .. }));
+        let is_up = follower.is_some_and(Follower::is_up);
         self.board
-            .set_standing(follower.is_some(), follower.is_some_and(Follower::is_up));
+            .set_standing(follower.is_some() || is_leading, is_up || is_leading);
     }
 
     /// The state of now, for INFO and ROLE.

@@ -82,7 +82,9 @@ impl Replica {
     /// Whether it has been silent for too long; while it loads it says nothing.
     pub fn is_silent(&self, config: &Config, now_ms: i64) -> bool {
         let limit_ms = i64::from(config.repl_timeout) * 1000;
-        self.stage == Stage::Online && now_ms - self.acked_ms > limit_ms
+        // One that uses SYNC does not acknowledge.
+        let acks = self.stage == Stage::Online && self.applicant.request.is_some();
+        acks && now_ms - self.acked_ms > limit_ms
     }
 
     /// For INFO and ROLE.

@@ -6,8 +6,9 @@
 //! wants to talk to the same server. What it does not do: know what is said.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -139,6 +140,30 @@ impl Peer {
             // Whatever it is, the next call on the socket will say.
             _ => Ok(()),
         }
+    }
+}
+
+/// Sends a snapshot in a file, its length ahead; no write may take longer than the time-out.
+pub fn send_file(fd: OwnedFd, path: &Path, timeout: Duration) -> io::Result<u64> {
+    let mut stream = TcpStream::from(fd);
+    stream.set_write_timeout(Some(timeout))?;
+    let mut file = std::fs::File::open(path)?;
+    let len = file.metadata()?.len();
+    stream.write_all(format!("${len}\r\n").as_bytes())?;
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(len),
+            got => stream.write_all(&buffer[..got])?,
+        }
+    }
+}
+
+/// Lets nothing more be sent or received on a socket, whoever else holds it.
+pub fn hang_up(fd: &OwnedFd) {
+    if let Ok(other) = fd.try_clone() {
+        // One that is not connected any more is as good.
+        let _ = TcpStream::from(other).shutdown(Shutdown::Both);
     }
 }
 

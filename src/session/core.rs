@@ -97,6 +97,8 @@ pub struct Core {
     pub sessions: Sessions,
     pub channels: Channels,
     pub replication: Replication,
+    /// Whether what this shard changes goes into the stream for replicas.
+    pub is_streaming: bool,
     /// What stands in the way of some commands in this turn.
     pub bars: Bars,
     /// The time of this turn, Unix milliseconds.
@@ -166,6 +168,7 @@ impl Core {
             replication: Replication::of(id, || {
                 Hub::new(node.replication.clone(), Prng::from_os())
             }),
+            is_streaming: false,
             bars: Bars::NONE,
             now_ms,
             is_loading: false,

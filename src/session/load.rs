@@ -6,6 +6,7 @@
 use super::core::Core;
 use super::node::Node;
 use super::replay::Replayed;
+use super::resync::Parcelled;
 use crate::base::alloc;
 use crate::config::choice::ShutdownFlags;
 use crate::keyspace::DbIndex;
@@ -14,6 +15,7 @@ use crate::persistence::snapshot::Outcome;
 use crate::persistence::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
 use crate::runtime::file::Incoming;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// What comes to a core from threads beside the cores.
@@ -27,6 +29,10 @@ pub enum Letter {
     Replay(Vec<u8>, Sender<Replayed>),
     /// Effects are kept from now on, or no more.
     Record(bool, Sender<()>),
+    /// A snapshot for replicas is there, or is not.
+    Snapshot(Result<Arc<Parcelled>, String>),
+    /// A replica has got its snapshot, or has not.
+    Sent(u64, bool),
     /// A snapshot that this core began has ended.
     Saved(Outcome),
     /// A signal asks for the end.
@@ -178,6 +184,8 @@ impl Core {
                     self.empty();
                     drop(done);
                 }
+                Letter::Snapshot(snapshot) => self.snapshot_ready(snapshot),
+                Letter::Sent(session, is_whole) => self.snapshot_sent(session, is_whole),
                 Letter::Load(batch, reports) => {
                     // Whoever has given up loading does not want to know.
                     let _ = reports.send(batch.install(&mut self.shard.space));

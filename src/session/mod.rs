@@ -11,6 +11,7 @@ mod class;
 mod core;
 mod describe;
 mod events;
+mod feed;
 mod intake;
 mod late;
 mod limits;
@@ -26,6 +27,7 @@ mod publish;
 mod registry;
 mod replay;
 mod replication;
+mod resync;
 mod save;
 #[allow(clippy::module_inception)]
 mod session;

@@ -4,11 +4,13 @@
 //! that caused it lives, and become one reply.
 
 use super::class::{Class, Filter};
+use super::resync::Parcelled;
 use crate::keyspace::ShardId;
 use crate::pubsub::{Kind, News};
 use crate::replication::{self, Report};
 use crate::resp::Writer;
 use crate::router::{ReplyTo, Why};
+use crate::shard::Journal;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -42,8 +44,8 @@ pub enum Question {
     AbortEnding,
     /// Do nothing for so many microseconds (DEBUG SLEEP).
     Sleep(u64),
-    /// Make the stream of what changes on your shard, or make it no more.
-    Record(bool),
+    /// What changes on your shard goes into the stream, or goes there no more.
+    Stream(bool),
 }
 
 /// What a core answers.
@@ -97,8 +99,14 @@ pub enum Order {
     Report(Report),
     /// A part of the stream, for a replica of yours.
     Feed(u64, Bytes),
+    /// What this replica is fed from now on waits for its snapshot.
+    Hold(u64),
+    /// Send this replica its snapshot.
+    Lend(u64, Arc<Parcelled>),
     /// Close the connection of this replica.
     Part(u64),
+    /// What a shard has changed in a turn.
+    Journal(ShardId, Arc<Journal>),
 }
 
 /// A question whose answers are coming in.

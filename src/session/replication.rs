@@ -11,12 +11,15 @@
 //! run like a client's and spread from there over the shards.
 
 use super::core::Core;
+use super::feed::Feed;
 use super::order::{self, Order, Question};
 use super::registry::SessionId;
+use super::resync::Parcelled;
 use super::session::Session;
 use super::stream::{Stream, Talk};
 use crate::config::Master;
 use crate::keyspace::{DbIndex, ShardId};
+use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::News;
 use crate::replication::{Answer, Deed, Hub, Place, Report, Wish};
@@ -59,6 +62,16 @@ pub struct Replication {
     pub(super) db: DbIndex,
     /// Connections to masters that the loop has to take over.
     pub(super) lines: Vec<(OwnedFd, Session)>,
+    /// The stream that this node makes, if it does.
+    pub(super) feed: Option<Feed>,
+    pub(super) marks: u64,
+    /// The number of the snapshot for replicas that is being made, and who gets it.
+    pub(super) snapshot: Option<u64>,
+    pub(super) receivers: Vec<Place>,
+    /// A snapshot is to be made as soon as nothing of the master's stream is being applied.
+    pub(super) awaits_calm: bool,
+    /// Replicas of this core that are to get a snapshot.
+    pub(super) lends: Vec<(SessionId, Arc<Parcelled>)>,
 }
 
 impl Replication {
@@ -134,6 +147,9 @@ impl Core {
             self.hear_news(talk, news);
         }
         self.pass_on();
+        if self.replication.awaits_calm {
+            self.begin_replica_snapshot();
+        }
         if self
             .replication
             .due_ms
@@ -181,6 +197,11 @@ impl Core {
 
     fn do_deed(&mut self, deed: Deed) {
         match deed {
+            Deed::Feed { place, bytes } if place.core == self.id => {
+                self.feed_replica(place.session, &bytes);
+            }
+            Deed::Hold(place) if place.core == self.id => self.hold_replica(place.session),
+            Deed::Hold(place) => self.orders_for(place.core).push(Order::Hold(place.session)),
             Deed::Feed { place, bytes } => {
                 self.orders_for(place.core)
                     .push(Order::Feed(place.session, bytes));
@@ -195,20 +216,13 @@ impl Core {
             } => self.answer(core, number, order::Answer::Replication(answer)),
             Deed::Connect(call) => self.call_master(*call),
             Deed::Disconnect => self.leave_master(),
-            Deed::Record(is_recording) => self.tell_all(&Question::Record(is_recording)),
+            Deed::Mark => self.begin_mark(),
+            Deed::Unrecord => self.end_feed(),
             Deed::Snapshot => self.begin_replica_snapshot(),
             Deed::BecomeReplica(is_replica) => self.become_replica(is_replica),
             Deed::Pause(until_ms) => self.pause_for_failover(until_ms),
             Deed::Configure(master) => self.configure_master(master),
         }
-    }
-
-    /// A snapshot for those who wait.
-    fn begin_replica_snapshot(&mut self) {
-        if let Some(hub) = &mut self.replication.hub {
-            hub.snapshot_failed("-ERR Full synchronization is not possible yet\r\n");
-        }
-        self.do_deeds();
     }
 
     fn become_replica(&mut self, is_replica: bool) {
@@ -253,10 +267,15 @@ impl Core {
         let Some(session) = self.sessions.find_mut(id) else {
             return;
         };
-        match bytes.len() < crate::object::SHARED_STRING_MIN {
-            true => session.output.buffer().extend_from_slice(bytes),
-            false => session.output.push_shared(bytes.clone()),
+        let output = match &mut session.behind {
+            Some(behind) => behind,
+            None => &mut session.output,
+        };
+        match bytes.len() < SHARED_STRING_MIN {
+            true => output.buffer().extend_from_slice(bytes),
+            false => output.push_shared(bytes.clone()),
         }
+        self.counters().repl_output_bytes.add(bytes.len() as u64);
         self.mark_dirty(id);
     }
 

@@ -47,7 +47,13 @@ const fn cut_spec() -> Spec {
 /// A shard's part of the cut.
 fn cut(ctx: &mut ShardCtx<'_>) -> Reply {
     let id = ctx.args.integer(1)?;
-    if ctx.space.begin_snapshot(id as u64) {
+    let streams = ctx.args.len() > 2;
+    if streams {
+        ctx.effects.record(true);
+        ctx.effects.want_notes(&mut ctx.space.common.notes);
+    }
+    let has_begun = ctx.space.begin_snapshot(id as u64);
+    if ctx.effects.is_recording() && (has_begun || streams) {
         ctx.effects.cut(id as u64);
     }
     Ok(ctx.reply.ok())
@@ -98,8 +104,15 @@ impl Core {
     /// Puts a request on the desk and makes the cut. Whoever calls has claimed the desk.
     pub fn begin_cut(&mut self, request: Request) {
         let id = self.node.desk.put(request);
+        self.make_cut(id, false);
+    }
+
+    /// Makes a cut on all shards; the stream for replicas is made from there on, if it is to be.
+    pub(super) fn make_cut(&mut self, id: u64, streams: bool) {
         self.saves.cutting = Some(id);
-        let args = ArgStore::from_words([&b"cut"[..], id.to_string().as_bytes()]);
+        let number = id.to_string();
+        let words = [&b"cut"[..], number.as_bytes(), b"stream"];
+        let args = ArgStore::from_words(words.into_iter().take(2 + usize::from(streams)));
         let head = Head {
             spec: &CUT,
             run: cut,
@@ -118,6 +131,7 @@ impl Core {
     pub fn cut_made(&mut self) {
         if let Some(id) = self.saves.cutting.take() {
             self.node.desk.clear(id);
+            self.replica_cut_made(id);
         }
         for to in std::mem::take(&mut self.saves.at_cut) {
             self.answer_late(to, |reply| {
@@ -163,7 +177,7 @@ impl Core {
         Ok(())
     }
 
-    fn target(&self) -> Target {
+    pub(super) fn target(&self) -> Target {
         let now = (self.now_ms / 1000).to_string();
         let memory = self.node.used_memory_bytes().to_string();
         Target {
@@ -337,7 +351,7 @@ impl Core {
     }
 }
 
-fn style(config: &Config, now_ms: i64) -> Style {
+pub(super) fn style(config: &Config, now_ms: i64) -> Style {
     let noted = match config.maxmemory_policy {
         MaxmemoryPolicy::AllkeysLru
         | MaxmemoryPolicy::VolatileLru

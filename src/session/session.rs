@@ -99,6 +99,8 @@ pub struct Session {
     pub executing: Option<Executing>,
     /// Replies ready to be sent.
     pub output: Output,
+    /// What a replica gets behind its snapshot, while that is on its way.
+    pub behind: Option<Box<Output>>,
     /// Messages that it has sent to itself, to follow the running command's reply.
     pub echoes: Output,
     /// Replies still to come.
@@ -156,6 +158,7 @@ impl Session {
             watched: HashSet::new(),
             executing: None,
             output: Output::default(),
+            behind: None,
             echoes: Output::default(),
             late: Late::default(),
             is_held: false,
@@ -208,6 +211,8 @@ impl Session {
 
     /// Bytes of replies not yet on their way.
     pub fn output_bytes(&self) -> usize {
-        self.output.len() + self.late.parked_bytes() + self.sending_bytes + self.withheld_bytes
+        let behind = self.behind.as_ref().map_or(0, |behind| behind.len());
+        let held = self.withheld_bytes + behind;
+        self.output.len() + self.late.parked_bytes() + self.sending_bytes + held
     }
 }

@@ -282,3 +282,37 @@ impl Core {
         self.do_deeds();
     }
 }
+
+impl Core {
+    /// Lets nothing more of the stream be run; whether all that was run has been applied.
+    pub(super) fn calm_stream(&mut self) -> bool {
+        let Some(id) = self.replication.stream.as_ref().map(|it| it.session) else {
+            return true;
+        };
+        let Some(session) = self.sessions.find_mut(id) else {
+            return true;
+        };
+        // A transaction that has begun has to be run to its end.
+        if session.queue.is_some() {
+            return false;
+        }
+        let is_calm = session.late.is_empty() && session.executing.is_none();
+        if !std::mem::replace(&mut session.is_paused, true) {
+            self.counters().blocked_clients.add(1);
+        }
+        is_calm
+    }
+
+    /// The stream may go on.
+    pub(super) fn resume_stream(&mut self) {
+        let Some(id) = self.replication.stream.as_ref().map(|it| it.session) else {
+            return;
+        };
+        if let Some(session) = self.sessions.find_mut(id)
+            && std::mem::take(&mut session.is_paused)
+        {
+            self.counters().blocked_clients.sub(1);
+            self.ready.push(id);
+        }
+    }
+}

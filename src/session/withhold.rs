@@ -43,7 +43,7 @@ impl Core {
         if is_on || self.is_logging {
             self.log_failure = self.node.aof.status.failure();
             if !is_on {
-                self.shard.record(false);
+                self.shard.record(self.is_streaming);
             }
             self.is_logging = is_on;
         }
@@ -55,7 +55,7 @@ impl Core {
         self.withheld.needs = self.withheld.needs.max(needs);
     }
 
-    /// Hands what this shard has said in this turn to the log.
+    /// Hands what this shard has said in this turn to the log and to the stream for replicas.
     #[inline]
     pub fn tell_log(&mut self) {
         if self.shard.effects.has_journal() {
@@ -66,9 +66,13 @@ impl Core {
 
     #[cold]
     fn tell_journal(&mut self, journal: Journal) {
+        let journal = Arc::new(journal);
         if self.node.aof.status.is_on() {
-            let delivery = self.node.aof.deliver(self.id, Arc::new(journal));
+            let delivery = self.node.aof.deliver(self.id, journal.clone());
             self.heard_of(delivery);
+        }
+        if self.is_streaming {
+            self.tell_stream(journal);
         }
     }
 

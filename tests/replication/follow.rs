@@ -3,28 +3,10 @@
 //! Snapshots from disk and from a socket, the stream behind them, links that break, masters that
 //! want a password, and what clients of a replica may do.
 
-use crate::pair::{field, fill, follow, number, wait_for_equality, wait_for_link, write};
+use crate::pair::{field, fill, follow, number, ringshard, stock, wait_for_equality};
+use crate::pair::{wait_for_link, write};
 use crate::support::prng::Prng;
-use crate::support::{Server, Setup, wait_until};
-
-/// A stock master, if there is one on this machine.
-fn stock() -> Option<Setup> {
-    let setup = Setup::oracle();
-    if setup.is_none() {
-        eprintln!("SKIPPED: redis-server is not installed");
-    }
-    Some(
-        setup?
-            .arg("repl-diskless-sync-delay", "0")
-            .arg("enable-debug-command", "yes"),
-    )
-}
-
-fn ringshard(shards: usize) -> Server {
-    Setup::ringshard(shards)
-        .arg("enable-debug-command", "yes")
-        .start()
-}
+use crate::support::{Server, wait_until};
 
 /// A replica of so many shards gets everything of a stock master, and then the stream.
 fn takes_all(master: &Server, shards: usize) {
@@ -194,14 +176,16 @@ fn what_has_expired_goes_when_the_master_says_so() {
     }
     there.call("SADD set x y");
     there.call("PEXPIRE set 50");
-    wait_for_equality(&master, &replica);
+    wait_until("the replica has all of it", || {
+        here.call("DBSIZE").integer() == 4
+    });
     wait_until("clients of the replica do not see it any more", || {
         here.call("EXISTS a b c set").integer() == 0
     });
-    assert_eq!(here.call("GET a").is_nil(), true);
+    assert!(here.call("GET a").is_nil());
     assert_eq!(here.call("DBSIZE").integer(), 4);
     // The master has not looked yet; when it does, all of it goes on both sides.
-    assert_eq!(there.call("GET b").is_nil(), true);
+    assert!(there.call("GET b").is_nil());
     there.call("SUNIONSTORE union set other");
     wait_until("the replica is told", || here.call("DBSIZE").integer() == 2);
     assert_eq!(here.call("REPLICAOF NO ONE").text(), "OK");

@@ -3,7 +3,28 @@
 //! Nothing here knows who is the master of whom.
 
 use crate::support::prng::Prng;
-use crate::support::{Client, Server, wait_until};
+use crate::support::{Client, Server, Setup, wait_until};
+
+/// A stock server, if there is one on this machine.
+pub fn stock() -> Option<Setup> {
+    let setup = Setup::oracle();
+    if setup.is_none() {
+        eprintln!("SKIPPED: redis-server is not installed");
+    }
+    Some(prompt(setup?))
+}
+
+/// A server of so many shards.
+pub fn ringshard(shards: usize) -> Server {
+    prompt(Setup::ringshard(shards)).start()
+}
+
+/// Nobody waits for more replicas.
+fn prompt(setup: Setup) -> Setup {
+    setup
+        .arg("repl-diskless-sync-delay", "0")
+        .arg("enable-debug-command", "yes")
+}
 
 /// Commands that leave something of every type in several databases.
 const DATA: &[&str] = &[

@@ -42,8 +42,8 @@ fn answer_now(core: &mut Core, question: &Question) -> Answer {
         }
         Question::Channels(kind, pattern) => core.homed_names(*kind, pattern.as_ref()),
         Question::Listeners(kind, names) => core.listeners(*kind, names),
-        Question::Record(is_recording) => {
-            core.shard.record(*is_recording);
+        Question::Stream(is_streaming) => {
+            core.stream(*is_streaming);
             Answer::Count(0)
         }
         Question::Sleep(micros) => {

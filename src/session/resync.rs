@@ -1,0 +1,214 @@
+//! A snapshot for replicas, and its way to them.
+//!
+//! ```text
+//!   cut        the replicas that wait are told where the stream goes on, and it goes on behind
+//!   file       made by all cores, as for BGSAVE, under a name of its own
+//!   sockets    lent to threads, which send the file; then what has gathered behind
+//! ```
+//!
+//! On a node that is a replica itself the offset of the cut is that of its master's stream: nothing
+//! of it is run while the cut is made. What it does not do: send without a file in between;
+//! `repl-diskless-sync` only says whether to wait for more replicas.
+
+use super::core::Core;
+use super::load::Letter;
+use super::node::Node;
+use super::order::Order;
+use super::registry::SessionId;
+use super::replication::HUB_CORE;
+use super::save::style;
+use crate::keyspace::Size;
+use crate::persistence::snapshot::{Outcome, Target, Watch, file_request};
+use crate::replication::Report;
+use crate::runtime::file;
+use crate::runtime::peer;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A snapshot that goes away when the last replica has it.
+#[derive(Debug)]
+pub struct Parcelled(pub PathBuf);
+
+impl Drop for Parcelled {
+    fn drop(&mut self) {
+        // Nobody can do anything about a file that stays.
+        let _ = file::remove(&self.0);
+    }
+}
+
+impl Core {
+    /// The snapshot is there, or not: its receivers get it.
+    pub(super) fn snapshot_ready(&mut self, snapshot: Result<Arc<Parcelled>, String>) {
+        self.replication.snapshot = None;
+        let receivers = std::mem::take(&mut self.replication.receivers);
+        match snapshot {
+            Ok(parcel) => {
+                tracing::info!("Background saving terminated with success");
+                for place in receivers {
+                    let order = Order::Lend(place.session, parcel.clone());
+                    self.orders_for(place.core).push(order);
+                }
+            }
+            Err(reason) => {
+                tracing::warn!("Background saving error: {reason}");
+                if let Some(hub) = &mut self.replication.hub {
+                    hub.snapshot_lost();
+                }
+                self.do_deeds();
+            }
+        }
+    }
+
+    /// A replica here is to get a snapshot, as soon as its socket is quiet.
+    pub fn lend(&mut self, session: u64, parcel: Arc<Parcelled>) {
+        let id = SessionId::from_bits(session);
+        if self.sessions.find(id).is_some() {
+            self.replication.lends.push((id, parcel));
+        }
+    }
+
+    /// Replicas whose sockets are to be lent.
+    pub fn take_lends(&mut self) -> Vec<(SessionId, Arc<Parcelled>)> {
+        std::mem::take(&mut self.replication.lends)
+    }
+
+    /// Puts one back whose socket is not quiet yet.
+    pub fn put_lend_back(&mut self, lend: (SessionId, Arc<Parcelled>)) {
+        self.replication.lends.push(lend);
+    }
+
+    /// Sends a snapshot on a socket, on a thread.
+    pub fn send_snapshot(&mut self, id: SessionId, fd: OwnedFd, parcel: Arc<Parcelled>) {
+        let (node, core) = (self.node.clone(), usize::from(self.id.0));
+        let timeout = Duration::from_secs(u64::from(self.config.repl_timeout));
+        let errand = move || {
+            let sent = peer::send_file(fd, &parcel.0, timeout);
+            if let Err(error) = &sent {
+                let reason = crate::base::process::reason(error);
+                tracing::warn!("Write error sending DB to replica: {reason}");
+            }
+            let is_whole = sent.is_ok();
+            node.letters[core].post(Letter::Sent(id.to_bits(), is_whole));
+        };
+        self.node.errands.run(Box::new(errand), || {});
+    }
+
+    /// A replica has got its snapshot: what has gathered behind follows.
+    pub(super) fn snapshot_sent(&mut self, session: u64, is_whole: bool) {
+        let id = SessionId::from_bits(session);
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
+        if let Some(mut behind) = session.behind.take() {
+            session.output.append(&mut behind);
+        }
+        self.mark_dirty(id);
+        let place = self.place(id);
+        self.report(Report::Sent { place, is_whole });
+    }
+
+    /// What a replica is fed from now on waits until it has got its snapshot.
+    pub fn hold_replica(&mut self, session: u64) {
+        if let Some(session) = self.sessions.find_mut(SessionId::from_bits(session)) {
+            session.behind = Some(Box::default());
+        }
+    }
+}
+
+/// Nobody asks how a snapshot for replicas is getting on.
+struct Unwatched(Arc<Node>);
+
+impl Watch for Unwatched {
+    fn begins(&self, _: Size) {}
+
+    fn advances(&self, _: u64) {}
+
+    fn writes(&self, _: u64, memory: i64) {
+        self.0.note_helper(memory);
+    }
+}
+
+/// The thread's duty to tell what became of a snapshot, whatever becomes of the thread.
+struct Duty {
+    node: Arc<Node>,
+    parcel: Option<Parcelled>,
+    outcome: Outcome,
+}
+
+impl Duty {
+    fn end(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        self.node.desk.release();
+        let outcome = std::mem::replace(&mut self.outcome, Err(String::new()));
+        let parcel = self.parcel.take().map(Arc::new);
+        let letter = outcome.and_then(|_| parcel.ok_or_else(String::new));
+        self.node.letters[usize::from(HUB_CORE.0)].post(Letter::Snapshot(letter));
+    }
+}
+
+impl Core {
+    /// Makes a snapshot for the replicas that wait.
+    pub(super) fn begin_replica_snapshot(&mut self) {
+        let is_replica = self.node.replication.is_replica();
+        self.replication.awaits_calm = is_replica && !self.calm_stream();
+        if self.replication.awaits_calm {
+            return;
+        }
+        if !self.node.desk.claim() {
+            self.resume_stream();
+            if let Some(hub) = &mut self.replication.hub {
+                hub.snapshot_later();
+            }
+            return;
+        }
+        tracing::info!("Starting BGSAVE for SYNC with target: disk");
+        tracing::info!("Background saving started by pid {}", std::process::id());
+        self.replication.marks += 1;
+        let name = format!(
+            "temp-repl-{}.{}.rdb",
+            self.replication.marks,
+            std::process::id()
+        );
+        let target = Target {
+            path: self.config.dir.join(name),
+            ..self.target()
+        };
+        let duty = Duty {
+            node: self.node.clone(),
+            parcel: Some(Parcelled(target.path.clone())),
+            outcome: Err("no thread could be started".into()),
+        };
+        let style = style(&self.config, self.now_ms);
+        let watch = Arc::new(Unwatched(self.node.clone()));
+        let (request, work) = file_request(target, style, watch);
+        let errand = move || duty.end(work());
+        self.node.errands.run(Box::new(errand), || {});
+        let id = self.node.desk.put(request);
+        self.replication.snapshot = Some(id);
+        if !is_replica {
+            self.begin_feed(id);
+        }
+        self.make_cut(id, !is_replica);
+    }
+
+    /// All shards have made a cut. On a replica nothing of the master's stream was run meanwhile.
+    pub(super) fn replica_cut_made(&mut self, id: u64) {
+        if self.replication.snapshot != Some(id) || !self.node.replication.is_replica() {
+            return;
+        }
+        self.pass_on();
+        let (now_ms, config) = (self.now_ms, self.config.share());
+        if let Some(hub) = &mut self.replication.hub {
+            self.replication.receivers = hub.cut((now_ms, &config));
+        }
+        self.do_deeds();
+        self.resume_stream();
+    }
+}
