@@ -9,6 +9,7 @@ mod coalesce;
 mod connection;
 mod cron;
 mod door;
+mod links;
 pub mod listener;
 mod reactor;
 

@@ -40,11 +40,11 @@ const SPARE_BYTES_MAX: usize = 64 * 1024;
 
 /// One core with its sockets.
 pub struct Reactor {
-    core: Core,
+    pub(super) core: Core,
     ring: Ring,
     buffers: Buffers,
-    port: Port<Freight>,
-    seats: Arc<Seats>,
+    pub(super) port: Port<Freight>,
+    pub(super) seats: Arc<Seats>,
     listeners: Vec<OwnedFd>,
     /// Listeners that ran out of descriptors, to be armed again.
     deaf: Vec<u32>,
@@ -205,7 +205,7 @@ impl Reactor {
         }
     }
 
-    fn connection(&mut self, id: SessionId) -> Option<&mut Connection> {
+    pub(super) fn connection(&mut self, id: SessionId) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(id.index as usize)?.as_mut()?;
         (connection.generation == id.generation).then_some(connection)
     }
@@ -433,19 +433,8 @@ impl Reactor {
         self.serve_on(fd, session);
     }
 
-    /// Takes the connections to masters over that threads have made.
-    fn adopt_lines(&mut self) {
-        for (fd, mut session) in self.core.take_lines() {
-            session.origin.local_address = origin(&fd, "").local_address;
-            session.origin.fd = fd.as_raw_fd();
-            self.seats.take_here(self.port.core());
-            let id = self.serve_on(fd, session);
-            self.core.follow_stream(id);
-        }
-    }
-
     /// Listens to what comes on a connection, for a session.
-    fn serve_on(&mut self, fd: OwnedFd, session: Session) -> SessionId {
+    pub(super) fn serve_on(&mut self, fd: OwnedFd, session: Session) -> SessionId {
         let id = self.core.open(session);
         let index = id.index as usize;
         if self.connections.len() <= index {
@@ -494,25 +483,6 @@ impl Reactor {
             }
         }
         self.flushing.clear();
-    }
-
-    /// Lends the sockets of replicas that get a snapshot to threads, when they are quiet.
-    fn lend_sockets(&mut self) {
-        for (id, parcel) in self.core.take_lends() {
-            let session = self.core.sessions.find(id);
-            let is_quiet = session.is_some_and(Session::is_drained);
-            let Some(connection) = self.connection(id) else {
-                continue;
-            };
-            if connection.is_sending || !is_quiet {
-                self.core.put_lend_back((id, parcel));
-                continue;
-            }
-            match connection.fd.try_clone() {
-                Ok(fd) => self.core.send_snapshot(id, fd, parcel),
-                Err(_) => self.core.close(id, Closing::Now),
-            }
-        }
     }
 
     fn tick(&mut self) {

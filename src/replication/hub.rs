@@ -26,7 +26,6 @@ const TICK_MS: i64 = 1000;
 const FAILOVER_TICK_MS: i64 = 100;
 
 const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
-const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 /// What has happened how often since CONFIG RESETSTAT, to be counted by the core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,11 +64,11 @@ pub struct Hub {
     pub(super) replicas: Vec<Replica>,
     pub(super) follower: Option<Follower>,
     pub(super) failover: Option<Failover>,
-    waiters: Waiters,
+    pub(super) waiters: Waiters,
     /// Who has come in this turn; what they have written may come in the next.
-    fresh_waiters: Vec<Waiter>,
+    pub(super) fresh_waiters: Vec<Waiter>,
     /// The stream has asked the replicas to acknowledge, and nothing came behind that.
-    has_asked: bool,
+    pub(super) has_asked: bool,
     /// Whether this node makes the stream of what it changes.
     pub(super) recording: Recording,
     /// What is to happen when the stream is at the mark.
@@ -189,54 +188,6 @@ impl Hub {
             number,
             answer,
         });
-    }
-
-    /// Lets those wait who came in the last turn: what they have written is in the stream by now.
-    fn begin_waiting(&mut self, now_ms: i64) {
-        if self.fresh_waiters.is_empty() {
-            return;
-        }
-        for waiter in std::mem::take(&mut self.fresh_waiters) {
-            let offset = self.offset;
-            self.waiters.add(Waiter { offset, ..waiter });
-        }
-        self.finish_waiting(now_ms);
-        if !self.waiters.is_empty() && !self.has_asked && self.follower.is_none() {
-            self.feed(Bytes::from_static(GET_ACK));
-            self.has_asked = true;
-        }
-    }
-
-    fn finish_waiting(&mut self, now_ms: i64) {
-        let replicas = &self.replicas;
-        let acked = |offset| {
-            let has =
-                |replica: &&Replica| replica.stage == Stage::Online && replica.acked >= offset;
-            replicas.iter().filter(has).count()
-        };
-        for (waiter, count) in self.waiters.finished(now_ms, acked) {
-            self.deeds.push(Deed::Answer {
-                core: waiter.core,
-                number: waiter.number,
-                answer: Answer::Number(count as u64),
-            });
-        }
-    }
-
-    /// This node is no master any more: nobody will acknowledge.
-    pub(super) fn give_up_waiting(&mut self) {
-        let fresh = std::mem::take(&mut self.fresh_waiters);
-        for waiter in self.waiters.take().into_iter().chain(fresh) {
-            self.deeds.push(Deed::Answer {
-                core: waiter.core,
-                number: waiter.number,
-                answer: Answer::Error(
-                    "UNBLOCKED force unblock from blocking operation, instance state changed \
-                     (master -> replica?)"
-                        .into(),
-                ),
-            });
-        }
     }
 
     /// The stream goes on with these bytes.

@@ -3,7 +3,13 @@
 //! The replicas are asked through the stream, so that they answer when they have come to that
 //! place. Who waits has a moment at which it gets the count of then, whatever it is.
 
+use super::deed::{Answer, Deed};
+use super::hub::Hub;
+use super::replicas::{Replica, Stage};
 use crate::keyspace::ShardId;
+use bytes::Bytes;
+
+const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 /// Somebody who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,5 +62,55 @@ impl Waiters {
     /// Everybody, because what they wait for will not come.
     pub fn take(&mut self) -> Vec<Waiter> {
         std::mem::take(&mut self.0)
+    }
+}
+
+impl Hub {
+    /// Lets those wait who came in the last turn: what they have written is in the stream by now.
+    pub(super) fn begin_waiting(&mut self, now_ms: i64) {
+        if self.fresh_waiters.is_empty() {
+            return;
+        }
+        for waiter in std::mem::take(&mut self.fresh_waiters) {
+            let offset = self.offset;
+            self.waiters.add(Waiter { offset, ..waiter });
+        }
+        self.finish_waiting(now_ms);
+        if !self.waiters.is_empty() && !self.has_asked && self.follower.is_none() {
+            self.feed(Bytes::from_static(GET_ACK));
+            self.has_asked = true;
+        }
+    }
+
+    pub(super) fn finish_waiting(&mut self, now_ms: i64) {
+        let replicas = &self.replicas;
+        let acked = |offset| {
+            let has =
+                |replica: &&Replica| replica.stage == Stage::Online && replica.acked >= offset;
+            replicas.iter().filter(has).count()
+        };
+        for (waiter, count) in self.waiters.finished(now_ms, acked) {
+            self.deeds.push(Deed::Answer {
+                core: waiter.core,
+                number: waiter.number,
+                answer: Answer::Number(count as u64),
+            });
+        }
+    }
+
+    /// This node is no master any more: nobody will acknowledge.
+    pub(super) fn give_up_waiting(&mut self) {
+        let fresh = std::mem::take(&mut self.fresh_waiters);
+        for waiter in self.waiters.take().into_iter().chain(fresh) {
+            self.deeds.push(Deed::Answer {
+                core: waiter.core,
+                number: waiter.number,
+                answer: Answer::Error(
+                    "UNBLOCKED force unblock from blocking operation, instance state changed \
+                     (master -> replica?)"
+                        .into(),
+                ),
+            });
+        }
     }
 }

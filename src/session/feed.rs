@@ -4,8 +4,8 @@
 //!   shard's journal of a turn --> Order::Journal --> Merge --> Hub::feed
 //! ```
 //!
-//! It begins, and each snapshot for a replica is cut, at a *mark*: one operation over all shards, so
-//! that it is at one point of their order and at one offset of the stream. What shards have said
+//! It begins, and each snapshot for a replica is cut, at a *mark*: one operation over all shards,
+//! so that it is at one point of their order and at one offset of the stream. What shards have said
 //! before the first mark is of no concern; from there on nothing is missing, and no operation is
 //! there by halves.
 

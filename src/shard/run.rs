@@ -63,8 +63,8 @@ impl Shard {
         self.space.common.clock_ms = now_ms;
     }
 
-    /// On a replica, lets entries be moved that have expired: whoever runs a command on them judges.
-    /// Returns the time to be set back.
+    /// On a replica, lets entries be moved that have expired: whoever runs a command on them
+    /// judges. Returns the time to be set back.
     pub(super) fn see_expired(&mut self) -> i64 {
         let common = &mut self.space.common;
         let now_ms = common.now_ms;
