@@ -9,6 +9,7 @@
 mod support;
 
 use ringshard::commands::local::{LocalClient, LocalNode};
+use ringshard::session::Question;
 use std::collections::BTreeMap;
 use support::Reply;
 use support::prng::{Prng, seed_from};
@@ -386,6 +387,23 @@ fn a_client_is_unblocked_as_if_by_time_or_by_an_error() {
                 say(&mut node, other, "INFO errorstats").contains("errorstat_UNBLOCKED:count=1")
             );
             assert_eq!(say(&mut node, other, "RPUSH a 1"), ":1\r\n");
+            assert_clean(&node, keys);
+        }
+    }
+}
+
+#[test]
+fn nobody_waits_on_a_replica() {
+    for shards in SHARDS {
+        for keys in ["a", "a b c d"] {
+            let mut node = LocalNode::new(shards, 6);
+            let client = node.connect(shards - 1);
+            assert_eq!(say(&mut node, client, &format!("BLPOP {keys} 0")), "");
+            node.cores[0].tell_all(&Question::StopWaiting);
+            node.tick();
+            let reply = heard(&mut node, client);
+            assert!(reply.starts_with("-UNBLOCKED force unblock"), "{reply}");
+            assert!(!node.is_open(client));
             assert_clean(&node, keys);
         }
     }

@@ -11,7 +11,7 @@ use crate::command::{ArgStore, Args};
 use crate::keyspace::Slot;
 use crate::resp::{Output, Protocol, Writer};
 use crate::router::{Head, Route, WaitNews, Why, lock_intents, route};
-use crate::session::{Answer, Core, SessionId};
+use crate::session::{Answer, Closing, Core, SessionId};
 use crate::shard::DataFn;
 
 /// Runs a command whose client may have to wait.
@@ -113,9 +113,23 @@ pub(super) fn hear(core: &mut Core) {
                 let protocol = session.map_or(Protocol::Resp2, |session| session.protocol);
                 let output = farewell(core, why, protocol, command);
                 core.arrived(to, (&output, Output::start(), output.mark()));
+                if why == Why::Demoted {
+                    // Redis: its next commands would be meant for a master.
+                    core.close(id, Closing::AfterReplies);
+                }
             }
         }
     }
+}
+
+const BY_CLIENT: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+const BY_ROLE: &str = "UNBLOCKED force unblock from blocking operation, instance state changed \
+                       (master -> replica?)";
+
+fn fail(core: &Core, command: u16, writer: &mut Writer<'_>, text: &'static str) {
+    writer.error(&text.into());
+    record_away(core, command, 0, true);
+    core.count_error(text.as_bytes());
 }
 
 /// What a client is told that has waited for nothing.
@@ -125,12 +139,8 @@ fn farewell(core: &Core, why: Why, protocol: Protocol, command: u16) -> Output {
     match why {
         Why::Gone => {}
         Why::Timeout => drop(writer.null_array()),
-        Why::Error => {
-            const TEXT: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-            writer.error(&TEXT.into());
-            record_away(core, command, 0, true);
-            core.count_error(TEXT.as_bytes());
-        }
+        Why::Error => fail(core, command, &mut writer, BY_CLIENT),
+        Why::Demoted => fail(core, command, &mut writer, BY_ROLE),
     }
     output
 }

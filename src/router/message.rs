@@ -214,6 +214,8 @@ pub enum Why {
     Timeout,
     /// Another client says so, and that it is an error.
     Error,
+    /// The node is a replica now, where nobody may take anything.
+    Demoted,
     /// It leaves.
     Gone,
 }

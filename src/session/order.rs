@@ -28,6 +28,8 @@ pub enum Question {
     /// Let the client with this number stop waiting; was there one that did? The answer may come
     /// later.
     Unblock(u64, Why),
+    /// Let all clients that wait stop waiting: this is no master any more.
+    StopWaiting,
     /// Begin no command that is paused now.
     Pause,
     /// Let paused clients try again.

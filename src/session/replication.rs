@@ -230,6 +230,9 @@ impl Core {
             true => Role::Replica,
             false => Role::Master,
         });
+        if is_replica {
+            self.tell_all(&Question::StopWaiting);
+        }
         if let Some(hub) = &self.replication.hub {
             hub.publish_standing();
         }

@@ -17,6 +17,7 @@ pub fn answer(core: &mut Core, question: &Question, asker: Option<Asker>) -> Opt
 
 fn answer_now(core: &mut Core, question: &Question) -> Answer {
     match question {
+        Question::StopWaiting => stop_waiting(core),
         Question::Monitor(line) => monitor::deliver(core, line),
         Question::List(class) => {
             let now_ms = core.now_ms;
@@ -51,6 +52,14 @@ fn answer_now(core: &mut Core, question: &Question) -> Answer {
             Answer::Count(0)
         }
     }
+}
+
+fn stop_waiting(core: &mut Core) -> Answer {
+    let all: Vec<SessionId> = core.sessions.iter().map(|(id, _)| id).collect();
+    let stopped = all
+        .into_iter()
+        .filter(|id| core.stop_waiting(*id, Why::Demoted, None));
+    Answer::Count(stopped.count() as u64)
 }
 
 /// Lets a client of this core stop waiting.
