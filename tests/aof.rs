@@ -12,6 +12,8 @@ mod damage;
 mod disk;
 #[path = "aof/exchange.rs"]
 mod exchange;
+#[path = "aof/rewrite.rs"]
+mod rewrite;
 #[path = "aof/storm.rs"]
 mod storm;
 mod support;

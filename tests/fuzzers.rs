@@ -10,6 +10,8 @@
 
 #[path = "fuzzers/commands.rs"]
 mod commands;
+#[path = "fuzzers/log.rs"]
+mod log;
 #[allow(dead_code)]
 #[path = "interchange/old.rs"]
 mod old;
@@ -41,6 +43,8 @@ const FUZZERS: &[Row] = &[
     ("numbers", numbers, 1),
     ("restore", payload::restore, 2),
     ("rdb-file", payload::file, 1),
+    ("aof", log::aof, 1),
+    ("aof-manifest", log::manifest, 1),
     // One client each of RESP2 and RESP3.
     ("scores", commands::scores, 2),
     ("stream-ids", commands::stream_ids, 2),

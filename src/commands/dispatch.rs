@@ -107,13 +107,11 @@ fn run(
         core.pause_session(id);
         return Verdict::NotYet;
     }
+    let is_queued = session.queue.is_some() && !command.spec.flags.has(Flags::UNQUEUED);
     if core.is_logging && !may_be_logged(core, id, command) {
         return Verdict::NotYet;
     }
-    let Some(session) = core.sessions.find(id) else {
-        return Verdict::Done;
-    };
-    if session.queue.is_some() && !command.spec.flags.has(Flags::UNQUEUED) {
+    if is_queued {
         transactions::enqueue(core, id, command, args, known);
         return Verdict::Done;
     }

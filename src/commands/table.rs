@@ -34,6 +34,8 @@ pub const FAMILIES: &[Family] = &[
     server::KEYSPACE,
     server::info::FAMILY,
     server::save::FAMILY,
+    server::rewrite::FAMILY,
+    server::rewrite::WAITAOF,
     server::config::FAMILY,
     server::slowlog::FAMILY,
     server::latency::FAMILY,

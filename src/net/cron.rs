@@ -4,7 +4,7 @@
 //! loop has to know.
 
 use crate::base::clock;
-use crate::keyspace::{DbIndex, Step};
+use crate::keyspace::{DbIndex, ShardId, Step};
 use crate::session::Core;
 
 /// How often a busy core publishes its figures and looks after its clients, in milliseconds.
@@ -106,6 +106,9 @@ impl Cron {
 
     /// Looks at save points.
     fn save(&mut self, core: &mut Core) {
+        if core.id == ShardId(0) {
+            core.mind_log();
+        }
         let next_ms = core.mind_save_points();
         self.save_ms = Some(next_ms).filter(|at| *at < i64::MAX);
     }

@@ -76,13 +76,7 @@ impl Reactor {
         let (mut ring, buffers) = ring;
         port.attach(&ring);
         match ring.doorbell() {
-            Ok(bell) => {
-                let number = usize::from(core.id.0);
-                core.node.letters[number].attach(bell.clone());
-                core.node.aof.status.attach(number, bell.clone());
-                core.replication.news.attach(bell.clone());
-                core.transferred.attach(bell);
-            }
+            Ok(bell) => core.attach(bell),
             Err(error) => tracing::warn!("Creating an event descriptor: {error}"),
         }
         let outgoing = (0..port.cores()).map(|_| Vec::new()).collect();

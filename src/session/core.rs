@@ -13,6 +13,7 @@ use super::replay::Replayed;
 use super::replication::Replication;
 use super::save::Saves;
 use super::session::{Closing, Session};
+use super::sync_wait::SyncWait;
 use super::withhold::Withheld;
 use crate::base::prng::Prng;
 use crate::config::Config;
@@ -25,6 +26,7 @@ use crate::resp::{ErrorReply, Mark, Output, Writer};
 use crate::router::{self, ReplyTo, Router, Why};
 use crate::runtime::Held;
 use crate::runtime::errands::Mailbox;
+use crate::runtime::ring::Doorbell;
 use crate::shard::{Memory, Room, Shard};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -137,6 +139,8 @@ pub struct Core {
     pub transferred: Arc<Mailbox<(u64, Transferred)>>,
     /// Replies that wait for the log.
     pub(super) withheld: Withheld,
+    /// Clients that wait until what they have written is on disk.
+    pub(super) sync_waits: Vec<SyncWait>,
     /// Pieces of a log that are to be run here, one after the other.
     pub replays: VecDeque<(Vec<u8>, Sender<Replayed>)>,
     /// The session that runs them.
@@ -189,6 +193,7 @@ impl Core {
             migrations: HashMap::new(),
             transferred: Arc::default(),
             withheld: Withheld::default(),
+            sync_waits: Vec::new(),
             replays: VecDeque::new(),
             loader: None,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
@@ -197,6 +202,15 @@ impl Core {
             next_question: 0,
             node,
         }
+    }
+
+    /// Lets whoever has something for this core wake it.
+    pub fn attach(&self, bell: Doorbell) {
+        let number = usize::from(self.id.0);
+        self.node.letters[number].attach(bell.clone());
+        self.node.aof.status.attach(number, bell.clone());
+        self.replication.news.attach(bell.clone());
+        self.transferred.attach(bell);
     }
 
     /// This core's counters.
@@ -212,6 +226,9 @@ impl Core {
         self.is_loading = self.node.state.loading.is_on();
         self.bars = self.node.replication.bars(&self.config);
         self.look_at_log();
+        if !self.sync_waits.is_empty() {
+            self.tend_sync_waits();
+        }
         // Nothing expires while a log is replayed: what had expired, the log says.
         let is_replaying = self.is_loading && self.node.aof.status.is_loading();
         self.shard

@@ -70,6 +70,8 @@ impl Intake for Incoming {
         };
         let state = &self.node.state.loading;
         state.begin(self.node.clock.millis().0, file.len());
+        // Redis: a log begins anew with another dataset; see `Core::mind_log`.
+        self.node.aof.close();
         self.flush();
         tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
         match self.node.load_file(file.path()) {

@@ -28,10 +28,12 @@ mod registry;
 mod replay;
 mod replication;
 mod resync;
+mod rewrite;
 mod save;
 #[allow(clippy::module_inception)]
 mod session;
 mod stream;
+mod sync_wait;
 mod waiting;
 mod withhold;
 
@@ -49,6 +51,8 @@ pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
 pub use replay::Replayed;
 pub use replication::{HUB_CORE, Introduction, Replication};
+pub use rewrite::NoRewrite;
 pub use save::{IN_PROGRESS, Refusal, Wish};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};
+pub use sync_wait::{SyncWait, SyncWanted};
 pub use waiting::Waiting;

@@ -155,7 +155,7 @@ impl<'n> Replay<'n> {
             true => self.preamble(&mut file, first)?,
             false => (first, 0),
         };
-        let mut scanner = Scanner::at(offset);
+        let mut scanner = Scanner::at(offset).flatten();
         let mut chunk = rest;
         while !chunk.is_empty() {
             let fed = scanner.feed(&chunk);

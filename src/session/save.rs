@@ -223,7 +223,7 @@ impl Core {
     }
 
     /// Gives a client that waits for it its reply.
-    fn answer_late(&mut self, to: ReplyTo, write: impl FnOnce(&mut Writer<'_>)) {
+    pub(super) fn answer_late(&mut self, to: ReplyTo, write: impl FnOnce(&mut Writer<'_>)) {
         let mut output = Output::default();
         write(&mut Writer::new(&mut output, Protocol::Resp2));
         if let Some(error) = output.plain().and_then(|text| text.strip_prefix(b"-")) {

@@ -233,7 +233,9 @@ impl Effects {
 
     /// Here a snapshot begins that has this number.
     pub fn cut(&mut self, number: u64) {
-        self.pen.cut(number);
+        if self.is_recording {
+            self.pen.cut(number);
+        }
     }
 
     /// Whether effects are kept, for those to whom one is dear.

@@ -114,11 +114,34 @@ fn change(ctx: &mut ControlCtx<'_>, args: Args<'_>) -> Result<(), SetError> {
     let before = ctx.core.config.maxmemory;
     ctx.core.config.refresh();
     apply(&node, &ctx.core.config);
+    if ctx.core.config.appendonly && !node.aof.status.is_on() {
+        return begin_log(ctx);
+    }
     let limit = ctx.core.config.maxmemory;
     if limit != before && limit != 0 {
         limit_memory(ctx.core, limit);
     }
     Ok(())
+}
+
+/// The log is to be on: it begins with what there is now.
+fn begin_log(ctx: &mut ControlCtx<'_>) -> Result<(), SetError> {
+    let Err(reason) = ctx.core.begin_log() else {
+        return Ok(());
+    };
+    tracing::warn!("Unable to turn on AOF: {reason:?}");
+    let caller = Caller {
+        is_local: true,
+        is_loading: false,
+    };
+    let off: [(&[u8], &[u8]); 1] = [(b"appendonly", b"no")];
+    ctx.core
+        .node
+        .config
+        .replace(|old| old.set_all(&off, caller))?;
+    ctx.core.config.refresh();
+    let reason = "Unable to turn on AOF. Check server logs.";
+    Err(SetError::refused("appendonly", reason))
 }
 
 /// Refuses what was read well but cannot be put to use in a running server.
@@ -132,10 +155,6 @@ fn check_possible(old: &Config, new: &Config) -> Result<(), SetError> {
     if old.bind != new.bind {
         let reason = "Failed to bind to specified addresses.";
         return Err(SetError::refused("bind", reason));
-    }
-    if new.appendonly && !old.appendonly {
-        let reason = "Unable to turn on AOF. Check server logs.";
-        return Err(SetError::refused("appendonly", reason));
     }
     check_descriptors(old, new)
 }

@@ -19,6 +19,7 @@ pub mod latency;
 mod lolwut;
 pub mod memory;
 mod protocol;
+pub mod rewrite;
 pub mod save;
 mod shutdown;
 pub mod slowlog;

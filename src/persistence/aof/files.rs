@@ -88,6 +88,12 @@ impl Place {
         Ok(manifest)
     }
 
+    /// Makes the folder unless it is there.
+    pub fn make_folder(&self) -> Result<(), Vec<String>> {
+        let made = log_file::make_folder(&self.folder);
+        made.map_err(|error| vec![format!("Can't create {}: {error}", self.folder.display())])
+    }
+
     /// Removes what an interrupted rewrite has left.
     pub fn sweep(&self) {
         for path in log_file::files_in(&self.folder, "temp-") {

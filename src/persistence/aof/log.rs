@@ -93,6 +93,8 @@ pub struct Log {
     unwritten: Vec<u8>,
     pub(super) syncing: Syncing,
     synced_ms: i64,
+    /// What the sync under way will have made sure of.
+    synced: u64,
     stamped: i64,
     is_unsynced: bool,
 }
@@ -131,6 +133,7 @@ impl Log {
             unwritten: Vec::new(),
             syncing: Syncing::default(),
             synced_ms: 0,
+            synced: 0,
             stamped: 0,
             is_unsynced: false,
         }
@@ -203,15 +206,19 @@ impl Log {
     fn open(&mut self, opening: Opening) -> Result<(), String> {
         let prefix = self.prefix();
         let mut manifest = opening.manifest;
-        let is_new = manifest.increments.is_empty();
-        let name = match manifest.increments.last() {
-            Some(last) => last.name.clone(),
-            None => manifest.add_increment(&prefix),
-        };
+        // What a first base does not hold goes behind nothing that was there before.
+        let last = manifest.increments.last().filter(|_| opening.cut.is_none());
+        let last = last.map(|part| part.name.clone());
+        let is_new = last.is_none();
+        let name = last.unwrap_or_else(|| manifest.add_increment(&prefix));
         let path = opening.folder.join(&name);
         let current = LogFile::open(&path)
             .map_err(|error| format!("Can't open the append-only file {name}: {error}"))?;
-        self.merge = Merge::new(self.merge.shards());
+        let shards = self.merge.shards();
+        self.merge = match opening.cut {
+            Some(cut) => Merge::behind(cut, shards),
+            None => Merge::new(shards),
+        };
         self.stream = Stream::default();
         self.files = Some(Files {
             folder: opening.folder,
@@ -272,13 +279,21 @@ impl Log {
             }
             self.is_unsynced = false;
         }
+        let durable = self.durable();
+        if self.config.appendfsync == AppendFsync::Always {
+            self.status.publish_synced(durable);
+        }
         if !self.syncing.has_failed() && self.status.set_failure(None) {
             tracing::warn!("AOF write error looks solved. The server can write again.");
         }
         self.note_size();
+        self.status.publish(durable);
+    }
+
+    /// All deliveries up to this one are in the file.
+    fn durable(&self) -> u64 {
         let waiting = self.merge.oldest();
-        self.status
-            .publish(waiting.map_or(self.heard, |oldest| self.heard.min(oldest - 1)));
+        waiting.map_or(self.heard, |oldest| self.heard.min(oldest - 1))
     }
 
     fn try_write(&mut self) -> io::Result<()> {
@@ -299,17 +314,9 @@ impl Log {
             for (at, _) in &mut self.stream.cuts {
                 *at -= len;
             }
-            if self.is_kept() {
-                self.unwritten = self.framed(piece);
-            }
+            self.unwritten = self.framed(piece);
         }
         self.append_unwritten()
-    }
-
-    /// Whether what comes belongs to the log: not what a first base will hold.
-    fn is_kept(&self) -> bool {
-        let rewrite = self.files.as_ref().and_then(|files| files.rewrite.as_ref());
-        rewrite.is_none_or(|rewrite| rewrite.is_past_cut || !rewrite.is_first)
     }
 
     /// A piece with the lines that belong before it.
@@ -380,7 +387,7 @@ impl Log {
     fn tick(&mut self) {
         match self.syncing.outcome() {
             Outcome::None => {}
-            Outcome::Synced => {}
+            Outcome::Synced => self.status.publish_synced(self.synced),
             Outcome::Failed(error) => self.failed(&error, "Fail to fsync the AOF file"),
         }
         self.status
@@ -409,6 +416,7 @@ impl Log {
             return;
         }
         if let Some(files) = &self.files {
+            self.synced = self.status.durable();
             self.syncing.begin(files.current.syncer());
             self.synced_ms = now_ms;
             self.is_unsynced = false;
@@ -427,6 +435,7 @@ impl Log {
             return false;
         }
         self.is_unsynced = false;
+        self.status.publish_synced(self.status.durable());
         !self.has_unwritten()
     }
 

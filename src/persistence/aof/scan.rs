@@ -47,8 +47,11 @@ pub struct Scanner {
     /// Commands that may run when what they belong to is whole.
     pending: Vec<u8>,
     ready: Vec<u8>,
-    /// Whole commands of a stretch that is cut off.
+    /// Whole commands of a stretch that is cut off, and those that are not whole yet.
     salvaged: Vec<u8>,
+    salvaged_pending: Vec<u8>,
+    /// MULTI and EXEC are left out of what may run.
+    flattens: bool,
     /// Up to this offset all is whole.
     safe: u64,
     is_in_multi: bool,
@@ -94,13 +97,7 @@ impl Scanner {
 
     /// The file has ended: how. What was there of a covered stretch is read too.
     pub fn end(&mut self) -> Result<Ending, Damage> {
-        let mut ready = std::mem::take(&mut self.ready);
         self.read(true)?;
-        if self.cover.is_some() {
-            self.salvaged.clone_from(&self.ready);
-        }
-        ready.append(&mut self.ready);
-        self.ready = ready;
         Ok(
             match (
                 self.at < self.buffer.len() || self.cover.is_some(),
@@ -126,6 +123,13 @@ impl Scanner {
     /// Whether any of it had a checksum.
     pub fn is_covered(&self) -> bool {
         self.is_covered
+    }
+
+    /// Leaves MULTI and EXEC out of what may run, for whoever runs it with nobody looking: a
+    /// transaction over shards costs round trips, its commands alone do not.
+    pub fn flatten(mut self) -> Scanner {
+        self.flattens = true;
+        self
     }
 
     /// Nothing is read that was written after this second.
@@ -254,7 +258,12 @@ impl Scanner {
             return Step::Bad("Unexpected EXEC".into());
         }
         self.is_in_multi = (self.is_in_multi || is_multi) && !is_exec;
-        self.pending.extend_from_slice(&rest[..end]);
+        if !self.flattens || !(is_multi || is_exec) {
+            self.pending.extend_from_slice(&rest[..end]);
+        }
+        if self.cover.is_some() {
+            self.salvaged_pending.extend_from_slice(&rest[..end]);
+        }
         self.at += end;
         self.commands += 1;
         self.settle();
@@ -265,6 +274,7 @@ impl Scanner {
     fn settle(&mut self) {
         if !self.is_in_multi {
             self.ready.append(&mut self.pending);
+            self.salvaged.append(&mut self.salvaged_pending);
             if self.cover.is_none() {
                 self.safe = self.base + self.at as u64;
             }
@@ -412,6 +422,31 @@ mod tests {
             let in_transaction = if all >= 3 { 2 } else { 0 };
             assert_eq!(commands, all + in_transaction, "cut at {len}");
         }
+    }
+
+    #[test]
+    fn what_is_salvaged_keeps_its_transactions() {
+        let (bytes, safe) = log();
+        let third = safe[safe.len() - 2] as usize;
+        let mut scanner = Scanner::default().flatten();
+        scanner.feed(&bytes[..third + 3]).unwrap();
+        assert_eq!(scanner.end(), Ok(Ending::Short));
+        let expected = command(&["SET", "c", "3"]).into_bytes();
+        assert_eq!(scanner.take_salvaged(), expected);
+        let ready = String::from_utf8(scanner.take_ready()).unwrap();
+        assert!(!ready.contains("MULTI") && !ready.contains("EXEC"));
+        let transaction = [
+            command(&["MULTI"]),
+            command(&["INCR", "a"]),
+            command(&["EXEC"]),
+        ];
+        let whole = [transaction.concat(), command(&["INCR", "b"])].concat();
+        let line = checksum_line(whole.as_bytes());
+        let mut scanner = Scanner::default().flatten();
+        scanner.feed(line.as_bytes()).unwrap();
+        scanner.feed(&whole.as_bytes()[..whole.len() - 1]).unwrap();
+        assert_eq!(scanner.end(), Ok(Ending::Short));
+        assert_eq!(scanner.take_salvaged(), transaction.concat().into_bytes());
     }
 
     #[test]

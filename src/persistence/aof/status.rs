@@ -20,6 +20,8 @@ pub struct Status {
     handed: AtomicU64,
     /// All up to this one are as durable as they have to be.
     durable: AtomicU64,
+    /// All up to this one are on disk for sure.
+    synced: AtomicU64,
     /// Bytes handed over and not written yet.
     queued_bytes: AtomicU64,
     /// Why the last write failed, as the system names it; 0 if it did not.
@@ -64,6 +66,7 @@ impl Status {
             holds_all: AtomicBool::new(false),
             handed: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
             queued_bytes: AtomicU64::new(0),
             failure: AtomicI32::new(0),
             cores: (0..cores).map(|_| Bell::default()).collect(),
@@ -147,6 +150,21 @@ impl Status {
     /// All up to this delivery are; wakes who waits.
     pub(super) fn publish(&self, durable: u64) {
         self.durable.store(durable, SeqCst);
+        self.wake();
+    }
+
+    /// All up to this delivery are on disk for sure.
+    #[inline]
+    pub fn synced(&self) -> u64 {
+        self.synced.load(SeqCst)
+    }
+
+    pub(super) fn publish_synced(&self, synced: u64) {
+        self.synced.store(synced, SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
         for core in &self.cores {
             if core.waits.swap(false, SeqCst)
                 && let Some(bell) = core.bell.get()

@@ -26,6 +26,8 @@ struct Queue {
     gone: u64,
     /// The serial numbers of the parts, in order, and the numbers of their items.
     parts: VecDeque<(u64, u64)>,
+    /// What comes before the cut of this number is left out.
+    until: Option<u64>,
 }
 
 /// A point some parts of which have come.
@@ -54,6 +56,15 @@ impl Merge {
         }
     }
 
+    /// A merge of what comes behind the cut of this number, which is the first to go out.
+    pub fn behind(cut: u64, shards: usize) -> Merge {
+        let mut merge = Merge::new(shards);
+        for queue in &mut merge.queues {
+            queue.until = Some(cut);
+        }
+        merge
+    }
+
     /// How many streams there are.
     pub fn shards(&self) -> usize {
         self.queues.len()
@@ -76,6 +87,10 @@ impl Merge {
         let number = usize::from(shard.0);
         for (unit, list, bytes) in journal.units() {
             let queue = &mut self.queues[number];
+            if queue.until.is_some() && queue.until != unit.cut {
+                continue;
+            }
+            queue.until = None;
             if unit.point.is_none() && queue.items.is_empty() {
                 out.unit(unit, list, bytes);
                 continue;

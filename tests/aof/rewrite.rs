@@ -1,0 +1,210 @@
+//! Rewriting while clients write: the new base and what comes behind it are the dataset, in every
+//! moment, whoever loads them and whenever the process dies.
+//!
+//! Also what turns the log on and off while the server runs, and WAITAOF.
+
+use super::{MANIFEST, ask, digest, kill, log_file, stop, with_log};
+use crate::support::prng::{Prng, seed_from};
+use crate::support::server::Folder;
+use crate::support::values::fill;
+use crate::support::{Client, Server, Setup, wait_until};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+fn is_rewritten(client: &mut Client, times: usize) -> bool {
+    let info = client.call("INFO persistence").text();
+    info.contains(&format!("aof_rewrites:{times}\r\n"))
+        && info.contains("aof_rewrite_in_progress:0")
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder.join("appendonlydir")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Clients that write as fast as they can until they are told to stop.
+fn writers(server: &Server, is_over: &Arc<AtomicBool>) -> Vec<std::thread::JoinHandle<()>> {
+    let port = server.port();
+    let start = |number: usize| {
+        let is_over = is_over.clone();
+        std::thread::spawn(move || {
+            let mut client = Client::connect(port);
+            let mut value = 0;
+            while !is_over.load(Relaxed) {
+                value += 1;
+                let pairs: Vec<String> = (0..4)
+                    .map(|n| format!("w:{number}:{}:{n} {value}", value % 50))
+                    .collect();
+                client.call(&format!("MSET {}", pairs.join(" ")));
+                client.call(&format!("RPUSH list:{number} {value}"));
+                client.call(&format!("LTRIM list:{number} -20 -1"));
+            }
+        })
+    };
+    (0..4).map(start).collect()
+}
+
+#[test]
+fn a_log_is_rewritten_while_clients_write() {
+    let seed = seed_from("AOF_SEED");
+    println!("AOF_SEED={seed}");
+    for shards in [1, 3] {
+        let folder = Folder::create();
+        let server = with_log(Setup::ringshard(shards), folder.path()).start();
+        let mut client = server.client();
+        fill(&mut client, 150, &mut Prng::new(seed));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let threads = writers(&server, &is_over);
+        for times in 1..4 {
+            let started = "Background append only file rewriting started";
+            assert_eq!(client.call("BGREWRITEAOF").text(), started);
+            wait_until("the log is rewritten", || is_rewritten(&mut client, times));
+        }
+        is_over.store(true, Relaxed);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let expected = digest(&server);
+        assert_eq!(
+            files(folder.path()),
+            [
+                "appendonly.aof.4.base.rdb",
+                "appendonly.aof.4.incr.aof",
+                MANIFEST
+            ]
+        );
+        kill(server);
+        for others in [1, 2] {
+            let server = with_log(Setup::ringshard(others), folder.path()).start();
+            assert_eq!(digest(&server), expected, "{shards} shards, then {others}");
+            stop(server);
+        }
+        if let Some(oracle) = Setup::oracle() {
+            let server = with_log(oracle, folder.path()).start();
+            assert_eq!(
+                digest(&server),
+                expected,
+                "{shards} shards, then redis-server"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_log_that_grows_is_rewritten_by_itself() {
+    let folder = Folder::create();
+    let server = with_log(Setup::ringshard(2), folder.path())
+        .arg("auto-aof-rewrite-min-size", "64kb")
+        .start();
+    let (mut client, value) = (server.client(), "x".repeat(1000));
+    wait_until("the log is rewritten by itself", || {
+        client.call(&format!("SET key {value}"));
+        client
+            .call("INFO persistence")
+            .text()
+            .contains("aof_rewrites:1\r\n")
+    });
+    let log = server.log();
+    assert!(
+        log.contains("Starting automatic rewriting of AOF on "),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_log_is_turned_on_and_off_while_clients_write() {
+    let seed = seed_from("AOF_SEED");
+    for shards in [1, 3] {
+        let folder = Folder::create();
+        let setup = Setup::ringshard(shards)
+            .arg("dir", &folder.path().to_string_lossy())
+            .arg("enable-debug-command", "yes");
+        let server = setup.start();
+        let mut client = server.client();
+        fill(&mut client, 50, &mut Prng::new(seed));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let threads = writers(&server, &is_over);
+        for times in 1..4 {
+            wait_until("the log is off", || {
+                client
+                    .call("INFO persistence")
+                    .text()
+                    .contains("aof_enabled:0")
+            });
+            assert_eq!(client.call("CONFIG SET appendonly yes").text(), "OK");
+            wait_until("the log has a base", || is_rewritten(&mut client, times));
+            if times < 3 {
+                assert_eq!(client.call("CONFIG SET appendonly no").text(), "OK");
+            }
+        }
+        is_over.store(true, Relaxed);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        let expected = digest(&server);
+        kill(server);
+        let server = with_log(Setup::ringshard(2), folder.path()).start();
+        assert_eq!(digest(&server), expected, "{shards} shards");
+    }
+}
+
+/// Kills at any moment of a rewrite: the old files or the new ones, and nothing left over.
+#[test]
+fn a_rewrite_that_is_killed_changes_nothing() {
+    let seed = seed_from("AOF_SEED");
+    println!("AOF_SEED={seed}");
+    let mut random = Prng::new(seed);
+    let folder = Folder::create();
+    let setup = with_log(Setup::ringshard(2), folder.path()).arg("appendfsync", "always");
+    let server = setup.start();
+    fill(&mut server.client(), 100, &mut Prng::new(seed));
+    let expected = digest(&server);
+    kill(server);
+    for round in 0..6 {
+        let server = setup.start();
+        assert_eq!(digest(&server), expected, "round {round}");
+        let names = files(folder.path());
+        assert!(
+            !names.iter().any(|name| name.starts_with("temp-")),
+            "{names:?}"
+        );
+        server.client().call("BGREWRITEAOF");
+        let pause = std::time::Duration::from_micros(random.below(30_000) as u64);
+        crate::support::wait::holds_within(pause, &mut || false);
+        kill(server);
+    }
+    assert_eq!(digest(&setup.start()), expected);
+}
+
+#[test]
+fn waitaof_says_when_writes_are_on_disk() {
+    let folder = Folder::create();
+    let server = with_log(Setup::ringshard(2), folder.path())
+        .arg("appendfsync", "everysec")
+        .start();
+    let mut client = server.client();
+    for number in 0..5 {
+        client.call(&format!("SET key:{number} 1"));
+    }
+    assert_eq!(ask(&mut client, "WAITAOF 1 0 0"), "1 0");
+    assert_eq!(ask(&mut client, "WAITAOF 0 0 0").split(' ').count(), 2);
+    assert_eq!(
+        ask(&mut client, "WAITAOF 1 1 50"),
+        "1 0",
+        "no replica has it"
+    );
+    assert!(client.call("WAITAOF 2 0 0").is_error());
+    client.call("CONFIG SET appendonly no");
+    wait_until("the log is off", || {
+        let reply = ask(&mut client, "WAITAOF 1 0 0");
+        reply.starts_with("ERR WAITAOF cannot be used when numlocal is set but")
+    });
+    let manifest = fs::read_to_string(log_file(folder.path(), MANIFEST)).unwrap();
+    assert!(manifest.contains("seq 1 type i"), "{manifest}");
+}
