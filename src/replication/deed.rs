@@ -24,7 +24,7 @@ pub enum Report {
     Ack { place: Place, offset: u64 },
     /// A replica has got its whole snapshot, or has not.
     Sent { place: Place, is_whole: bool },
-    /// A replica's connection is gone.
+    /// The connection of a replica, or of one who waits for some, is gone.
     Gone(Place),
     /// The history is to have another name (DEBUG CHANGE-REPL-ID).
     Rename,
@@ -46,6 +46,8 @@ pub enum Wish {
     },
     /// To know when so many replicas have all that is written now.
     Wait {
+        /// The client, who may go while it waits.
+        place: Place,
         replicas: usize,
         timeout_ms: i64,
         /// It cannot wait (EXEC): the count of now will do.

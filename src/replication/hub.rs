@@ -166,6 +166,7 @@ impl Hub {
             }
             Wish::AbortFailover => self.abort_failover(),
             Wish::Wait {
+                place,
                 replicas,
                 timeout_ms,
                 is_now,
@@ -175,7 +176,7 @@ impl Hub {
                     false => (timeout_ms > 0).then(|| now.0.saturating_add(timeout_ms)),
                 };
                 return self.fresh_waiters.push(Waiter {
-                    core,
+                    place,
                     number,
                     offset: 0,
                     replicas,
@@ -449,6 +450,8 @@ impl Hub {
     }
 
     fn gone(&mut self, place: Place, now_ms: i64) {
+        self.waiters.forget(place);
+        self.fresh_waiters.retain(|waiter| waiter.place != place);
         let Some(at) = self.replicas.iter().position(|it| it.place() == place) else {
             return;
         };

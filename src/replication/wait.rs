@@ -3,10 +3,9 @@
 //! The replicas are asked through the stream, so that they answer when they have come to that
 //! place. Who waits has a moment at which it gets the count of then, whatever it is.
 
-use super::deed::{Answer, Deed};
+use super::deed::{Answer, Deed, Place};
 use super::hub::Hub;
 use super::replicas::{Replica, Stage};
-use crate::keyspace::ShardId;
 use bytes::Bytes;
 
 const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
@@ -14,7 +13,7 @@ const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 /// Somebody who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiter {
-    pub core: ShardId,
+    pub place: Place,
     pub number: u64,
     /// What has to be acknowledged.
     pub offset: u64,
@@ -59,6 +58,11 @@ impl Waiters {
         finished
     }
 
+    /// Forgets a client that has gone.
+    pub fn forget(&mut self, place: Place) {
+        self.0.retain(|waiter| waiter.place != place);
+    }
+
     /// Everybody, because what they wait for will not come.
     pub fn take(&mut self) -> Vec<Waiter> {
         std::mem::take(&mut self.0)
@@ -91,7 +95,7 @@ impl Hub {
         };
         for (waiter, count) in self.waiters.finished(now_ms, acked) {
             self.deeds.push(Deed::Answer {
-                core: waiter.core,
+                core: waiter.place.core,
                 number: waiter.number,
                 answer: Answer::Number(count as u64),
             });
@@ -103,7 +107,7 @@ impl Hub {
         let fresh = std::mem::take(&mut self.fresh_waiters);
         for waiter in self.waiters.take().into_iter().chain(fresh) {
             self.deeds.push(Deed::Answer {
-                core: waiter.core,
+                core: waiter.place.core,
                 number: waiter.number,
                 answer: Answer::Error(
                     "UNBLOCKED force unblock from blocking operation, instance state changed \

@@ -291,11 +291,7 @@ impl Core {
             }
             return;
         }
-        if session
-            .introduction
-            .as_ref()
-            .is_some_and(|it| it.is_replica)
-        {
+        if session.is_replica() || session.has_waited {
             let place = self.place(id);
             self.report(Report::Gone(place));
         }

@@ -161,7 +161,7 @@ impl Core {
         if self.replication.awaits_calm {
             return;
         }
-        if !self.node.desk.claim() {
+        if self.replication.snapshot.is_some() || !self.node.desk.claim() {
             self.resume_stream();
             if let Some(hub) = &mut self.replication.hub {
                 hub.snapshot_later();

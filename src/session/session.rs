@@ -80,6 +80,8 @@ pub struct Session {
     pub is_monitor: bool,
     /// It is the connection to this node's master, whose commands are obeyed.
     pub is_master: bool,
+    /// It has waited for replicas, and may do so still.
+    pub has_waited: bool,
     /// What it has said of itself as a replica, if it has.
     pub introduction: Option<Box<Introduction>>,
     /// It is no client: it runs what a log says.
@@ -144,6 +146,7 @@ impl Session {
             is_authenticated,
             is_monitor: false,
             is_master: false,
+            has_waited: false,
             introduction: None,
             is_loader: false,
             is_no_evict: false,

@@ -218,7 +218,7 @@ impl Core {
             let begun = assembly.map_or(0, |assembly| assembly.taken_bytes());
             let left = session.pending.len() + begun;
             let run = stream.unpassed.len().saturating_sub(left);
-            if let Some(hub) = &mut self.replication.hub {
+            if let Some(hub) = self.replication.hub.as_mut().filter(|_| run > 0) {
                 hub.applied(&stream.unpassed[..run]);
                 let offset = hub.offset();
                 stream

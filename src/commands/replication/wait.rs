@@ -30,7 +30,12 @@ pub fn wait(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
         .sessions
         .find(ctx.session)
         .is_some_and(|session| session.executing.is_some());
+    let place = ctx.core.place(ctx.session);
+    if let Some(session) = ctx.core.sessions.find_mut(ctx.session) {
+        session.has_waited = true;
+    }
     let wish = Wish::Wait {
+        place,
         replicas: usize::try_from(replicas).unwrap_or(0),
         timeout_ms,
         is_now: is_in_exec,
