@@ -13,6 +13,7 @@
 
 use super::dispatch::{Staged, Verdict, dispatch};
 use super::gate;
+use super::transactions;
 use crate::command::{ArgStore, Args};
 use crate::keyspace::{DbIndex, Key};
 use crate::resp::{Assembly, Fed, Limits, Parsed, Span, parse};
@@ -198,20 +199,58 @@ impl Turn {
                 core.shard.space.db(request.db).prefetch_entry(&key);
             }
         }
-        for request in self.requests.drain(..) {
+        let mut at = 0;
+        while let Some(request) = self.requests.get(at).copied() {
+            at += 1;
             let number = request.input as usize;
             if self.stopped[number].is_some() {
                 continue;
             }
-            let input = &inputs[number];
-            let spans = &self.spans[request.first_span as usize..][..request.spans as usize];
-            let args = Args::new(input.data, spans, &[]);
-            let verdict = dispatch(core, input.session, args, request.staged);
+            if self.may_join(at - 1) && self.may_join(at) {
+                let taken = self.execute_together(core, inputs, at - 1);
+                if taken > 0 {
+                    at += taken - 1;
+                    continue;
+                }
+            }
+            let args = self.args(inputs, &request);
+            let verdict = dispatch(core, inputs[number].session, args, request.staged);
             if verdict == Verdict::NotYet {
                 self.stopped[number] = Some(request.start);
             }
         }
+        self.requests.clear();
         self.spans.clear();
+    }
+}
+
+impl Turn {
+    /// The arguments of a staged request.
+    #[inline]
+    fn args<'a>(&'a self, inputs: &[Input<'a>], request: &Request) -> Args<'a> {
+        let spans = &self.spans[request.first_span as usize..][..request.spans as usize];
+        Args::new(inputs[request.input as usize].data, spans, &[])
+    }
+
+    /// Whether the request at this place may travel with others.
+    #[inline]
+    fn may_join(&self, at: usize) -> bool {
+        let command = self.requests.get(at).and_then(|it| it.staged.command);
+        command.is_some_and(transactions::may_join)
+    }
+
+    /// Runs requests of one session together that span shards; how many they are, if any.
+    #[inline(never)]
+    fn execute_together(&self, core: &mut Core, inputs: &[Input<'_>], first: usize) -> usize {
+        let input = self.requests[first].input;
+        let same = self.requests[first..].iter();
+        let same = same.take_while(|request| request.input == input);
+        let commands = same.map_while(|request| {
+            let command = request.staged.command;
+            let command = command.filter(|command| transactions::may_join(command))?;
+            Some((command, self.args(inputs, request)))
+        });
+        transactions::run_together(core, inputs[input as usize].session, commands)
     }
 }
 

@@ -7,40 +7,38 @@
 
 use super::Door;
 use super::slot::Key;
-use hashbrown::HashMap;
 
-/// Which keys are pinned, by hash, and how many times.
+/// Which keys are pinned, by whom. Asking is rare, pinning is not: so the keys of each owner are
+/// kept as they come, in ascending order of their hashes.
 #[derive(Debug, Default)]
 pub struct Pins {
-    keys: HashMap<u64, u32>,
+    keys: Vec<(u64, Box<[u64]>)>,
     wholes: u32,
 }
 
 impl Pins {
-    /// Pins these keys, or with `None` all keys.
-    pub fn pin(&mut self, hashes: Option<impl Iterator<Item = u64>>) {
+    /// Pins these keys for an owner, by ascending hashes, or with `None` all keys.
+    pub fn pin(&mut self, owner: u64, hashes: Option<impl Iterator<Item = u64>>) {
         match hashes {
             None => self.wholes += 1,
-            Some(hashes) => hashes.for_each(|hash| *self.keys.entry(hash).or_default() += 1),
+            Some(hashes) => self.keys.push((owner, hashes.collect())),
         }
     }
 
-    /// Takes one [`Pins::pin`] back.
-    pub fn unpin(&mut self, hashes: Option<impl Iterator<Item = u64>>) {
-        let Some(hashes) = hashes else {
+    /// Takes one [`Pins::pin`] back; whether it was of all keys.
+    pub fn unpin(&mut self, owner: u64, is_whole: bool) {
+        if is_whole {
             self.wholes -= 1;
             return;
-        };
-        for hash in hashes {
-            let count = self
-                .keys
-                .get_mut(&hash)
-                .expect("what is unpinned was pinned");
-            *count -= 1;
-            if *count == 0 {
-                self.keys.remove(&hash);
-            }
         }
+        let place = self.keys.iter().position(|(other, _)| *other == owner);
+        self.keys
+            .swap_remove(place.expect("what is unpinned was pinned"));
+    }
+
+    fn has(&self, hash: u64) -> bool {
+        let mut owners = self.keys.iter();
+        self.wholes > 0 || owners.any(|(_, hashes)| hashes.binary_search(&hash).is_ok())
     }
 
     /// Whether nothing is pinned.
@@ -54,6 +52,6 @@ impl Door<'_> {
     /// Whether an expired entry has to stay, unseen.
     pub(super) fn is_pinned(&self, key: &[u8]) -> bool {
         let pins = &self.common.pins;
-        !pins.is_empty() && (pins.wholes > 0 || pins.keys.contains_key(&Key::new(key).hash))
+        !pins.is_empty() && pins.has(Key::new(key).hash)
     }
 }

@@ -19,12 +19,12 @@ struct BatchCall {
     is_own: bool,
 }
 
-/// Commands for one shard.
+/// Commands for one shard; a copy shares them.
 #[derive(Clone, Debug)]
 pub struct Batch {
     shared: Arc<ArgStore>,
-    own: ArgStore,
-    calls: Vec<BatchCall>,
+    own: Arc<ArgStore>,
+    calls: Arc<Vec<BatchCall>>,
 }
 
 /// How a command of a batch went.
@@ -48,22 +48,31 @@ impl Batch {
     pub fn new(shared: Arc<ArgStore>) -> Batch {
         Batch {
             shared,
-            own: ArgStore::default(),
-            calls: Vec::new(),
+            own: Arc::default(),
+            calls: Arc::default(),
         }
     }
 
     /// Adds a command by its place in the shared store.
     pub fn push(&mut self, head: Head, args: Range<u32>) {
         let is_own = false;
-        self.calls.push(BatchCall { head, args, is_own });
+        Arc::make_mut(&mut self.calls).push(BatchCall { head, args, is_own });
     }
 
     /// Adds a command with arguments of its own.
     pub(super) fn push_own(&mut self, head: Head, args: &ArgStore) {
-        let args = self.own.add(args.args());
-        let is_own = true;
-        self.calls.push(BatchCall { head, args, is_own });
+        self.push_written(head, |own| {
+            own.add(args.args());
+        });
+    }
+
+    /// Adds a command whose arguments are written into a store, behind those of others.
+    pub(super) fn push_written(&mut self, head: Head, write: impl FnOnce(&mut ArgStore)) {
+        let own = Arc::make_mut(&mut self.own);
+        let first = own.len() as u32;
+        write(own);
+        let (args, is_own) = (first..own.len() as u32, true);
+        Arc::make_mut(&mut self.calls).push(BatchCall { head, args, is_own });
     }
 
     /// The commands with their arguments.

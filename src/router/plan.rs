@@ -152,16 +152,23 @@ pub(super) fn shares(map: SlotMap, spec: &Spec, args: Args<'_>) -> Vec<(ShardId,
 
 /// What one shard is to run: a split command with its own key groups only, any other as it is.
 pub(super) fn part_args(spec: &Spec, args: Args<'_>, groups: &[u32]) -> ArgStore {
+    let mut store = ArgStore::default();
+    write_part(spec, args, groups, &mut store);
+    store
+}
+
+/// The same, behind what is in a store already.
+pub(super) fn write_part(spec: &Spec, args: Args<'_>, groups: &[u32], store: &mut ArgStore) {
     let is_split = matches!(spec.plan, Plan::Split(_));
     let Some(keys) = spec.keys.first().filter(|_| is_split) else {
-        return ArgStore::of(args);
+        store.add(args);
+        return;
     };
     let positions = keys.positions(args);
     let (mut first, mut step) = (args.len(), 1);
     if let (Some(one), Some(two)) = (positions.clone().next(), positions.clone().nth(1)) {
         (first, step) = (one, two - one);
     }
-    let mut store = ArgStore::default();
     for at in 0..first {
         store.push_from(args, at);
     }
@@ -170,5 +177,4 @@ pub(super) fn part_args(spec: &Spec, args: Args<'_>, groups: &[u32]) -> ArgStore
             store.push_from(args, first + *group as usize * step + at);
         }
     }
-    store
 }

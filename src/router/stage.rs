@@ -7,7 +7,7 @@
 use super::batch::{Batch, BatchReply};
 use super::merge::{PartReply, merge, page_cursor};
 use super::message::Head;
-use super::plan::{Route, cursor_shard, derived_lock, key_lock, part_args, route, shares};
+use super::plan::{Route, cursor_shard, derived_lock, key_lock, route, shares, write_part};
 use crate::base::prng::Prng;
 use crate::command::{ArgStore, Args, Flags, Merge, Plan, Spec, positions};
 use crate::keyspace::{Client, Key, ShardId, SlotMap};
@@ -104,8 +104,9 @@ impl Stage {
                 known: None,
                 ..head
             };
-            let words = part_args(head.spec, args, &groups);
-            self.batches[batch].1.push_own(head, &words);
+            self.batches[batch]
+                .1
+                .push_written(head, |own| write_part(head.spec, args, &groups, own));
             parts.push((batch, groups));
         }
         let protocol = head.protocol;

@@ -87,10 +87,9 @@ pub struct WatchedKey {
 /// An EXEC that is running.
 pub struct Exec {
     pub number: u64,
-    /// EXEC's number in the table.
-    pub command: u16,
-    /// EXEC as it was typed.
-    pub name: [u8; 4],
+    /// EXEC's number in the table, and EXEC as it was typed; none where commands of a pipeline
+    /// run together and nobody has asked for a transaction.
+    pub typed: Option<(u16, [u8; 4])>,
     pub session: SessionId,
     /// Where the reply goes, if it is late.
     pub to: Option<ReplyTo>,

@@ -21,6 +21,7 @@
 //! control for distributed database systems", 1978.
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::collections::BTreeMap;
 
 /// The place of an operation in the order of all that wait; drawn from one counter.
@@ -97,12 +98,48 @@ struct Holder {
     is_granted: bool,
 }
 
+/// Who wants one key, by ticket. Nearly always it is one, who needs no memory of its own.
+#[derive(Debug, Default)]
+struct Takers {
+    lowest: Option<(Ticket, Lock)>,
+    others: Vec<(Ticket, Lock)>,
+}
+
+impl Takers {
+    fn iter(&self) -> impl Iterator<Item = (Ticket, Lock)> + '_ {
+        self.lowest.iter().chain(&self.others).copied()
+    }
+
+    fn insert(&mut self, ticket: Ticket, lock: Lock) {
+        match self.lowest.replace((ticket, lock)) {
+            None => {}
+            Some(lowest) if ticket < lowest.0 => self.others.insert(0, lowest),
+            Some(lowest) => {
+                self.lowest = Some(lowest);
+                let place = self.others.partition_point(|other| other.0 < ticket);
+                self.others.insert(place, (ticket, lock));
+            }
+        }
+    }
+
+    fn remove(&mut self, ticket: Ticket) {
+        if self.lowest.is_none_or(|lowest| lowest.0 != ticket) {
+            self.others.retain(|other| other.0 != ticket);
+        } else if self.others.is_empty() {
+            self.lowest = None;
+        } else {
+            self.lowest = Some(self.others.remove(0));
+        }
+    }
+}
+
 /// The locks of one shard.
 #[derive(Debug, Default)]
 pub struct Locks {
     holders: BTreeMap<Ticket, Holder>,
-    /// Who wants each key, by ticket.
-    keys: HashMap<u64, BTreeMap<Ticket, Lock>>,
+    /// How many of them wait.
+    waiting: usize,
+    keys: HashMap<u64, Takers>,
     /// Who wants everything.
     wholes: BTreeMap<Ticket, Lock>,
 }
@@ -139,7 +176,7 @@ impl Locks {
 
     /// Asks for locks.
     pub fn ask(&mut self, ticket: Ticket, intents: Intents) -> Asked {
-        let rivals: Vec<Ticket> = self.rivals(&intents).collect();
+        let rivals = self.enter(ticket, &intents);
         let is_granted = !rivals.iter().any(|rival| self.blocks(*rival, ticket));
         let wounded = if is_granted {
             Vec::new()
@@ -149,12 +186,7 @@ impl Locks {
                 .filter(|rival| *rival > ticket && self.holders[rival].is_granted)
                 .collect()
         };
-        for (key, lock) in &intents.keys {
-            self.keys.entry(*key).or_default().insert(ticket, *lock);
-        }
-        if let Some(lock) = intents.whole {
-            self.wholes.insert(ticket, lock);
-        }
+        self.waiting += usize::from(!is_granted);
         self.holders.insert(
             ticket,
             Holder {
@@ -168,16 +200,34 @@ impl Locks {
         }
     }
 
+    /// Notes what a ticket wants; returns everybody else who wants something that conflicts.
+    fn enter(&mut self, ticket: Ticket, intents: &Intents) -> Vec<Ticket> {
+        let mut rivals = Vec::new();
+        if intents.whole.is_some() || !self.wholes.is_empty() {
+            rivals = self.rivals(intents).collect();
+        }
+        for (key, lock) in &intents.keys {
+            let takers = self.keys.entry(*key).or_default();
+            let others = takers.iter().filter(|other| other.1.conflicts(*lock));
+            rivals.extend(others.map(|(ticket, _)| ticket));
+            takers.insert(ticket, *lock);
+        }
+        if let Some(lock) = intents.whole {
+            self.wholes.insert(ticket, lock);
+        }
+        rivals
+    }
+
     /// Everybody else who wants something that conflicts; some may be named twice.
     fn rivals<'l>(&'l self, intents: &'l Intents) -> impl Iterator<Item = Ticket> + 'l {
         let strongest = intents
             .whole
             .or(intents.keys.iter().map(|(_, lock)| *lock).max());
         let by_key = intents.keys.iter().flat_map(|(key, lock)| {
-            let queue = self.keys.get(key).into_iter().flatten();
-            queue
+            let takers = self.keys.get(key).into_iter().flat_map(Takers::iter);
+            takers
                 .filter(|(_, other)| other.conflicts(*lock))
-                .map(|(ticket, _)| *ticket)
+                .map(|(ticket, _)| ticket)
         });
         let wholes = self.wholes.iter().filter(move |(_, other)| {
             strongest.is_some_and(|strongest| other.conflicts(strongest))
@@ -205,7 +255,7 @@ impl Locks {
         let Some(holder) = self.holders.get_mut(&ticket) else {
             return Vec::new();
         };
-        holder.is_granted = false;
+        self.waiting += usize::from(std::mem::take(&mut holder.is_granted));
         let intents = holder.intents.clone();
         self.grant(&intents)
     }
@@ -215,13 +265,13 @@ impl Locks {
         let Some(holder) = self.holders.remove(&ticket) else {
             return Vec::new();
         };
+        self.waiting -= usize::from(!holder.is_granted);
         for (key, _) in &holder.intents.keys {
-            let Some(queue) = self.keys.get_mut(key) else {
-                continue;
-            };
-            queue.remove(&ticket);
-            if queue.is_empty() {
-                self.keys.remove(key);
+            if let Entry::Occupied(mut takers) = self.keys.entry(*key) {
+                takers.get_mut().remove(ticket);
+                if takers.get().lowest.is_none() {
+                    takers.remove();
+                }
             }
         }
         self.wholes.remove(&ticket);
@@ -230,14 +280,16 @@ impl Locks {
 
     /// Grants what has become free around these intents, lowest tickets first.
     fn grant(&mut self, freed: &Intents) -> Vec<Ticket> {
+        if self.waiting == 0 {
+            return Vec::new();
+        }
         let mut waiting: Vec<Ticket> = if freed.whole.is_some() {
             self.holders.keys().copied().collect()
         } else {
-            let queues = freed.keys.iter().filter_map(|(key, _)| self.keys.get(key));
-            queues
-                .flat_map(BTreeMap::keys)
-                .chain(self.wholes.keys())
-                .copied()
+            let takers = freed.keys.iter().filter_map(|(key, _)| self.keys.get(key));
+            takers
+                .flat_map(|takers| takers.iter().map(|(ticket, _)| ticket))
+                .chain(self.wholes.keys().copied())
                 .collect()
         };
         waiting.sort_unstable();
@@ -253,6 +305,7 @@ impl Locks {
             if !holder.is_granted && is_free() {
                 granted.push(ticket);
                 self.holders.get_mut(&ticket).expect("just seen").is_granted = true;
+                self.waiting -= 1;
             } else if !holder.is_granted && freed.keys.len() == 1 && self.is_exclusive(freed) {
                 break;
             }
@@ -263,9 +316,9 @@ impl Locks {
     /// Whether everybody who waits for the only freed key wants it alone: then nobody behind the
     /// first who may not run may run either, and a long queue need not be walked.
     fn is_exclusive(&self, freed: &Intents) -> bool {
-        let queue = self.keys.get(&freed.keys[0].0);
-        self.wholes.is_empty()
-            && queue.is_none_or(|queue| queue.values().all(|lock| *lock == Lock::Exclusive))
+        let takers = self.keys.get(&freed.keys[0].0);
+        let are_exclusive = |takers: &Takers| takers.iter().all(|it| it.1 == Lock::Exclusive);
+        self.wholes.is_empty() && takers.is_none_or(are_exclusive)
     }
 }
 

@@ -106,14 +106,15 @@ impl Shard {
     /// What a ticket has locked stays, though its time may come.
     pub fn pin(&mut self, ticket: Ticket) {
         if let Some(intents) = self.locks.intents(ticket) {
-            self.space.common.pins.pin(intents.hashes());
+            self.space.common.pins.pin(ticket.0, intents.hashes());
         }
     }
 
     /// The end of [`Shard::pin`].
     pub fn unpin(&mut self, ticket: Ticket) {
         if let Some(intents) = self.locks.intents(ticket) {
-            self.space.common.pins.unpin(intents.hashes());
+            let is_whole = intents.hashes().is_none();
+            self.space.common.pins.unpin(ticket.0, is_whole);
         }
     }
 

@@ -220,7 +220,7 @@ fn what_is_locked_or_pinned_stays() {
         };
         let shard = &mut node.cores[0].shard;
         shard.locks.ask(Ticket(1), hashes(0..10));
-        shard.space.common.pins.pin(hashes(10..20).hashes());
+        shard.space.common.pins.pin(1, hashes(10..20).hashes());
         talk(&mut node, client, "CONFIG SET maxmemory 1");
         for _ in 0..100 {
             node.tick();
@@ -234,12 +234,7 @@ fn what_is_locked_or_pinned_stays() {
             "{policy}"
         );
         node.cores[0].shard.locks.release(Ticket(1));
-        node.cores[0]
-            .shard
-            .space
-            .common
-            .pins
-            .unpin(hashes(10..20).hashes());
+        node.cores[0].shard.space.common.pins.unpin(1, false);
         node.tick();
         assert_eq!(gone(&mut node, 0..500), 500, "{policy}");
         assert_eq!(talk(&mut node, client, "SET k400 v"), OOM, "{policy}");

@@ -17,13 +17,12 @@ pub fn unlink(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 fn remove(ctx: &mut ShardCtx<'_>, cause: Cause) -> Outcome {
     let mut removed = 0;
-    for at in 1..ctx.args.len() {
-        let key = ctx.key(at);
-        if ctx.door().remove_for(&key, cause) {
+    ctx.each_key(1, |ctx, _, key| {
+        if ctx.door().remove_for(key, cause) {
             ctx.changed(Event::DEL, key.bytes);
             removed += 1;
         }
-    }
+    });
     Ok(ctx.reply.integer(removed))
 }
 
@@ -41,10 +40,9 @@ pub fn touch(ctx: &mut ShardCtx<'_>) -> Outcome {
 
 fn count(ctx: &mut ShardCtx<'_>, lookup: Lookup) -> Outcome {
     let mut present = 0;
-    for at in 1..ctx.args.len() {
-        let key = ctx.key(at);
-        present += i64::from(ctx.door().find(&key, lookup).is_some());
-    }
+    ctx.each_key(1, |ctx, _, key| {
+        present += i64::from(ctx.door().find(key, lookup).is_some());
+    });
     Ok(ctx.reply.integer(present))
 }
 

@@ -10,13 +10,12 @@ use crate::shard::{Event, Outcome, ReplyString, ShardCtx};
 pub fn mget(ctx: &mut ShardCtx<'_>) -> Outcome {
     ctx.reply.array(ctx.args.len() - 1);
     let mut written = crate::resp::Written;
-    for at in 1..ctx.args.len() {
-        let key = ctx.key(at);
-        written = match ctx.space.door(ctx.db).string(&key, Lookup::Read) {
+    ctx.each_key(1, |ctx, _, key| {
+        written = match ctx.space.door(ctx.db).string(key, Lookup::Read) {
             Ok(Some(value)) => ctx.reply.string(value),
             Ok(None) | Err(_) => ctx.reply.null(),
         };
-    }
+    });
     Ok(written)
 }
 
@@ -49,11 +48,10 @@ pub fn msetnx(ctx: &mut ShardCtx<'_>) -> Outcome {
 }
 
 fn store_pairs(ctx: &mut ShardCtx<'_>) {
-    for at in (1..ctx.args.len()).step_by(2) {
-        let key = ctx.key(at);
-        store_argument(ctx, &key, at + 1, Expiry::Clear);
+    ctx.each_key(2, |ctx, at, key| {
+        store_argument(ctx, key, at + 1, Expiry::Clear);
         ctx.changed(Event::SET, key.bytes);
-    }
+    });
 }
 
 /// Stores the argument at a position; a large one keeps the memory it has arrived in.

@@ -39,9 +39,21 @@ pub fn exec(core: &mut Core, id: SessionId, command: &'static Command, args: Arg
         show_monitors(core, id, &command.spec, args);
         return verdict;
     }
-    let exec = open(core, id, *queue, (command.number, args));
+    let name = *args.get(0).first_chunk().expect("EXEC has four letters");
+    let mut exec = open(core, id, *queue, Some((command.number, name)));
+    if let Some(session) = core.sessions.find_mut(id) {
+        exec.watched = std::mem::take(&mut session.watched);
+    }
+    let commands = exec.commands.len();
+    Writer::new(&mut exec.replies, exec.protocol).array(commands);
     start(core, exec);
     Verdict::Done
+}
+
+/// Runs commands together that nobody has asked to be a transaction.
+pub(super) fn claim_run(core: &mut Core, id: SessionId, queue: Queue) {
+    let exec = open(core, id, queue, None);
+    claim(core, exec);
 }
 
 /// EXEC was refused: the transaction is over.
@@ -63,13 +75,12 @@ pub fn abort(
     show_monitors(core, id, &command.spec, args);
 }
 
-fn open(core: &mut Core, id: SessionId, queue: Queue, typed: (u16, Args<'_>)) -> Box<Exec> {
+fn open(core: &mut Core, id: SessionId, queue: Queue, typed: Option<(u16, [u8; 4])>) -> Box<Exec> {
     core.next_exec += 1;
     let number = core.next_exec;
     let mut exec = Box::new(Exec {
         number,
-        command: typed.0,
-        name: *typed.1.get(0).first_chunk().expect("EXEC has four letters"),
+        typed,
         session: id,
         to: None,
         is_muted: false,
@@ -89,12 +100,9 @@ fn open(core: &mut Core, id: SessionId, queue: Queue, typed: (u16, Args<'_>)) ->
         nanos: 0,
     });
     if let Some(session) = core.sessions.find_mut(id) {
-        exec.watched = std::mem::take(&mut session.watched);
         (exec.db, exec.protocol) = (session.db, session.protocol);
         exec.is_muted = session.is_muted();
     }
-    let commands = exec.commands.len();
-    Writer::new(&mut exec.replies, exec.protocol).array(commands);
     exec
 }
 

@@ -11,10 +11,12 @@ mod multi;
 mod plan;
 mod queue;
 mod run;
+mod together;
 mod watch;
 
 pub use exec::{abort, exec as run_queued, go_on};
 pub use queue::{enqueue, spoil};
+pub use together::{may_join, run_together};
 pub use watch::watch as watch_keys;
 
 const OWN: Flags = Flags::LOADING

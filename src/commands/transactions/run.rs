@@ -303,11 +303,12 @@ pub fn finish(core: &mut Core, mut exec: Box<Exec>, is_broken: bool) {
         exec.replies.clear();
         Writer::new(&mut exec.replies, exec.protocol).null_array();
     }
-    record_away(core, exec.command, exec.nanos, false);
-    let name = Span { start: 0, len: 4 };
-    let args = Args::new(&exec.name, std::slice::from_ref(&name), &[]);
-    let spec = &table().command(exec.command).spec;
-    show_monitors(core, exec.session, spec, args);
+    if let Some((command, name)) = exec.typed {
+        record_away(core, command, exec.nanos, false);
+        let word = Span { start: 0, len: 4 };
+        let args = Args::new(&name, std::slice::from_ref(&word), &[]);
+        show_monitors(core, exec.session, &table().command(command).spec, args);
+    }
     let end = exec.replies.mark();
     if let Some(to) = exec.to {
         core.arrived(to, (&exec.replies, Output::start(), end));
