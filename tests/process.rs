@@ -13,6 +13,8 @@ mod bulk;
 mod lifecycle;
 #[path = "process/limits.rs"]
 mod limits;
+#[path = "process/memory.rs"]
+mod memory;
 #[path = "process/migrate.rs"]
 mod migrate;
 #[path = "process/notify.rs"]

@@ -18,6 +18,7 @@ mod support;
 mod bgsave;
 mod bout;
 mod deletion;
+mod full;
 mod growth;
 mod idle;
 mod load;
@@ -48,6 +49,7 @@ fn main() -> Result<()> {
             Kind::BigDelete => deletion::compare(&mut rig, &scenario)?,
             Kind::Bgsave => bgsave::compare(&mut rig, &scenario)?,
             Kind::Growth => growth::compare(&mut rig, &scenario)?,
+            Kind::FullMemory => full::compare(&mut rig, &scenario)?,
         };
         report::publish(&places, &scenario, &comparison, matches.get_flag("quick"))?;
     }

@@ -49,6 +49,13 @@ fn panels(kind: Kind) -> Vec<Panel> {
                 title: "Throughput kept during the save, %",
             },
         ],
+        Kind::FullMemory => vec![
+            Panel {
+                metric: Metric::HitRate,
+                title: "Hit rate, %",
+            },
+            CPU,
+        ],
         Kind::Growth | Kind::BigDelete => vec![
             Panel {
                 metric: Metric::P9999,
@@ -84,7 +91,10 @@ pub fn publish(
 pub fn combined_chart(places: &Places) -> Result<()> {
     let lines = ledger::read(&places.ledger)?;
     let mut groups = ledger::latest(&lines);
-    groups.retain(|group| has(group, Metric::CpuPerOp) && !has(group, Metric::BytesPerIdle));
+    groups.retain(|group| {
+        let is_other = has(group, Metric::BytesPerIdle) || has(group, Metric::HitRate);
+        has(group, Metric::CpuPerOp) && !is_other
+    });
     ensure!(
         !groups.is_empty(),
         "{} has no full runs yet",

@@ -25,6 +25,10 @@ pub enum Metric {
     Rss,
     KeptMemory,
     SaveSeconds,
+    HitRate,
+    Refused,
+    AboveLimit,
+    RssOfLimit,
 }
 
 /// How a metric is named and shown.
@@ -41,7 +45,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 17] = [
+pub const METRICS: [Row; 21] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -89,6 +93,22 @@ pub const METRICS: [Row; 17] = [
         1,
     ),
     row(Metric::SaveSeconds, "save_seconds", "save s", 1.0, 2),
+    row(Metric::HitRate, "hit_percent", "hits %", 1.0, 2),
+    row(Metric::Refused, "refused_percent", "refused %", 1.0, 2),
+    row(
+        Metric::AboveLimit,
+        "bytes_above_limit",
+        "above limit KiB",
+        1024.0,
+        1,
+    ),
+    row(
+        Metric::RssOfLimit,
+        "rss_percent_of_limit",
+        "RSS % of limit",
+        1.0,
+        1,
+    ),
 ];
 
 const fn row(

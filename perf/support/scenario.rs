@@ -30,6 +30,8 @@ pub enum Kind {
     BigDelete,
     /// What saving in the background costs under load.
     Bgsave,
+    /// A cache at its memory limit: what it keeps, and whether it keeps to the limit.
+    FullMemory,
 }
 
 /// Keys that are there before the first round.
@@ -85,7 +87,7 @@ pub struct Scenario {
     pub peers: Vec<Contestant>,
     /// Idle connections, of a scenario of that kind.
     pub connections: Option<usize>,
-    /// How far the keyspace grows; how many fields the big hash has.
+    /// How far the keyspace grows; how many fields the big hash has; how many keys readers ask for.
     pub keys: Option<u64>,
     /// Directives on every server's command line, and its environment.
     #[serde(default)]
@@ -206,15 +208,16 @@ impl Scenario {
             "`connections` belongs to idle-connections"
         );
         ensure!(
-            matches!(self.kind, Kind::Growth | Kind::BigDelete) == self.keys.is_some(),
-            "`keys` belongs to growth and big-delete"
+            matches!(self.kind, Kind::Growth | Kind::BigDelete | Kind::FullMemory)
+                == self.keys.is_some(),
+            "`keys` belongs to growth, big-delete and full-memory"
         );
         ensure!(
             self.kind != Kind::Bgsave || self.preload.is_some(),
             "`preload` says what to save"
         );
         ensure!(
-            self.kind != Kind::IdleCpu || self.seconds.is_some(),
+            !matches!(self.kind, Kind::IdleCpu | Kind::FullMemory) || self.seconds.is_some(),
             "`seconds` says how long to watch"
         );
         Ok(())

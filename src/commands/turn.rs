@@ -369,6 +369,7 @@ pub(super) fn resume(core: &mut Core, turn: &mut Turn, id: SessionId) {
 pub fn check_query_limit(core: &mut Core, id: SessionId) {
     /// What a client may send before it has authenticated, in bytes.
     const UNTRUSTED_MAX: usize = 1024 * 1024;
+    core.weigh(id);
     let Some(session) = core.sessions.find(id) else {
         return;
     };

@@ -41,6 +41,7 @@ mod tests;
 pub use change::{Caller, SetError};
 pub use cli::{Startup, version};
 pub use error::ConfigError;
+pub use field::MemoryLimit;
 pub use live::{Config, Live};
 pub use load::{Deferred, DeferredKind, Loaded};
 pub use number::bytes as byte_count;

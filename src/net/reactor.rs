@@ -377,6 +377,7 @@ impl Reactor {
         if !session.output.is_empty() || session.closing != Closing::No || has_ended {
             self.core.mark_dirty(id);
         }
+        self.core.weigh(id);
     }
 
     fn accept_failed(&mut self, listener: u32, errno: i32) {
@@ -477,6 +478,7 @@ impl Reactor {
             }
         }
         self.flushing.clear();
+        self.core.limit_clients();
     }
 
     fn tick(&mut self) {

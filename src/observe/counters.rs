@@ -231,6 +231,8 @@ counters! {
     /// Bytes of tables and indexes around them.
     table_bytes: Gauge,
     clients_normal_bytes: Gauge,
+    /// No client that may be closed for it takes more; only where clients are limited.
+    heaviest_client_bytes: Peak,
     clients_slaves_bytes: Gauge,
     cluster_links_bytes: Gauge,
     aof_buffer_bytes: Gauge,

@@ -56,6 +56,8 @@ pub struct Assembly {
     big: Vec<(usize, Bytes)>,
     filling: Vec<u8>,
     taken_bytes: usize,
+    /// Bytes that had arrived of a big argument whose memory somebody has taken.
+    lent_bytes: usize,
 }
 
 impl Assembly {
@@ -105,7 +107,8 @@ impl Assembly {
     pub fn held_bytes(&self) -> usize {
         let big: usize = self.big.iter().map(|(_, bytes)| bytes.len()).sum();
         let spans = self.spans.len() * size_of::<Span>();
-        self.line.len() + self.bytes.len() + self.filling.len() + big + spans
+        let filling = self.filling.len() + self.lent_bytes;
+        self.line.len() + self.bytes.len() + filling + big + spans
     }
 
     /// Bytes missing of the big argument that is arriving, if one is.
@@ -123,6 +126,7 @@ impl Assembly {
             return None;
         };
         let mut filling = std::mem::take(&mut self.filling);
+        self.lent_bytes = filling.len();
         reserve(&mut filling, missing);
         Some((filling, missing))
     }
@@ -134,6 +138,7 @@ impl Assembly {
         };
         self.filling = filling;
         self.taken_bytes += arrived;
+        self.lent_bytes = 0;
         self.state = State::Big(missing - arrived);
         self.finish_big(missing - arrived);
     }

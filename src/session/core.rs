@@ -14,6 +14,7 @@ use super::replication::Replication;
 use super::save::Saves;
 use super::session::{Closing, Session};
 use super::sync_wait::SyncWait;
+use super::weights::Weights;
 use super::withhold::Withheld;
 use crate::base::prng::Prng;
 use crate::config::Config;
@@ -95,6 +96,7 @@ pub struct Core {
     pub shard: Shard,
     /// Whether the running command may take memory.
     pub room: Room,
+    pub(super) weights: Weights,
     pub router: Router,
     pub sessions: Sessions,
     pub channels: Channels,
@@ -166,6 +168,7 @@ impl Core {
             config,
             shard,
             room: Room::Enough,
+            weights: Weights::default(),
             router,
             sessions: Sessions::default(),
             channels: Channels::new(id, &node),
@@ -253,6 +256,7 @@ impl Core {
         self.shard.space.common.compresses_dumps = self.config.rdbcompression;
         self.shard.space.common.lazyfree = lazyfree(&self.config);
         self.shard.memory.rules = self.memory_rules();
+        self.rule_weights();
         if self.config.maxmemory != 0 {
             self.shard.memory.publish();
         }
@@ -577,6 +581,7 @@ impl Core {
         self.stop_waiting(id, Why::Gone, None);
         self.has_waited(id);
         if let Some(session) = self.sessions.remove(id) {
+            self.unweigh(&session);
             self.forget_watched(id, &session.watched);
             if let Some(executing) = session.executing {
                 self.exec_news.push((executing.exec, ExecNews::Gone));

@@ -29,6 +29,8 @@ impl Session {
             + self.query_bytes()
             + self.output_bytes()
             + fields.iter().map(|field| field.capacity()).sum::<usize>()
+            + self.origin.address.len()
+            + self.origin.local_address.len()
     }
 
     /// The line, without a line end.

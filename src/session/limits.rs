@@ -54,6 +54,7 @@ impl Core {
     /// Closes a client that has too many replies waiting; returns whether it did. To be called
     /// before replies are handed to the socket.
     pub fn limit_output(&mut self, id: SessionId) -> bool {
+        self.weigh(id);
         let now_ms = self.now_ms;
         let Some(session) = self.sessions.find_mut(id) else {
             return false;

@@ -35,6 +35,7 @@ mod session;
 mod stream;
 mod sync_wait;
 mod waiting;
+mod weights;
 mod withhold;
 
 pub use self::channels::{Channels, Post};

@@ -7,7 +7,6 @@
 //! are exact at this moment asks all cores with `Question::Publish` and then reads the board.
 
 use super::core::Core;
-use super::session::Session;
 use crate::keyspace::{DbIndex, SpaceStats};
 use crate::observe::counters::Count;
 
@@ -74,7 +73,7 @@ impl Core {
         for (_, session) in self.sessions.iter() {
             input = input.max(session.query_bytes());
             output = output.max(session.output_bytes());
-            bytes += memory_of(session);
+            bytes += session.memory_bytes();
         }
         let (keys, absence_keys) = self.shard.waiters.keys();
         let counters = self.counters();
@@ -88,16 +87,6 @@ impl Core {
         counters.client_recent_max_output_buffer.set(output as u64);
         counters.clients_normal_bytes.set(bytes as u64);
     }
-}
-
-/// Bytes of memory a client takes.
-fn memory_of(session: &Session) -> usize {
-    size_of::<Session>()
-        + session.name.len()
-        + session.origin.address.len()
-        + session.origin.local_address.len()
-        + session.query_bytes()
-        + session.output_bytes()
 }
 
 /// Brings a count that this core alone writes up to what it has counted elsewhere.

@@ -130,6 +130,8 @@ pub struct Session {
     pub withheld_bytes: usize,
     /// Output handed to the socket that it has not taken yet, in bytes.
     pub sending_bytes: usize,
+    /// Bytes of memory that it took when its core last looked, where clients are limited.
+    pub weight: u64,
 }
 
 impl Session {
@@ -177,6 +179,7 @@ impl Session {
             has_written: false,
             withheld_bytes: 0,
             sending_bytes: 0,
+            weight: 0,
         }
     }
 
