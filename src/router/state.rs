@@ -211,6 +211,11 @@ impl Router {
         }
     }
 
+    /// Gives back the memory of parcels that is kept for later.
+    pub fn release_spares(&mut self) {
+        self.spare.clear();
+    }
+
     /// The replies that have become whole since the last time.
     pub fn take_deliveries(&mut self) -> Vec<Delivery> {
         std::mem::take(&mut self.deliveries)

@@ -58,6 +58,10 @@ impl Core {
         if self.shard.memory.take_cry_for_help() {
             self.tell_others(&Question::GiveBack);
         }
+        if room == Room::Nothing {
+            // Nothing else can go.
+            self.router.release_spares();
+        }
         self.notify_own();
         room == Room::Coming
     }
