@@ -45,6 +45,8 @@ const FUZZERS: &[Row] = &[
     ("rdb-file", payload::file, 1),
     ("aof", log::aof, 1),
     ("aof-manifest", log::manifest, 1),
+    // Each of three shards takes a table of its own.
+    ("rdb-loader", payload::loader, 3),
     // One client each of RESP2 and RESP3.
     ("scores", commands::scores, 2),
     ("stream-ids", commands::stream_ids, 2),

@@ -6,6 +6,8 @@
 
 #[path = "snapshots/bank.rs"]
 mod bank;
+#[path = "snapshots/check.rs"]
+mod check;
 #[path = "snapshots/isolation.rs"]
 mod isolation;
 #[path = "snapshots/loading.rs"]

@@ -25,7 +25,7 @@ const EVICT_AGAIN_MS: i64 = 1;
 /// How long a snapshot's walk may take at a time, when nobody waits and when somebody may, and
 /// how soon it goes on while the core is busy.
 const WALK_NANOS: u64 = 500_000;
-const WALK_BUSY_NANOS: u64 = 250_000;
+const WALK_BUSY_NANOS: u64 = 120_000;
 const WALK_AGAIN_MS: i64 = 1;
 /// Elements of a large value in a step of the walk: some ten microseconds.
 const WALK_ELEMENTS: usize = 64;

@@ -7,8 +7,11 @@
 use super::support::client::encode;
 use super::support::prng::Prng;
 use super::{Fuzzer, old};
+use ringshard::base::prng::Prng as Random;
 use ringshard::commands::local::{LocalClient, LocalNode};
+use ringshard::keyspace::{Keyspace, ShardId, SlotMap};
 use ringshard::object::Packing;
+use ringshard::persistence::{Batch, Fed, Loader, Rules};
 use ringshard::rdb::{Decoder, FileReader, Input, Item, Skim, crc64};
 
 const SNAPSHOT: &[u8] = include_bytes!("../golden/rdb/redis-7.0.rdb");
@@ -278,6 +281,41 @@ pub fn file() -> Fuzzer {
             // Whoever only skims has to come to the same end.
             let ended = Skim::new(head.code).step(&mut ahead, usize::MAX);
             assert_eq!((ended, ahead.position()), (Ok(true), input.position()));
+        }
+        file.len()
+    })
+}
+
+/// Damaged files, in pieces, into shards: what a start or a replica would do with them.
+pub fn loader() -> Fuzzer {
+    Box::new(move |prng| {
+        let from = prng.below(SNAPSHOT.len() - 9);
+        let to = from + prng.below((SNAPSHOT.len() - from).min(3000));
+        let mut file = SNAPSHOT[..4000].to_vec();
+        let mut rest = SNAPSHOT[from..to].to_vec();
+        if !rest.is_empty() {
+            mutate(&mut rest, prng);
+        }
+        file.extend(rest);
+        let map = SlotMap::new(3);
+        let rules = Rules {
+            map,
+            databases: 16,
+            verifies: prng.percent(50),
+            expired_by_ms: prng.percent(50).then_some(0),
+            packing: Packing::default(),
+        };
+        let mut spaces: Vec<Keyspace> = (0..3)
+            .map(|shard| Keyspace::new(map.range(ShardId(shard)), 16, Random::from_seed(1)))
+            .collect();
+        let mut loader = Loader::new(rules);
+        let mut install = |shard: ShardId, batch: Batch| {
+            batch.install(&mut spaces[usize::from(shard.0)]).map(drop)
+        };
+        for piece in file.chunks(1 + prng.below(2000)) {
+            if !matches!(loader.feed(piece, &mut install), Ok(Fed::More)) {
+                break;
+            }
         }
         file.len()
     })
