@@ -237,6 +237,15 @@ impl KeySpec {
         range.is_none_or(|(range, step)| range.len().is_multiple_of(step))
     }
 
+    /// Whether the keys are counted, and the arguments cannot be so many.
+    pub fn is_miscounted(&self, args: Args<'_>) -> bool {
+        let (Begin::Index(begin), Find::KeyCount { .. }) = (self.begin, self.find) else {
+            return false;
+        };
+        let range = self.range(begin as usize, args);
+        range.is_none_or(|(range, _)| range.is_empty())
+    }
+
     fn range(&self, begin: usize, args: Args<'_>) -> Option<(std::ops::Range<usize>, usize)> {
         match self.find {
             Find::Range { last, step, limit } => {

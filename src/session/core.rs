@@ -163,7 +163,7 @@ impl Core {
         shard.space.common.press = Some(node.desk.press(id));
         let router = Router::new(id, node.map, node.numbers.clone());
         let now_ms = node.clock.millis().0;
-        Core {
+        let mut core = Core {
             id,
             config,
             shard,
@@ -204,7 +204,9 @@ impl Core {
             asked: HashMap::new(),
             next_question: 0,
             node,
-        }
+        };
+        core.heed_config();
+        core
     }
 
     /// Lets whoever has something for this core wake it.
@@ -225,7 +227,7 @@ impl Core {
     /// Reads the clock once for a turn, and the configuration if it has changed.
     pub fn begin_turn(&mut self) {
         self.now_ms = self.node.clock.millis().0;
-        self.config.refresh();
+        self.refresh_config();
         self.is_loading = self.node.state.loading.is_on();
         self.bars = self.node.replication.bars(&self.config);
         self.look_at_log();
@@ -238,8 +240,6 @@ impl Core {
             .set_now(if is_replaying { 0 } else { self.now_ms });
         self.has_save_failed = self.node.state.saving.has_failed();
         self.shard.space.common.is_replica = self.node.replication.is_replica();
-        self.shard.listen(self.config.notify_keyspace_events);
-        self.shard.space.common.string_bytes_max = self.config.proto_max_bulk_len as u64;
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
         }
@@ -251,10 +251,6 @@ impl Core {
             self.router.end_waits(self.now_ms, &mut self.shard);
         }
         self.router.slow_nanos = self.node.slow_nanos();
-        self.shard.space.common.access = access_rule(&self.config);
-        self.shard.space.common.packing = packing(&self.config);
-        self.shard.space.common.compresses_dumps = self.config.rdbcompression;
-        self.shard.space.common.lazyfree = lazyfree(&self.config);
         self.shard.memory.rules = self.memory_rules();
         self.rule_weights();
         if self.config.maxmemory != 0 {
@@ -263,6 +259,26 @@ impl Core {
         if self.node.letters[usize::from(self.id.0)].has_letters() {
             self.take_letters();
         }
+    }
+
+    /// Takes the configuration over if it has changed.
+    #[inline]
+    pub fn refresh_config(&mut self) {
+        if self.config.refresh() {
+            self.heed_config();
+        }
+    }
+
+    /// Tells the shard what the configuration says.
+    #[cold]
+    fn heed_config(&mut self) {
+        self.shard.listen(self.config.notify_keyspace_events);
+        let common = &mut self.shard.space.common;
+        common.string_bytes_max = self.config.proto_max_bulk_len as u64;
+        common.access = access_rule(&self.config);
+        common.packing = packing(&self.config);
+        common.compresses_dumps = self.config.rdbcompression;
+        common.lazyfree = lazyfree(&self.config);
     }
 
     /// Notes that a session has something to send.

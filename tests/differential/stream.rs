@@ -13,7 +13,7 @@ type Command = Vec<Vec<u8>>;
 /// behind all others, `I` an id, `I*` some, `F`
 /// fields and values, `G` a group, `C` a consumer, `N` a number, `L` and `H` ends of a range, `T`
 /// how to trim, `D` a time to have been idle, `?x` an x or nothing, `a|b` one word of these.
-const TEMPLATES: &[(usize, &str)] = &[
+pub const TEMPLATES: &[(usize, &str)] = &[
     (30, "XADD S A F"),
     (6, "XADD S ?NOMKSTREAM T A F"),
     (4, "XADD S NOMKSTREAM A F"),

@@ -71,7 +71,7 @@ pub fn list(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
         .filter(is_listed)
         .map(|command| command.spec.name)
         .collect();
-    let mut written = ctx.reply.set(names.len());
+    let mut written = ctx.reply.array(names.len());
     for name in names {
         written = ctx.reply.bulk(name.as_bytes());
     }
@@ -161,7 +161,8 @@ fn found_keys(args: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, ErrorReply> {
     let found: Vec<_> = positions(spec.keys, inner)
         .map(|(at, flags)| (at + INNER, said.unwrap_or(flags)))
         .collect();
-    if found.is_empty() && !spec.flags.has(Flags::NO_MANDATORY_KEYS) {
+    let is_wrong = found.is_empty() || spec.keys.iter().any(|keys| keys.is_miscounted(inner));
+    if is_wrong && !spec.flags.has(Flags::NO_MANDATORY_KEYS) {
         return Err("ERR Invalid arguments specified for command".into());
     }
     Ok(found)

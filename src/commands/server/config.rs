@@ -112,7 +112,8 @@ fn change(ctx: &mut ControlCtx<'_>, args: Args<'_>) -> Result<(), SetError> {
         Ok(new)
     })?;
     let before = ctx.core.config.maxmemory;
-    ctx.core.config.refresh();
+    // Commands behind this one in the same turn are to heed it already.
+    ctx.core.refresh_config();
     apply(&node, &ctx.core.config);
     if ctx.core.config.appendonly && !node.aof.status.is_on() {
         return begin_log(ctx);
