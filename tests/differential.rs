@@ -68,6 +68,8 @@ fn compare_servers(
     let set = |setup: Setup| {
         setup
             .arg("enable-debug-command", "yes")
+            // Redis looks at the time of who waits so many times a second.
+            .arg("hz", "500")
             .arg("hash-max-listpack-entries", "9")
             .arg("stream-node-max-entries", stream_entries)
     };
@@ -132,14 +134,15 @@ fn every_command_is_covered() {
             })
         })
     };
-    for command in table().commands() {
+    let wrong = table().commands().filter(|command| {
         let name = command.spec.name;
         // Containers come with their forms, and help is a text of the version.
         let is_form = !command.subcommands.is_empty() || name.ends_with("|help");
         let is_left_out = LEFT_OUT.iter().any(|(left_out, _)| *left_out == name);
-        let found = is_drawn(name);
-        assert!(is_form || found != is_left_out, "{name}: drawn {found}");
-    }
+        !is_form && is_drawn(name) == is_left_out
+    });
+    let wrong: Vec<&str> = wrong.map(|command| command.spec.name).collect();
+    assert!(wrong.is_empty(), "neither drawn nor left out: {wrong:?}");
 }
 
 /// The tester itself: a server that lies is found out, and the proof is short.

@@ -7,7 +7,7 @@ use super::damage::{Damage, ensure};
 use crate::object::hash::HashEdit;
 use crate::object::list::{NodeLimit, NodeRef, Quicklist, Side};
 use crate::object::set::SetEdit;
-use crate::object::zset::{Change, Rules, ZsetEdit};
+use crate::object::zset::{self, Change, Rules, SortedTable, ZsetEdit};
 use crate::object::{Collection, Holder, Object, Packed, Packing};
 use bytes::Bytes;
 
@@ -40,9 +40,10 @@ impl Build {
         }
     }
 
+    /// A sorted set is packed at the end: a zero would lose its sign on the way.
     pub(super) fn zset(packing: &Packing) -> Build {
         Build {
-            collection: Collection::empty(Packed::Zset),
+            collection: Collection::Object(Object::Zset(SortedTable::default())),
             packing: *packing,
         }
     }
@@ -118,6 +119,7 @@ impl Build {
             Collection::Object(Object::List(list)) => {
                 packed(list, limit).unwrap_or(self.collection)
             }
+            Collection::Object(Object::Zset(_)) => zset::settle(self.collection, &self.packing),
             _ => self.collection,
         }
     }

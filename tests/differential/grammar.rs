@@ -282,6 +282,16 @@ pub const TEMPLATES: &[(usize, &str)] = &[
     (1, "PUBSUB CHANNELS|SHARDCHANNELS ?G"),
     (1, "PUBSUB NUMSUB|SHARDNUMSUB ?V"),
     (1, "PUBSUB NUMPAT"),
+    (1, "BLPOP LK LK 0.001"),
+    (1, "BRPOP LK 0.001"),
+    (1, "BLMOVE LK LK LEFT|RIGHT LEFT|RIGHT 0.001"),
+    (1, "BRPOPLPUSH LK LK 0.001"),
+    (1, "BLMPOP 0.001 2 LK LK LEFT|RIGHT"),
+    (1, "BLMPOP 0.001 1 LK LEFT|RIGHT COUNT U"),
+    (1, "BZPOPMIN|BZPOPMAX Z Z 0.001"),
+    (1, "BZMPOP 0.001 Z# MIN|MAX"),
+    (1, "XREAD BLOCK 1 STREAMS s1 $"),
+    (1, "XREADGROUP GROUP g ann BLOCK 1 STREAMS s2 >"),
 ];
 
 /// What 7.0 does not know, for two servers that do.
@@ -334,6 +344,19 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
         "pfselftest",
         "takes seconds and no arguments; dialogues/hyperloglog",
     ),
+    ("save", "files; process tests"),
+    ("bgsave", "as save"),
+    ("bgrewriteaof", "as save"),
+    ("lastsave", "a clock; process tests"),
+    ("role", "replication has tests of its own"),
+    ("wait", "as role"),
+    ("waitaof", "as role"),
+    ("replicaof", "as role"),
+    ("slaveof", "as role"),
+    ("failover", "as role"),
+    ("replconf", "spoken between servers, as role"),
+    ("psync", "as replconf"),
+    ("sync", "as replconf"),
 ];
 
 /// Keys that mostly hold places, and coordinates and sizes for them.

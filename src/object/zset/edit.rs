@@ -93,6 +93,21 @@ pub fn collect(members: &[(f64, Box<[u8]>)], packing: &Packing) -> Collection {
     Collection::Object(Object::Zset(table))
 }
 
+/// Packs a sorted set that was put together as a table, if it is small enough.
+pub fn settle(set: Collection, packing: &Packing) -> Collection {
+    let Collection::Object(Object::Zset(table)) = &set else {
+        return set;
+    };
+    if table.len() > packing.zset_entries_max {
+        return set;
+    }
+    let members = table.iter(0..table.len(), false);
+    let members: Vec<_> = members
+        .map(|(member, score)| (score, member.into()))
+        .collect();
+    collect(&members, packing)
+}
+
 /// Where a member was found.
 enum Place {
     Packed(Option<usize>),

@@ -11,7 +11,7 @@ mod range;
 mod table;
 mod view;
 
-pub use edit::{Change, End, NotANumber, Rules, ZsetEdit, collect};
+pub use edit::{Change, End, NotANumber, Rules, ZsetEdit, collect, settle};
 pub use packed::is_sound;
 pub use range::{LexRange, ScoreRange};
 pub use table::SortedTable;
