@@ -146,8 +146,12 @@ impl Generator {
             .any(|name| command[0] == name.as_bytes());
         // Spoiled, these would stop the server for ever, or fill it, or end this connection.
         let is_dangerous = [&b"CLIENT"[..], b"CONFIG", b"DEBUG", b"MIGRATE"];
-        let is_same =
-            is_drawn || template.contains(" Q ") || is_dangerous.contains(&command[0].as_slice());
+        // These would wait as long as they are told to.
+        let may_wait = template.contains(" 0.001") || template.contains(" BLOCK ");
+        let is_same = is_drawn
+            || may_wait
+            || template.contains(" Q ")
+            || is_dangerous.contains(&command[0].as_slice());
         let is_kept = is_same || is_newer;
         if !is_kept && self.prng.percent(10) {
             self.spoil(&mut command);
