@@ -29,6 +29,7 @@ mod replay;
 mod replication;
 mod resync;
 mod rewrite;
+mod rules;
 mod save;
 #[allow(clippy::module_inception)]
 mod session;

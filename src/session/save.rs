@@ -356,7 +356,7 @@ pub(super) fn style(config: &Config, now_ms: i64) -> Style {
         MaxmemoryPolicy::AllkeysLru
         | MaxmemoryPolicy::VolatileLru
         | MaxmemoryPolicy::AllkeysLfu
-        | MaxmemoryPolicy::VolatileLfu => Some(super::core::access_rule(config)),
+        | MaxmemoryPolicy::VolatileLfu => Some(super::rules::access_rule(config)),
         _ => None,
     };
     Style {
