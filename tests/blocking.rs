@@ -323,6 +323,35 @@ fn who_waited_longest_comes_first_whatever_else_it_waits_for() {
     }
 }
 
+/// One that waits on several shards is woken and finds nothing; those behind it do.
+#[test]
+fn who_is_woken_in_vain_holds_nobody_up() {
+    for (shards, seed) in SHARDS
+        .iter()
+        .flat_map(|shards| (0..20).map(|s| (*shards, s)))
+    {
+        let mut node = LocalNode::new(shards, seed);
+        let waiting = [
+            "XREAD BLOCK 0 STREAMS t a b c d 5-0 0 0 0 0",
+            "XREAD BLOCK 0 STREAMS t a b c d $ 0 0 0 0",
+            "XREAD BLOCK 0 STREAMS t 0",
+        ];
+        let waiting = waiting.map(|line| {
+            let client = node.connect(seed as usize % shards);
+            assert_eq!(say(&mut node, client, line), "");
+            client
+        });
+        let other = node.connect(0);
+        say(&mut node, other, "XADD t 3-0 a 1");
+        assert_eq!(heard(&mut node, waiting[0]), "", "seed {seed}");
+        assert_ne!(heard(&mut node, waiting[1]), "", "seed {seed}");
+        assert_ne!(heard(&mut node, waiting[2]), "", "seed {seed}");
+        say(&mut node, other, "XADD t 6-0 a 1");
+        assert_ne!(heard(&mut node, waiting[0]), "", "seed {seed}");
+        assert_clean(&node, "all are served");
+    }
+}
+
 #[test]
 fn time_is_up_to_the_millisecond() {
     for shards in SHARDS {

@@ -37,7 +37,8 @@ fn is_fixed(command: &Command) -> bool {
     use ringshard::command::Group;
     let name = command[0].to_ascii_uppercase();
     // A list that comes back from another shard may have found a smaller form there.
-    let moody: [&[u8]; 5] = [b"KEYS", b"SCAN", b"RANDOMKEY", b"COMMAND", b"OBJECT"];
+    let moody: [&[u8]; 4] = [b"KEYS", b"SCAN", b"RANDOMKEY", b"OBJECT"];
+    let of_data: [&[u8]; 4] = [b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"DBSIZE"];
     let group = ringshard::commands::table()
         .find(&name)
         .map(|it| it.spec.group);
@@ -47,10 +48,11 @@ fn is_fixed(command: &Command) -> bool {
         Group::List,
         Group::Generic,
         Group::Transactions,
-        Group::Server,
     ];
     let is_select = name == b"SELECT" || name == b"PING";
-    let is_fixed = group.is_none_or(|group| fixed.contains(&group)) || is_select;
+    let is_fixed = group.is_none_or(|group| fixed.contains(&group))
+        || is_select
+        || of_data.contains(&name.as_slice());
     is_fixed && !moody.contains(&name.as_slice())
 }
 
