@@ -233,5 +233,5 @@ fn resp3_has_maps_and_sets() {
     );
     assert!(reply.ends_with(b"~0\r\n_\r\n"), "{reply:?}");
     let reply = node.talk(client, b"COMMAND LIST FILTERBY PATTERN GE?\r\n");
-    assert_eq!(reply, b"~1\r\n$3\r\nget\r\n");
+    assert_eq!(reply, b"*1\r\n$3\r\nget\r\n");
 }
