@@ -30,6 +30,8 @@ fn digest(node: &mut LocalNode, client: LocalClient) -> String {
 struct Pair {
     node: LocalNode,
     clients: Vec<LocalClient>,
+    /// Asks, and never waits for an element.
+    observer: LocalClient,
     merged: Merged,
     follower: LocalNode,
     applier: LocalClient,
@@ -41,11 +43,13 @@ impl Pair {
         let mut node = LocalNode::new(shards, seed);
         let merged = Merged::of(&mut node);
         let clients = (0..4).map(|n| node.connect(n % shards)).collect();
+        let observer = node.connect(0);
         let mut follower = LocalNode::new(1, seed);
         let applier = follower.connect(0);
         Pair {
             node,
             clients,
+            observer,
             merged,
             follower,
             applier,
@@ -91,8 +95,11 @@ impl Pair {
         let now_ms = self.node.clock.clock().millis().0;
         let behind = now_ms - self.follower.clock.clock().millis().0;
         self.follower.clock.advance_millis(behind);
-        let (first, applier) = (self.clients[0], self.applier);
-        let ours = digest(&mut self.node, first);
+        let (observer, applier) = (self.observer, self.applier);
+        // Who has waited long enough for an element goes on, with all that it has sent since.
+        digest(&mut self.node, observer);
+        self.quiesce();
+        let ours = digest(&mut self.node, observer);
         // Looking may have expired keys.
         self.quiesce();
         let theirs = digest(&mut self.follower, applier);
