@@ -214,7 +214,9 @@ impl Server {
             let _ = sender.send(Ending::Command);
         });
         let node = place.get_or_init(|| Arc::new(node)).clone();
-        node.state.loading.begin(node.clock.millis().0, 0);
+        if dataset::is_there(&node) {
+            node.state.loading.begin(node.clock.millis().0, 0);
+        }
         let cores = start_cores(&node, &named, tcp, unix)?;
         banner::initialized();
         dataset::load(&node).map_err(Failure)?;

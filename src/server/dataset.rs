@@ -5,7 +5,15 @@
 
 use crate::persistence::{Fault, LoadError, Summary};
 use crate::runtime::draft;
+use crate::runtime::file::Incoming;
 use crate::session::Node;
+
+/// Whether there may be something to load: otherwise nobody is told to wait.
+pub fn is_there(node: &Node) -> bool {
+    let config = node.config.value();
+    let opened = Incoming::open(&config.dir.join(&config.dbfilename));
+    config.appendonly || !matches!(opened, Ok(None))
+}
 
 /// Loads the log if there is to be one, or the snapshot there is, if any; the lines to log when
 /// that fails.
