@@ -195,6 +195,9 @@ impl Ring {
     pub fn close(&mut self, token: Token, fd: OwnedFd) {
         self.ledger.close(token);
         let fd = fd.into_raw_fd();
+        // A receive that new bytes have just woken escapes the cancel, goes on waiting for the
+        // rest, and keeps the socket open; this ends it.
+        self.shutdown(fd);
         let silent = Token::new(0, 0).tagged(kind::SILENT);
         let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(types::Fd(fd)).all());
         let skip = squeue::Flags::SKIP_SUCCESS;
