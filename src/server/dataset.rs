@@ -25,6 +25,10 @@ pub fn load(node: &Node) -> Result<(), Vec<String>> {
             .for_each(|name| tracing::info!("Removed {name}, which nobody writes any more")),
         Err(error) => tracing::warn!("Looking for old temporary files: {error}"),
     }
+    if !node.state.loading.is_on() {
+        // Clients may have written a file since: it holds what is here already.
+        return Ok(());
+    }
     if config.appendonly {
         // Redis: with a log, snapshots are not looked at.
         return node.load_log();

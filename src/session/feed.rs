@@ -12,7 +12,8 @@
 use super::core::Core;
 use super::order::{Order, Question};
 use super::replication::HUB_CORE;
-use crate::command::{ArgStore, Flags, Group, Merge as Merging, Plan, Spec};
+use super::save::everywhere;
+use crate::command::{ArgStore, Spec};
 use crate::keyspace::{DbIndex, ShardId};
 use crate::persistence::merge::{Merge, Stream};
 use crate::resp::Protocol;
@@ -31,13 +32,7 @@ const NOBODY: ReplyTo = ReplyTo {
 };
 
 /// The operation that makes a mark on all shards.
-static MARK: Spec = mark_spec();
-
-const fn mark_spec() -> Spec {
-    let mut spec = Spec::new("mark", 2, Flags::WRITE, Group::Server);
-    spec.plan = Plan::Everywhere(Merging::AllOk);
-    spec
-}
+static MARK: Spec = everywhere("mark");
 
 /// A shard's part of it: from here on it says what it changes.
 fn mark(ctx: &mut ShardCtx<'_>) -> Outcome {

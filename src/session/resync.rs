@@ -16,9 +16,8 @@ use super::node::Node;
 use super::order::Order;
 use super::registry::SessionId;
 use super::replication::HUB_CORE;
-use super::save::style;
-use crate::keyspace::Size;
-use crate::persistence::snapshot::{Outcome, Target, Watch, file_request};
+use super::save::{Unwatched, style};
+use crate::persistence::snapshot::{Outcome, Target, file_request};
 use crate::replication::Report;
 use crate::runtime::file;
 use crate::runtime::peer;
@@ -114,19 +113,6 @@ impl Core {
         if let Some(session) = self.sessions.find_mut(SessionId::from_bits(session)) {
             session.behind = Some(Box::default());
         }
-    }
-}
-
-/// Nobody asks how a snapshot for replicas is getting on.
-struct Unwatched(Arc<Node>);
-
-impl Watch for Unwatched {
-    fn begins(&self, _: Size) {}
-
-    fn advances(&self, _: u64) {}
-
-    fn writes(&self, _: u64, memory: i64) {
-        self.0.note_helper(memory);
     }
 }
 

@@ -11,11 +11,10 @@
 
 use super::core::Core;
 use super::node::{Node, REDIS_VERSION};
-use super::save::style;
-use crate::keyspace::Size;
+use super::save::{Unwatched, style};
 use crate::persistence::aof::files::Place;
 use crate::persistence::aof::{Message, Opening};
-use crate::persistence::snapshot::{Outcome, Target, Watch, Written, file_request};
+use crate::persistence::snapshot::{Outcome, Target, Written, file_request};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -65,7 +64,7 @@ impl Core {
         let (node, place) = (self.node.clone(), Place::new(&self.config));
         let pid = std::process::id();
         let path = place.folder.join(format!("temp-rewriteaof-bg-{pid}.rdb"));
-        let watch = Arc::new(Quiet(node.clone()));
+        let watch = Arc::new(Unwatched(node.clone()));
         let (target, style) = (
             self.base_target(path.clone()),
             style(&self.config, self.now_ms),
@@ -189,19 +188,6 @@ impl Core {
 
 /// After a failure the log is not rewritten by itself for so long.
 const RETRY_MS: i64 = 60_000;
-
-/// Nobody watches a base being made, but its memory counts.
-struct Quiet(Arc<Node>);
-
-impl Watch for Quiet {
-    fn begins(&self, _: Size) {}
-
-    fn advances(&self, _: u64) {}
-
-    fn writes(&self, _: u64, memory: i64) {
-        self.0.note_helper(memory);
-    }
-}
 
 /// Tells the log how its base ended, whatever becomes of the thread.
 struct Duty {

@@ -36,10 +36,11 @@ const LAST_SAVE_MS: i64 = 24 * 3600 * 1000;
 pub const IN_PROGRESS: &str = "ERR Background save already in progress";
 
 /// The operation that makes the cut on all shards at one point of their order.
-static CUT: Spec = cut_spec();
+static CUT: Spec = everywhere("cut");
 
-const fn cut_spec() -> Spec {
-    let mut spec = Spec::new("cut", 2, Flags::WRITE, Group::Server);
+/// An operation of our own that runs on all shards at one point of their order.
+pub(super) const fn everywhere(name: &'static str) -> Spec {
+    let mut spec = Spec::new(name, 2, Flags::WRITE, Group::Server);
     spec.plan = Plan::Everywhere(Merge::AllOk);
     spec
 }
@@ -398,6 +399,19 @@ impl Watch for Progress {
             bytes >> 20,
             (bytes / seconds) >> 20
         );
+    }
+}
+
+/// Nobody asks how a snapshot for a log or for replicas is getting on, but its memory counts.
+pub(super) struct Unwatched(pub Arc<Node>);
+
+impl Watch for Unwatched {
+    fn begins(&self, _: Size) {}
+
+    fn advances(&self, _: u64) {}
+
+    fn writes(&self, _: u64, memory: i64) {
+        self.0.note_helper(memory);
     }
 }
 

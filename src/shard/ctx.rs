@@ -7,8 +7,9 @@ use super::effects::{Effects, Event};
 use super::waiters::Wait;
 use crate::command::{Args, Spec};
 use crate::keyspace::{Client, DbIndex, Door, Expiry, Key, Keyspace, NewValue, Slot, StringRef};
-use crate::object::Collection;
+use crate::object::{Collection, Kind};
 use crate::resp::{ErrorReply, Writer, Written, errors};
+use std::ops::Range;
 
 /// What a handler returns: proof that it replied, or the error to reply with.
 pub type Outcome = Result<Written, ErrorReply>;
@@ -81,6 +82,21 @@ impl<'a> ShardCtx<'a> {
         debug_assert!(!self.is_in_exec, "nothing waits inside EXEC");
         self.wait = Some(Box::new(wait));
         Ok(Written)
+    }
+
+    /// The same for an element of a collection of this kind; inside EXEC the reply is that there is
+    /// none.
+    pub fn wait_for(&mut self, kind: Kind, keys: Range<usize>, timeout_ms: Option<i64>) -> Outcome {
+        if self.is_in_exec {
+            return Ok(self.reply.null_array());
+        }
+        self.wait(Wait {
+            keys,
+            timeout_ms,
+            kind,
+            hears_absence: false,
+            args: None,
+        })
     }
 
     /// The time from which a time to live counts, Unix milliseconds.

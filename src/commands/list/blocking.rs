@@ -9,8 +9,7 @@ use super::transfer::move_one;
 use crate::object::Kind;
 use crate::object::list::Side;
 use crate::resp::Writer;
-use crate::shard::{Outcome, ShardCtx, Wait};
-use std::ops::Range;
+use crate::shard::{Outcome, ShardCtx};
 
 /// BLPOP: take from the left end of the first list that exists, or wait for one.
 pub fn blpop(ctx: &mut ShardCtx<'_>) -> Outcome {
@@ -40,7 +39,7 @@ fn pop_or_wait(ctx: &mut ShardCtx<'_>, side: Side) -> Outcome {
             return Ok(written);
         }
     }
-    wait(ctx, 1..last, timeout_ms)
+    ctx.wait_for(Kind::List, 1..last, timeout_ms)
 }
 
 /// BLMPOP: take from the first of several lists that exists, or wait for one.
@@ -49,7 +48,7 @@ pub fn blmpop(ctx: &mut ShardCtx<'_>) -> Outcome {
     let (keys, side, count) = mpop_options(ctx.args, 2)?;
     match pop_from_first(ctx, keys.clone(), (side, count))? {
         Some(written) => Ok(written),
-        None => wait(ctx, keys, timeout_ms),
+        None => ctx.wait_for(Kind::List, keys, timeout_ms),
     }
 }
 
@@ -83,19 +82,6 @@ fn move_or_wait<'w>(
             Ok(written)
         }
         None if ctx.is_in_exec => Ok(ctx.reply.null()),
-        None => wait(ctx, 1..2, timeout_ms),
+        None => ctx.wait_for(Kind::List, 1..2, timeout_ms),
     }
-}
-
-fn wait(ctx: &mut ShardCtx<'_>, keys: Range<usize>, timeout_ms: Option<i64>) -> Outcome {
-    if ctx.is_in_exec {
-        return Ok(ctx.reply.null_array());
-    }
-    ctx.wait(Wait {
-        keys,
-        timeout_ms,
-        kind: Kind::List,
-        hears_absence: false,
-        args: None,
-    })
 }

@@ -7,8 +7,7 @@ use super::pop::{PopOptions, pop, pop_as_zmpop};
 use crate::object::Kind;
 use crate::object::zset::End;
 use crate::resp::Written;
-use crate::shard::{Outcome, ShardCtx, Wait};
-use std::ops::Range;
+use crate::shard::{Outcome, ShardCtx};
 
 /// BZPOPMIN: take the member with the lowest score of the first set that exists, or wait for one.
 pub fn bzpopmin(ctx: &mut ShardCtx<'_>) -> Outcome {
@@ -38,7 +37,7 @@ fn pop_or_wait(ctx: &mut ShardCtx<'_>, end: End) -> Outcome {
             return Ok(Written);
         }
     }
-    wait(ctx, 1..last, timeout_ms)
+    ctx.wait_for(Kind::Zset, 1..last, timeout_ms)
 }
 
 /// BZMPOP: take members from the first of several sets that exists, or wait for one.
@@ -51,18 +50,5 @@ pub fn bzmpop(ctx: &mut ShardCtx<'_>) -> Outcome {
             return Ok(Written);
         }
     }
-    wait(ctx, keys, timeout_ms)
-}
-
-fn wait(ctx: &mut ShardCtx<'_>, keys: Range<usize>, timeout_ms: Option<i64>) -> Outcome {
-    if ctx.is_in_exec {
-        return Ok(ctx.reply.null_array());
-    }
-    ctx.wait(Wait {
-        keys,
-        timeout_ms,
-        kind: Kind::Zset,
-        hears_absence: false,
-        args: None,
-    })
+    ctx.wait_for(Kind::Zset, keys, timeout_ms)
 }
