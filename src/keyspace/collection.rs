@@ -168,6 +168,12 @@ impl Holder for Open<'_> {
 
     fn replace(&mut self, value: Collection) {
         self.note();
+        self.reshape(value);
+    }
+
+    /// A snapshot that wants the entry gets its elements from the new form as well; one that walks
+    /// over the old form keeps that.
+    fn reshape(&mut self, value: Collection) {
         self.door.rescue(self.found);
         let table = self.door.table_of(self.found);
         table.change(self.found.place(), |record| entry::rehouse(&record, value));

@@ -135,6 +135,10 @@ pub trait Holder: Room {
 
     /// Holds this instead, of the same type.
     fn replace(&mut self, value: Collection);
+
+    /// Holds the same elements in another form. Nothing has changed by that, and nobody hears of
+    /// it: a command may still find that there is nothing for it to do.
+    fn reshape(&mut self, value: Collection);
 }
 
 impl Room for Vec<u8> {
@@ -186,6 +190,10 @@ impl Holder for Collection {
 
     fn replace(&mut self, value: Collection) {
         *self = value;
+    }
+
+    fn reshape(&mut self, value: Collection) {
+        self.replace(value);
     }
 }
 

@@ -62,6 +62,7 @@ pub fn geoadd(ctx: &mut ShardCtx<'_>) -> Outcome {
     let (mut added, mut updated) = (0, 0);
     if let Some(open) = &mut open {
         let mut edit = ZsetEdit::new(open, &packing);
+        edit.expect(places.clone().count());
         for at in places {
             let score = place::coordinates(args, at)?.score();
             let put = edit.put(args.get(at + 2), score, options.rules);

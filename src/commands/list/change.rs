@@ -1,7 +1,7 @@
 //! LSET, LINSERT, LREM, LTRIM: changes anywhere in a list.
 //!
 //! A list may take its large form although nothing comes of the command then: that is seen in
-//! OBJECT ENCODING of Redis 7.2 too.
+//! OBJECT ENCODING of Redis 7.2 too. Its elements are the same, so no watch breaks.
 
 use super::options::{item, range, signed};
 use crate::keyspace::Key;
@@ -93,8 +93,11 @@ pub fn ltrim(ctx: &mut ShardCtx<'_>) -> Outcome {
     let behind = first + count;
     edit::remove_range(&mut list, behind, len - behind, limit);
     edit::remove_range(&mut list, 0, first, limit);
+    edit::shrink(&mut list, limit);
     let is_gone = list.is_gone();
     drop(list);
+    // Redis: a watch breaks even if all elements stay.
+    ctx.space.common.watches.touch(ctx.db, key.bytes);
     changed(ctx, Event::LTRIM, &key, is_gone);
     Ok(ctx.reply.ok())
 }

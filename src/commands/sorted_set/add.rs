@@ -101,6 +101,7 @@ fn add(ctx: &mut ShardCtx<'_>, is_increment: bool) -> Outcome {
     };
     if let Some(open) = &mut open {
         let mut edit = ZsetEdit::new(open, &packing);
+        edit.expect((args.len() - options.first) / 2);
         tally.put(&mut edit, args, &options, score)?;
     }
     drop(open);

@@ -7,9 +7,9 @@
 use super::packed::{self, PackedHash};
 use super::value::HashTable;
 use super::view::HashRef;
-use crate::object::dict::Dict;
+use crate::object::dict::{Dict, Spot, Taken};
 use crate::object::listpack::{self, BYTES_MAX};
-use crate::object::{Collection, Holder, Object, Packed, Packing};
+use crate::object::{Collection, Form, Holder, Object, Packed, Packing};
 
 /// What encoding adds to a field and its value at most.
 const ENCODING_MAX: usize = 32;
@@ -89,7 +89,8 @@ impl<'a> HashEdit<'a> {
     /// Removes a field; says whether it was there.
     pub fn remove(&mut self, field: &[u8]) -> bool {
         let Some(packed) = self.packed() else {
-            return self.dict_mut().remove(field).is_some();
+            let spot = self.locate(field);
+            return spot.map(|spot| self.dict_mut().take(spot)).is_some();
         };
         let view = PackedHash::new(packed, self.holder.bytes());
         let Some(found) = view.find(field) else {
@@ -103,12 +104,9 @@ impl<'a> HashEdit<'a> {
     /// Gives a field an expiry or takes it away; says whether the field is there.
     pub fn set_expiry(&mut self, field: &[u8], expires_at_ms: Option<i64>) -> bool {
         let Some(mut packed) = self.packed() else {
-            let dict = self.dict_mut();
-            let spot = dict.locate(Dict::hash(field), field);
-            return spot.is_some_and(|spot| {
-                dict.put_expiry(spot, expires_at_ms);
-                true
-            });
+            let spot = self.locate(field);
+            let put = spot.map(|spot| self.dict_mut().put_expiry(spot, expires_at_ms));
+            return put.is_some();
         };
         let view = PackedHash::new(packed, self.holder.bytes());
         if view.find(field).is_none() {
@@ -136,7 +134,7 @@ impl<'a> HashEdit<'a> {
     /// Takes up to `budget` fields out whose time has come, and shows each.
     pub fn expire(&mut self, now_ms: i64, budget: usize, mut gone: impl FnMut(&[u8])) {
         let Some(packed) = self.packed() else {
-            let show = |taken: &crate::object::dict::Taken| gone(taken.as_ref().key());
+            let show = |taken: &Taken| gone(taken.as_ref().key());
             return self.dict_mut().expire(now_ms, budget, show);
         };
         let view = PackedHash::new(packed, self.holder.bytes());
@@ -157,8 +155,8 @@ impl<'a> HashEdit<'a> {
     #[inline]
     fn packed(&self) -> Option<Packed> {
         match self.holder.form() {
-            crate::object::Form::Packed(packed, _) => Some(packed),
-            crate::object::Form::Object(_) => None,
+            Form::Packed(packed, _) => Some(packed),
+            Form::Object(_) => None,
         }
     }
 
@@ -173,6 +171,15 @@ impl<'a> HashEdit<'a> {
         }
         self.unpack();
         None
+    }
+
+    /// Where a field of a table is. Looking comes before changing, because who asks for the table
+    /// to change it has changed it, as all see who watch.
+    fn locate(&self, field: &[u8]) -> Option<Spot> {
+        match self.holder.form() {
+            Form::Object(Object::Hash(table)) => table.dict.locate(Dict::hash(field), field),
+            _ => unreachable!("asked only of tables"),
+        }
     }
 
     #[inline]
@@ -199,6 +206,6 @@ impl<'a> HashEdit<'a> {
             });
         }
         let object = Object::Hash(table);
-        self.holder.replace(Collection::Object(object));
+        self.holder.reshape(Collection::Object(object));
     }
 }

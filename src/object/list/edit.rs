@@ -91,7 +91,7 @@ pub fn grow_for<'v, H: Holder>(
 fn unpack<H: Holder>(holder: &mut H) {
     let mut list = Quicklist::default();
     list.append_listpack(holder.bytes().to_vec());
-    holder.replace(Collection::Object(Object::List(list)));
+    holder.reshape(Collection::Object(Object::List(list)));
 }
 
 /// Packs a list that has shrunk far enough.
@@ -107,7 +107,7 @@ pub fn shrink<H: Holder>(holder: &mut H, limit: NodeLimit) {
         && !limit.half().is_exceeded(node.bytes().len(), list.len())
     {
         let bytes = node.bytes().to_vec();
-        holder.replace(Collection::Packed(Packed::List, bytes));
+        holder.reshape(Collection::Packed(Packed::List, bytes));
     }
 }
 

@@ -12,7 +12,7 @@ use super::value::SetTable;
 use super::view::{Inner, SetRef};
 use crate::base::number::parse_i64;
 use crate::base::prng::Prng;
-use crate::object::dict::Dict;
+use crate::object::dict::{Dict, Spot};
 use crate::object::intset::{self, Ints};
 use crate::object::listpack::{self, BYTES_MAX, Item, Listpack, Wanted};
 use crate::object::{Collection, Form, Holder, Object, Packed, Packing};
@@ -65,7 +65,13 @@ impl<'a> SetEdit<'a> {
     #[inline]
     pub fn add(&mut self, member: &[u8]) -> bool {
         match self.packed() {
-            None => self.dict_mut().add(member, b""),
+            None => {
+                let (hash, spot) = self.locate(member);
+                if spot.is_none() {
+                    self.dict_mut().insert(hash, member, b"");
+                }
+                spot.is_none()
+            }
             Some(Packed::Ints) => match parse_i64(member) {
                 Some(number) => self.add_integer(number),
                 None => self.add_text_to_ints(member),
@@ -140,7 +146,10 @@ impl<'a> SetEdit<'a> {
     #[inline]
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match self.packed() {
-            None => self.dict_mut().remove(member).is_some(),
+            None => {
+                let (_, spot) = self.locate(member);
+                spot.map(|spot| self.dict_mut().take(spot)).is_some()
+            }
             Some(Packed::Ints) => {
                 let number = parse_i64(member);
                 number.is_some_and(|number| intset::remove(self.holder, number))
@@ -206,6 +215,17 @@ impl<'a> SetEdit<'a> {
         }
     }
 
+    /// The hash of a member of a table, and where it is. Looking comes before changing, because
+    /// who asks for the table to change it has changed it, as all see who watch.
+    #[inline]
+    fn locate(&self, member: &[u8]) -> (u64, Option<Spot>) {
+        let hash = Dict::hash(member);
+        match self.holder.form() {
+            Form::Object(Object::Set(table)) => (hash, table.dict.locate(hash, member)),
+            _ => unreachable!("asked only of tables"),
+        }
+    }
+
     #[inline]
     fn dict_mut(&mut self) -> &mut Dict {
         match self.holder.object_mut() {
@@ -221,7 +241,7 @@ impl<'a> SetEdit<'a> {
             member.with_bytes(|member| table.dict.insert(Dict::hash(member), member, b""));
         }
         let object = Object::Set(table);
-        self.holder.replace(Collection::Object(object));
+        self.holder.reshape(Collection::Object(object));
     }
 }
 

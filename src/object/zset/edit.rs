@@ -124,6 +124,14 @@ impl<'h> ZsetEdit<'h> {
         }
     }
 
+    /// Makes room for so many members that are about to be put: more than a packed set may have
+    /// are not packed first.
+    pub fn expect(&mut self, members: usize) {
+        if members > self.entries_max && matches!(self.view(), ZsetRef::Packed(_)) {
+            self.unpack();
+        }
+    }
+
     /// The same set, to read.
     pub fn view(&self) -> ZsetRef<'_> {
         ZsetRef::new(self.holder.form())
@@ -214,7 +222,7 @@ impl<'h> ZsetEdit<'h> {
         for (member, score) in self.view().all() {
             member.with_bytes(|member| table.insert(table.locate(member), member, score));
         }
-        self.holder.replace(Collection::Object(Object::Zset(table)));
+        self.holder.reshape(Collection::Object(Object::Zset(table)));
     }
 
     fn table_mut(&mut self) -> &mut SortedTable {
