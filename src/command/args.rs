@@ -176,6 +176,12 @@ impl ArgStore {
         first..self.spans.len() as u32
     }
 
+    /// Makes room for so many more arguments and bytes of them.
+    pub fn reserve(&mut self, args: usize, bytes: usize) {
+        self.spans.reserve(args);
+        self.bytes.reserve(bytes);
+    }
+
     /// Number of arguments in the store.
     pub fn len(&self) -> usize {
         self.spans.len()

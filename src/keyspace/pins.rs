@@ -8,8 +8,11 @@
 use super::Door;
 use super::slot::Key;
 
+/// How many keys of one owner are looked at one by one; more are sorted.
+const UNSORTED_MAX: usize = 256;
+
 /// Which keys are pinned, by whom. Asking is rare, pinning is not: so the keys of each owner are
-/// kept as they come, in ascending order of their hashes.
+/// kept as they come, by their hashes, and only those of large owners in ascending order.
 #[derive(Debug, Default)]
 pub struct Pins {
     keys: Vec<(u64, Box<[u64]>)>,
@@ -17,11 +20,17 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Pins these keys for an owner, by ascending hashes, or with `None` all keys.
+    /// Pins these keys for an owner, by their hashes, or with `None` all keys.
     pub fn pin(&mut self, owner: u64, hashes: Option<impl Iterator<Item = u64>>) {
         match hashes {
             None => self.wholes += 1,
-            Some(hashes) => self.keys.push((owner, hashes.collect())),
+            Some(hashes) => {
+                let mut hashes: Box<[u64]> = hashes.collect();
+                if hashes.len() > UNSORTED_MAX {
+                    hashes.sort_unstable();
+                }
+                self.keys.push((owner, hashes));
+            }
         }
     }
 
@@ -38,7 +47,11 @@ impl Pins {
 
     fn has(&self, hash: u64) -> bool {
         let mut owners = self.keys.iter();
-        self.wholes > 0 || owners.any(|(_, hashes)| hashes.binary_search(&hash).is_ok())
+        let is_among = |hashes: &[u64]| match hashes.len() {
+            0..=UNSORTED_MAX => hashes.contains(&hash),
+            _ => hashes.binary_search(&hash).is_ok(),
+        };
+        self.wholes > 0 || owners.any(|(_, hashes)| is_among(hashes))
     }
 
     /// Whether nothing is pinned.

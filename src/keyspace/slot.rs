@@ -26,6 +26,14 @@ impl Slot {
 
 /// What is hashed of a key: what stands between the first `{` and the next `}`, if anything does.
 fn hash_tag(key: &[u8]) -> &[u8] {
+    // Of a short key, all bytes at once are looked at sooner than a search has begun.
+    if key.len() <= 64
+        && !key
+            .iter()
+            .fold(false, |found, byte| found | (*byte == b'{'))
+    {
+        return key;
+    }
     let Some(open) = memchr(b'{', key) else {
         return key;
     };

@@ -4,6 +4,7 @@
 //! there and is sent from where it lies. Moving one output behind another keeps the order.
 
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// Replies on their way to a client or to the core that asked for them.
 #[derive(Debug, Default)]
@@ -119,6 +120,16 @@ impl Output {
         &self.bytes[mark.bytes..]
     }
 
+    /// The part between two marks, in one piece.
+    pub fn part(&self, from: Mark, to: Mark) -> Cow<'_, [u8]> {
+        if from.shared == to.shared {
+            return Cow::Borrowed(&self.bytes[from.bytes..to.bytes]);
+        }
+        let mut part = Output::default();
+        part.append_part(self, from, to);
+        Cow::Owned(part.to_bytes())
+    }
+
     /// Moves the part between two marks of another output behind this one.
     pub fn append_part(&mut self, other: &Output, from: Mark, to: Mark) {
         for (position, value) in &other.shared[from.shared..to.shared] {
@@ -207,6 +218,8 @@ mod tests {
         one.append(&mut output(&["c", "@BIGGER", "@2", "d"]));
         assert_eq!(one.to_bytes(), b"aBIGbcBIGGER2d");
         assert_eq!(one.len(), 14);
+        assert_eq!(one.part(Output::start(), mark), &b"aBIGb"[..]);
+        assert_eq!(one.part(mark, one.mark()), &b"cBIGGER2d"[..]);
         let rest = one.split_off(mark);
         assert_eq!(
             (one.to_bytes(), rest.to_bytes()),

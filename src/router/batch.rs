@@ -53,6 +53,12 @@ impl Batch {
         }
     }
 
+    /// Makes room for so many commands.
+    pub(super) fn expecting(mut self, commands: usize) -> Batch {
+        Arc::make_mut(&mut self.calls).reserve(commands);
+        self
+    }
+
     /// Adds a command by its place in the shared store.
     pub fn push(&mut self, head: Head, args: Range<u32>) {
         let is_own = false;
@@ -69,6 +75,10 @@ impl Batch {
     /// Adds a command whose arguments are written into a store, behind those of others.
     pub(super) fn push_written(&mut self, head: Head, write: impl FnOnce(&mut ArgStore)) {
         let own = Arc::make_mut(&mut self.own);
+        if own.is_empty() {
+            // Of two shards each has about a half, and the names of all commands.
+            own.reserve(self.shared.len() * 5 / 8, self.shared.bytes() * 5 / 8);
+        }
         let first = own.len() as u32;
         write(own);
         let (args, is_own) = (first..own.len() as u32, true);

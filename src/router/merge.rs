@@ -7,10 +7,11 @@ use crate::base::prng::Prng;
 use crate::command::Merge;
 use crate::keyspace::{DIGEST_BYTES, Digest};
 use crate::resp::{Output, Protocol, Writer, first_integer, skip_reply};
+use std::borrow::Cow;
 
 /// The reply of one shard's part, and which of the command's key groups it was about.
 pub(super) struct PartReply<'a> {
-    pub reply: &'a [u8],
+    pub reply: Cow<'a, [u8]>,
     pub groups: &'a [u32],
 }
 
@@ -23,12 +24,12 @@ pub(super) fn merge(
     out: &mut Output,
 ) {
     if let Some(error) = parts.iter().find(|part| part.reply.first() == Some(&b'-')) {
-        return out.buffer().extend_from_slice(error.reply);
+        return out.buffer().extend_from_slice(&error.reply);
     }
     match how {
-        Merge::AllOk => out.buffer().extend_from_slice(parts[0].reply),
+        Merge::AllOk => out.buffer().extend_from_slice(&parts[0].reply),
         Merge::Sum => {
-            let sum = parts.iter().map(|part| first_integer(part.reply)).sum();
+            let sum = parts.iter().map(|part| first_integer(&part.reply)).sum();
             Writer::new(out, protocol).integer(sum);
         }
         Merge::InOrder => in_order(parts, protocol, out),
@@ -57,7 +58,7 @@ fn in_order(parts: &[PartReply<'_>], protocol: Protocol, out: &mut Output) {
     let count: usize = parts.iter().map(|part| part.groups.len()).sum();
     let mut ordered: Vec<&[u8]> = vec![b""; count];
     for part in parts {
-        for (group, element) in part.groups.iter().zip(elements(part.reply)) {
+        for (group, element) in part.groups.iter().zip(elements(&part.reply)) {
             ordered[*group as usize] = element;
         }
     }
@@ -71,14 +72,14 @@ fn concat(parts: &[PartReply<'_>], out: &mut Output) {
     let kind = parts[0].reply[0];
     let count: i64 = parts
         .iter()
-        .map(|part| first_integer(part.reply).max(0))
+        .map(|part| first_integer(&part.reply).max(0))
         .sum();
     out.buffer().push(kind);
     out.buffer()
         .extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     out.buffer().extend_from_slice(b"\r\n");
     for part in parts {
-        for element in elements(part.reply) {
+        for element in elements(&part.reply) {
             out.buffer().extend_from_slice(element);
         }
     }
@@ -86,7 +87,7 @@ fn concat(parts: &[PartReply<'_>], out: &mut Output) {
 
 fn draw(parts: &[PartReply<'_>], random: &mut Prng, out: &mut Output) {
     let weight = |part: &PartReply<'_>| {
-        elements(part.reply)
+        elements(&part.reply)
             .next()
             .map_or(0, |weight| first_integer(weight).max(0) as u64)
     };
@@ -100,7 +101,7 @@ fn draw(parts: &[PartReply<'_>], random: &mut Prng, out: &mut Output) {
         }
         drawn -= weight(part);
     }
-    let reply = elements(chosen.reply)
+    let reply = elements(&chosen.reply)
         .nth(1)
         .expect("a weighted reply has two elements");
     out.buffer().extend_from_slice(reply);
@@ -109,7 +110,7 @@ fn draw(parts: &[PartReply<'_>], random: &mut Prng, out: &mut Output) {
 fn xor(parts: &[PartReply<'_>], protocol: Protocol, out: &mut Output) {
     let mut databases: Vec<Digest> = Vec::new();
     for part in parts {
-        let len = first_integer(part.reply).max(0) as usize;
+        let len = first_integer(&part.reply).max(0) as usize;
         let body = &part.reply[part.reply.len() - 2 - len..part.reply.len() - 2];
         let (digests, _) = body.as_chunks::<DIGEST_BYTES>();
         databases.resize(databases.len().max(digests.len()), Digest::default());
@@ -124,11 +125,11 @@ fn pages(parts: &[PartReply<'_>], out: &mut Output) {
     let lists: Vec<PartReply<'_>> = parts
         .iter()
         .map(|part| PartReply {
-            reply: elements(part.reply).nth(1).unwrap_or_default(),
+            reply: Cow::Borrowed(elements(&part.reply).nth(1).unwrap_or_default()),
             groups: &[],
         })
         .collect();
-    let cursor = parts.last().and_then(|part| elements(part.reply).next());
+    let cursor = parts.last().and_then(|part| elements(&part.reply).next());
     out.buffer().extend_from_slice(b"*2\r\n");
     out.buffer().extend_from_slice(cursor.unwrap_or_default());
     concat(&lists, out);
@@ -152,7 +153,7 @@ mod tests {
         let parts: Vec<_> = parts
             .iter()
             .map(|(reply, groups)| PartReply {
-                reply: reply.as_bytes(),
+                reply: Cow::Borrowed(reply.as_bytes()),
                 groups,
             })
             .collect();

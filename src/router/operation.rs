@@ -25,6 +25,7 @@ use crate::command::{ArgStore, Args, Flags, Merge, Plan, positions};
 use crate::keyspace::{Key, ShardId, Slot};
 use crate::resp::Output;
 use crate::shard::{Fetched, Gathered, Point, Shard, Ticket, run_gathered};
+use std::borrow::Cow;
 
 /// One shard's share in an operation.
 pub(super) struct Part {
@@ -442,7 +443,7 @@ impl Router {
             .parts
             .iter()
             .map(|part| PartReply {
-                reply: part.reply.as_deref().unwrap_or_default(),
+                reply: Cow::Borrowed(part.reply.as_deref().unwrap_or_default()),
                 groups: &part.groups,
             })
             .collect();

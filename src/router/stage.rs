@@ -9,10 +9,11 @@ use super::merge::{PartReply, merge, page_cursor};
 use super::message::Head;
 use super::plan::{Route, cursor_shard, derived_lock, key_lock, route, shares, write_part};
 use crate::base::prng::Prng;
-use crate::command::{ArgStore, Args, Flags, Merge, Plan, Spec, positions};
+use crate::command::{ArgStore, Args, Flags, KeyFlags, Merge, Plan, Spec, positions};
 use crate::keyspace::{Client, Key, ShardId, SlotMap};
 use crate::resp::{Mark, Output, Protocol};
 use crate::shard::{Intents, Lock, Shard};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,8 +23,17 @@ enum Source {
     Merged {
         how: Merge,
         protocol: Protocol,
-        parts: Vec<(usize, Vec<u32>)>,
+        /// Places in `Stage::parts`.
+        parts: Range<usize>,
     },
+}
+
+/// What one shard runs of a command that is split.
+struct Part {
+    /// Place in `Stage::batches`.
+    batch: usize,
+    /// Its key groups: places in `Stage::groups`.
+    groups: Range<usize>,
 }
 
 /// Commands that run together.
@@ -34,6 +44,13 @@ pub struct Stage {
     shared: Arc<ArgStore>,
     batches: Vec<(ShardId, Batch)>,
     sources: Vec<Source>,
+    /// Those of all commands that are split, one behind the other; so are their key groups.
+    parts: Vec<Part>,
+    groups: Vec<u32>,
+    /// The owners of the groups of the command at hand.
+    owners: Vec<ShardId>,
+    /// How many commands will come, as far as is known.
+    expected: usize,
 }
 
 /// How a command of a stage went, its shards together.
@@ -54,7 +71,18 @@ impl Stage {
             shared,
             batches: Vec::new(),
             sources: Vec::new(),
+            parts: Vec::new(),
+            groups: Vec::new(),
+            owners: Vec::new(),
+            expected: 0,
         }
+    }
+
+    /// Makes room for so many commands.
+    pub fn expecting(mut self, commands: usize) -> Stage {
+        self.sources.reserve(commands);
+        self.expected = commands;
+        self
     }
 
     /// Whether there are no commands.
@@ -80,36 +108,63 @@ impl Stage {
 
     /// Adds a command by its place in the store; false if it cannot run together with others.
     pub fn add(&mut self, head: Head, args: Range<u32>) -> bool {
+        self.add_and_claim(head, args, None)
+    }
+
+    /// The same, and notes in the claims, if there are any, what the command will touch: keys are
+    /// hashed once for both.
+    pub fn add_and_claim(
+        &mut self,
+        head: Head,
+        args: Range<u32>,
+        claims: Option<&mut Claims>,
+    ) -> bool {
         let store = self.shared.clone();
         let words = store.command(args.clone());
         let shard = match route(self.map, head.spec, words) {
             Route::Any => self.home,
             Route::One(shard, _) => shard,
-            Route::Several => return self.add_split(head, words),
+            Route::Several => return self.add_split(head, words, claims),
         };
+        if let Some(claims) = claims {
+            claims.add(head.spec, words);
+        }
         let batch = self.batch(shard);
         self.batches[batch].1.push(head, args);
         self.sources.push(Source::One(batch));
         true
     }
 
-    fn add_split(&mut self, head: Head, args: Args<'_>) -> bool {
-        let (Plan::Split(how) | Plan::Everywhere(how)) = head.spec.plan else {
-            return false;
+    fn add_split(&mut self, head: Head, args: Args<'_>, claims: Option<&mut Claims>) -> bool {
+        let first = self.parts.len();
+        let how = match head.spec.plan {
+            Plan::Split(how) if !head.spec.derives_keys(args) => {
+                self.split(head.spec, args, claims);
+                how
+            }
+            Plan::Split(how) | Plan::Everywhere(how) => {
+                if let Some(claims) = claims {
+                    claims.add(head.spec, args);
+                }
+                for (shard, groups) in shares(self.map, head.spec, args) {
+                    let start = self.groups.len();
+                    self.groups.extend_from_slice(&groups);
+                    self.add_part(shard, start..self.groups.len());
+                }
+                how
+            }
+            _ => return false,
         };
-        let mut parts = Vec::new();
-        for (shard, groups) in shares(self.map, head.spec, args) {
-            let batch = self.batch(shard);
-            let head = Head {
-                known: None,
-                ..head
-            };
-            self.batches[batch]
-                .1
-                .push_written(head, |own| write_part(head.spec, args, &groups, own));
-            parts.push((batch, groups));
+        let head = Head {
+            known: None,
+            ..head
+        };
+        for part in &self.parts[first..] {
+            let (batch, groups) = (&mut self.batches[part.batch].1, &self.groups);
+            let groups = &groups[part.groups.clone()];
+            batch.push_written(head, |own| write_part(head.spec, args, groups, own));
         }
-        let protocol = head.protocol;
+        let (protocol, parts) = (head.protocol, first..self.parts.len());
         self.sources.push(Source::Merged {
             how,
             protocol,
@@ -118,10 +173,45 @@ impl Stage {
         true
     }
 
+    /// Finds the shards of a command's keys.
+    fn split(&mut self, spec: &Spec, args: Args<'_>, mut claims: Option<&mut Claims>) {
+        let first = self.groups.len();
+        let mut owners = std::mem::take(&mut self.owners);
+        owners.clear();
+        for (group, (at, flags)) in (0..).zip(positions(spec.keys, args)) {
+            let key = Key::new(args.get(at));
+            let owner = self.map.shard(key.slot);
+            if let Some(claims) = claims.as_deref_mut() {
+                claims.add_key(owner, key.hash, flags);
+            }
+            owners.push(owner);
+            self.groups.push(group);
+        }
+        let owner = |group: &u32| owners[*group as usize];
+        self.groups[first..].sort_unstable_by_key(|group| (owner(group), *group));
+        let mut start = first;
+        while start < self.groups.len() {
+            let shard = owner(&self.groups[start]);
+            let same = self.groups[start..]
+                .iter()
+                .take_while(|it| owner(it) == shard);
+            let end = start + same.count();
+            self.add_part(shard, start..end);
+            start = end;
+        }
+        self.owners = owners;
+    }
+
+    fn add_part(&mut self, shard: ShardId, groups: Range<usize>) {
+        let batch = self.batch(shard);
+        self.parts.push(Part { batch, groups });
+    }
+
     fn batch(&mut self, shard: ShardId) -> usize {
         let found = self.batches.iter().position(|(owner, _)| *owner == shard);
         found.unwrap_or_else(|| {
-            self.batches.push((shard, Batch::new(self.shared.clone())));
+            let batch = Batch::new(self.shared.clone()).expecting(self.expected);
+            self.batches.push((shard, batch));
             self.batches.len() - 1
         })
     }
@@ -144,6 +234,7 @@ impl Stage {
             .map(|(shard, _)| Reader::new(*shard, replies))
             .collect();
         let mut all = Vec::with_capacity(self.sources.len());
+        let mut read: Vec<PartReply<'_>> = Vec::new();
         for source in &self.sources {
             let went = match source {
                 Source::One(batch) => readers[*batch].next(out),
@@ -152,18 +243,16 @@ impl Stage {
                     protocol,
                     parts,
                 } => {
-                    let mut read = Vec::new();
+                    read.clear();
                     let mut nanos = 0;
-                    for (batch, groups) in parts {
-                        let mut part = Output::default();
-                        nanos += readers[*batch].next(&mut part).nanos;
-                        read.push((part.to_bytes(), groups));
+                    for part in &self.parts[parts.clone()] {
+                        let (reply, took) = readers[part.batch].next_part();
+                        let groups = &self.groups[part.groups.clone()];
+                        nanos += took;
+                        read.push(PartReply { reply, groups });
                     }
-                    let parts: Vec<PartReply<'_>> = (read.iter())
-                        .map(|(reply, groups)| PartReply { reply, groups })
-                        .collect();
                     let start = out.mark();
-                    merge(*how, &parts, *protocol, random, out);
+                    merge(*how, &read, *protocol, random, out);
                     StageWent {
                         end: out.mark(),
                         nanos,
@@ -192,6 +281,14 @@ impl<'a> Reader<'a> {
             next: 0,
             from: Output::start(),
         }
+    }
+
+    /// The next reply, and how long it took in nanoseconds.
+    fn next_part(&mut self) -> (Cow<'a, [u8]>, u64) {
+        let went = self.reply.went[self.next];
+        let part = self.reply.output.part(self.from, went.end);
+        (self.next, self.from) = (self.next + 1, went.end);
+        (part, went.nanos)
     }
 
     /// Moves the next reply behind this output.
@@ -254,11 +351,16 @@ impl Claims {
             Plan::Gather | Plan::Split(_) => {
                 for (at, flags) in positions(spec.keys, args) {
                     let key = Key::new(args.get(at));
-                    let shard = self.map.shard(key.slot).0 as usize;
-                    self.shards[shard].keys.push((key.hash, key_lock(flags)));
+                    self.add_key(self.map.shard(key.slot), key.hash, flags);
                 }
             }
         }
+    }
+
+    /// Adds a key of a shard, by its hash.
+    fn add_key(&mut self, shard: ShardId, hash: u64, flags: KeyFlags) {
+        let claim = &mut self.shards[shard.0 as usize];
+        claim.keys.push((hash, key_lock(flags)));
     }
 
     fn add_wholes(&mut self, first: usize, lock: Lock) {
@@ -354,7 +456,10 @@ impl Pages {
     pub fn finish(&self, random: &mut Prng, out: &mut Output) -> bool {
         let (start, groups) = (out.mark(), &[][..]);
         let parts: Vec<PartReply<'_>> = (self.pages.iter())
-            .map(|reply| PartReply { reply, groups })
+            .map(|reply| PartReply {
+                reply: Cow::Borrowed(reply),
+                groups,
+            })
             .collect();
         merge(Merge::Pages, &parts, self.head.protocol, random, out);
         out.starts_with(start, b'-')

@@ -52,6 +52,15 @@ impl Default for Queue {
 }
 
 impl Queue {
+    /// Makes room for so many commands like this one, within reason: others may be shorter.
+    pub fn reserve(&mut self, commands: usize, like: Args<'_>) {
+        const BYTES_MAX: usize = 1 << 16;
+        let bytes = like.from(0).map(<[u8]>::len).sum::<usize>() + 8;
+        self.commands.reserve(commands);
+        let args = (commands * like.len()).min(BYTES_MAX / 8);
+        self.store.reserve(args, (commands * bytes).min(BYTES_MAX));
+    }
+
     /// Adds a command.
     pub fn push(
         &mut self,

@@ -145,7 +145,8 @@ impl Generator {
             .iter()
             .any(|name| command[0] == name.as_bytes());
         // Spoiled, these would stop the server for ever, or fill it, or end this connection.
-        let is_dangerous = [&b"CLIENT"[..], b"CONFIG", b"DEBUG", b"MIGRATE"];
+        // (LATENCY ends its errors at a byte of zero, as C does.)
+        let is_dangerous = [&b"CLIENT"[..], b"CONFIG", b"DEBUG", b"LATENCY", b"MIGRATE"];
         // These would wait as long as they are told to.
         let may_wait = template.contains(" 0.001") || template.contains(" BLOCK ");
         let is_same = is_drawn

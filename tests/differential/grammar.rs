@@ -263,7 +263,6 @@ pub const TEMPLATES: &[(usize, &str)] = &[
     ),
     (1, "CONFIG RESETSTAT|REWRITE"),
     (1, "DEBUG DIGEST"),
-    (1, "DEBUG OBJECT K"),
     (1, "DEBUG POPULATE 5 key 8"),
     (1, "DEBUG SET-ACTIVE-EXPIRE 1"),
     (1, "INFO ?server|keyspace|nosuch"),
@@ -322,6 +321,10 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     (
         "debug|digest-value",
         "takes in what has expired; the comparison of all that is stored asks it",
+    ),
+    (
+        "debug|object",
+        "finds what has expired, until somebody else looks; dialogues/server",
     ),
     (
         "monitor",

@@ -9,8 +9,8 @@
 //! All of it happens at one moment, and what is watched has not changed until then; otherwise
 //! nothing happens.
 
-use super::plan::{Home, claims, home, is_data_only};
-use super::run::{advance, finish, is_whole_stage, next_stage, note, ran, run_here};
+use super::plan::{Home, any_home, claims, home, is_data_only};
+use super::run::{advance, finish, is_whole_stage, next_stage, note, ran, run_here, whole_stage};
 use crate::command::Args;
 use crate::commands::connection::show_monitors;
 use crate::commands::dispatch::{Verdict, fail, hold, must_wait};
@@ -152,13 +152,18 @@ fn send_whole(core: &mut Core, mut exec: Box<Exec>) {
 fn claim(core: &mut Core, mut exec: Box<Exec>) {
     exec.to = hold(core, exec.session);
     let map = core.router.map();
-    let claims = claims(map, &exec);
-    exec.home = claims.first().unwrap_or(core.id);
-    if is_whole_stage(map, &exec) {
-        let stage = next_stage(core, &exec);
+    let claims = if is_whole_stage(map, &exec) {
+        // What has no keys runs where other commands run.
+        exec.home = any_home(map, &exec).unwrap_or(core.id);
+        let (stage, claims) = whole_stage(core, &exec);
         exec.is_released = true;
         exec.stage = Some(stage);
-    }
+        claims
+    } else {
+        let claims = claims(map, &exec);
+        exec.home = claims.first().unwrap_or(core.id);
+        claims
+    };
     let client = core.client(exec.session);
     let whole = exec.stage.as_ref();
     let number = exec.number;

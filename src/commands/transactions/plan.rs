@@ -3,10 +3,10 @@
 //! Which database a command sees may change on the way; where its keys live and which locks they
 //! have does not, so that all of this is known from the start.
 
-use crate::command::{Args, Plan};
+use crate::command::{Args, Plan, positions};
 use crate::commands::row::Run;
 use crate::commands::table::{Command, table};
-use crate::keyspace::{ShardId, SlotMap};
+use crate::keyspace::{ShardId, Slot, SlotMap};
 use crate::router::{Claims, Route, route};
 use crate::session::{Exec, Queued};
 
@@ -62,6 +62,26 @@ fn home_of(map: SlotMap, command: &Command, args: Args<'_>) -> Home {
     }
 }
 
+/// A shard that a transaction surely needs, if it needs any: where what has no keys can run. Asked
+/// of transactions that are a single stage.
+pub fn any_home(map: SlotMap, exec: &Exec) -> Option<ShardId> {
+    let watched = exec.watched.iter().next().map(|watched| watched.shard);
+    let mut commands = exec.commands.iter();
+    let of_command = |queued: &Queued| {
+        let (command, args) = command_of(exec, queued);
+        match route(map, &command.spec, args) {
+            Route::Any => None,
+            Route::One(shard, _) => Some(shard),
+            Route::Several => {
+                let first = positions(command.spec.keys, args).next();
+                let owner = first.map(|(at, _)| map.shard(Slot::of(args.get(at))));
+                Some(owner.unwrap_or(ShardId(0)))
+            }
+        }
+    };
+    watched.or_else(|| commands.find_map(of_command))
+}
+
 /// Whether all commands run on shards and none here.
 pub fn is_data_only(exec: &Exec) -> bool {
     exec.commands.iter().all(|queued| {
@@ -72,11 +92,17 @@ pub fn is_data_only(exec: &Exec) -> bool {
 
 /// All locks of a transaction.
 pub fn claims(map: SlotMap, exec: &Exec) -> Claims {
-    let mut claims = Claims::new(map);
+    let mut claims = watched_claims(map, exec);
     for queued in &exec.commands {
         let (command, args) = command_of(exec, queued);
         claims.add(&command.spec, args);
     }
+    claims
+}
+
+/// The locks of what a transaction watches.
+pub fn watched_claims(map: SlotMap, exec: &Exec) -> Claims {
+    let mut claims = Claims::new(map);
     for watched in &exec.watched {
         claims.add_watched(&watched.key);
     }

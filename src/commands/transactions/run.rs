@@ -5,7 +5,7 @@
 //! copies of their keys, scans. Without locks, when everything is here and free, each command is
 //! run in its turn; with locks, the router runs the stages on their shards.
 
-use super::plan::{claims, command_of};
+use super::plan::{claims, command_of, watched_claims};
 use crate::base::clock;
 use crate::command::{ArgStore, Args, Plan};
 use crate::commands::connection::show_monitors;
@@ -14,7 +14,7 @@ use crate::commands::row::{Flow, Run};
 use crate::commands::table::{Command, table};
 use crate::keyspace::{ShardId, SlotMap};
 use crate::resp::{Mark, Output, Span, Writer, errors};
-use crate::router::{BatchReply, Head, Pages, Route, Stage, route};
+use crate::router::{BatchReply, Claims, Head, Pages, Route, Stage, route};
 use crate::session::{Core, Exec, Executing, Queued, ReplyMode};
 use crate::shard::DataFn;
 
@@ -51,13 +51,27 @@ pub fn is_whole_stage(map: SlotMap, exec: &Exec) -> bool {
 
 /// The next commands that can run together; there may be none.
 pub fn next_stage(core: &Core, exec: &Exec) -> Stage {
-    let mut stage = Stage::new(core.router.map(), exec.home, exec.store.clone());
-    for queued in &exec.commands[exec.next..] {
+    stage_of(core, exec, None)
+}
+
+/// All commands as one stage, which they can be, and all locks of the transaction.
+pub fn whole_stage(core: &Core, exec: &Exec) -> (Stage, Claims) {
+    let mut claims = watched_claims(core.router.map(), exec);
+    let stage = stage_of(core, exec, Some(&mut claims));
+    (stage, claims)
+}
+
+fn stage_of(core: &Core, exec: &Exec, mut claims: Option<&mut Claims>) -> Stage {
+    let commands = &exec.commands[exec.next..];
+    let stage = Stage::new(core.router.map(), exec.home, exec.store.clone());
+    let mut stage = stage.expecting(commands.len());
+    for queued in commands {
         let command = table().command(queued.command);
         let Some(run) = command.run.on_shard() else {
             break;
         };
-        if !stage.add(head(exec, queued, command, run), queued.args.clone()) {
+        let head = head(exec, queued, command, run);
+        if !stage.add_and_claim(head, queued.args.clone(), claims.as_deref_mut()) {
             break;
         }
     }

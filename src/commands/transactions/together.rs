@@ -42,7 +42,12 @@ pub fn run_together<'a>(
         return 0;
     }
     let (mut queue, mut arguments) = (Queue::default(), 0);
+    let expected = commands.size_hint().1.unwrap_or(0);
     for (command, args) in commands {
+        if arguments == 0 {
+            // Those of a pipeline are mostly like its first.
+            queue.reserve(expected.min(ARGUMENTS_MAX / args.len()), args);
+        }
         arguments += args.len();
         if arguments > ARGUMENTS_MAX || !may_pass(core, id, command, args) {
             break;
