@@ -3,8 +3,10 @@
 //! order that respects real time.
 //!
 //! In process on seeds, where every message is delivered in a drawn order, and over TCP, where the
-//! machine draws. A list is a string of numbers, each ended by a comma, written by APPEND. The
-//! checker is tested on histories that are wrong in the classical ways. `APPEND_SEED=` repeats.
+//! machine draws. Every other list is one of the server's, written by RPUSH and read by LRANGE; the
+//! rest are strings of numbers, each ended by a comma, written by APPEND. The checker is tested on
+//! histories that are wrong in the classical ways. `APPEND_SEED=` repeats, `APPEND_HISTORIES=` says
+//! how many histories each test makes.
 #![allow(clippy::unwrap_used)]
 
 #[path = "serializability/append.rs"]
@@ -20,13 +22,32 @@ use support::prng::{Prng, seed_from};
 use support::{Client, Reply, Server};
 
 const KEYS: usize = 5;
-const HISTORIES: u64 = 200;
 const CLIENTS: usize = 8;
 const ROUNDS: usize = 8;
+
+/// How many histories are made: as many as the environment says, or as usual.
+fn histories(usual: u64) -> u64 {
+    let asked = std::env::var("APPEND_HISTORIES");
+    asked.map_or(usual, |number| number.parse().unwrap())
+}
 
 /// Names whose slots lie far apart.
 fn name(key: usize) -> String {
     format!("list:{}", key * 7919)
+}
+
+fn append_to(key: usize, element: Element) -> String {
+    match key % 2 {
+        0 => format!("RPUSH {} {element}", name(key)),
+        _ => format!("APPEND {} {element},", name(key)),
+    }
+}
+
+fn read_of(key: usize) -> String {
+    match key % 2 {
+        0 => format!("LRANGE {} 0 -1", name(key)),
+        _ => format!("GET {}", name(key)),
+    }
 }
 
 /// The numbers of the keys that only one client writes.
@@ -66,8 +87,8 @@ impl Plan {
 
     fn commands(&self) -> Vec<String> {
         let body = self.steps.iter().map(|(key, element)| match element {
-            Some(element) => format!("APPEND {} {element},", name(*key)),
-            None => format!("GET {}", name(*key)),
+            Some(element) => append_to(*key, *element),
+            None => read_of(*key),
         });
         let head = std::iter::once("MULTI".to_owned());
         head.chain(body).chain(["EXEC".to_owned()]).collect()
@@ -80,7 +101,7 @@ impl Plan {
         }
         let names: Vec<String> = self.watched.iter().map(|key| name(*key)).collect();
         let watch = format!("WATCH {}", names.join(" "));
-        let reads = names.iter().map(|name| format!("GET {name}"));
+        let reads = self.watched.iter().map(|key| read_of(*key));
         std::iter::once(watch).chain(reads).collect()
     }
 
@@ -114,9 +135,11 @@ fn elements(reply: &Reply) -> Vec<Element> {
     if reply.is_nil() {
         return Vec::new();
     }
-    let text = reply.text();
-    let numbers = text.split_terminator(',');
-    numbers.map(|number| number.parse().unwrap()).collect()
+    let parse = |number: &str| number.parse().unwrap();
+    match reply {
+        Reply::Array(numbers) => numbers.iter().map(|it| parse(&it.text())).collect(),
+        text => text.text().split_terminator(',').map(parse).collect(),
+    }
 }
 
 /// A transaction that sees everything at the end.
@@ -254,7 +277,7 @@ fn read_all(node: &mut LocalNode, client: LocalClient, clock: u64) -> Transactio
 fn drawn_orders_of_messages() {
     let first = seed_from("APPEND_SEED");
     let mut outcomes = BTreeSet::new();
-    for seed in first..first + HISTORIES {
+    for seed in first..first + histories(200) {
         let history = play_local(seed);
         let watching =
             |transaction: &&Transaction| matches!(transaction.steps.first(), Some(Step::Read(..)));
@@ -277,18 +300,17 @@ fn real_clients_on_seven_shards() {
 }
 
 fn play_over_tcp(shards: usize) {
-    const HISTORIES: usize = 20;
     let seed = seed_from("APPEND_SEED");
     println!("{shards} shards, APPEND_SEED={seed}");
     let server = Server::ringshard(shards);
     let mut clients: Vec<Client> = (0..CLIENTS).map(|_| server.client()).collect();
-    for round in 0..HISTORIES {
+    for round in 0..histories(20) {
         clients[0].call("FLUSHALL");
         let epoch = Instant::now();
         let mut history: Vec<Transaction> = thread::scope(|scope| {
             let threads: Vec<_> = (clients.iter_mut().enumerate())
                 .map(|(number, client)| {
-                    let prng = Prng::new(seed ^ ((round * CLIENTS + number) as u64) << 20);
+                    let prng = Prng::new(seed ^ (round * CLIENTS as u64 + number as u64) << 20);
                     scope.spawn(move || play_one(client, number, prng, epoch))
                 })
                 .collect();
