@@ -16,4 +16,5 @@ pub mod prefetch;
 pub mod prng;
 pub mod process;
 pub mod record;
+pub mod spares;
 pub mod table;

@@ -14,6 +14,7 @@ use super::connection::{Connection, Receiving, session_id, token};
 use super::cron::Cron;
 use super::door::{Seats, origin, refusal, turn_away};
 use crate::base::clock;
+use crate::base::spares::Spares;
 use crate::commands::{Input, Turn, receive};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
@@ -54,7 +55,7 @@ pub struct Reactor {
     /// The number of this round of inputs, and in which round each session was last.
     round: u64,
     rounds: Vec<u64>,
-    spare: Vec<Vec<u8>>,
+    spare: Spares<Vec<u8>, SPARE_BUFFERS_MAX>,
     /// Sessions whose output is being sent; kept for its memory.
     flushing: Vec<SessionId>,
     /// Guests for other cores.
@@ -92,7 +93,7 @@ impl Reactor {
             arrivals: Vec::new(),
             round: 0,
             rounds: Vec::new(),
-            spare: Vec::new(),
+            spare: Spares::default(),
             flushing: Vec::new(),
             outgoing,
             cron: Cron::default(),
@@ -358,9 +359,8 @@ impl Reactor {
     fn sent(&mut self, id: SessionId, is_ok: bool, buffer: Option<Vec<u8>>) {
         if let Some(buffer) = buffer
             && buffer.capacity() <= SPARE_BYTES_MAX
-            && self.spare.len() < SPARE_BUFFERS_MAX
         {
-            self.spare.push(buffer);
+            self.spare.give(buffer);
         }
         let Some(connection) = self.connection(id) else {
             return;
@@ -451,7 +451,7 @@ impl Reactor {
         if self.cron.is_tick(self.core.now_ms) {
             self.tick();
         }
-        if self.core.needs_ticks() {
+        if self.core.needs_ticks() || !self.spare.is_empty() {
             self.cron.wake();
         }
         self.cron.sweep(&mut self.core);
@@ -483,6 +483,8 @@ impl Reactor {
 
     fn tick(&mut self) {
         self.hear_again();
+        self.spare.prune();
+        self.core.router.prune_spares();
         self.cron.tick(&mut self.core);
     }
 
@@ -497,7 +499,7 @@ impl Reactor {
             return;
         };
         if !connection.is_sending && !session.output.is_empty() {
-            let fresh = Output::reusing(self.spare.pop().unwrap_or_default());
+            let fresh = Output::reusing(self.spare.take().unwrap_or_default());
             let output = std::mem::replace(&mut session.output, fresh);
             let bytes = output.len();
             session.sending_bytes = bytes;

@@ -10,6 +10,7 @@ use super::participant::Parked;
 use super::transaction::{News, Transaction};
 use super::waiting::Waits;
 use crate::base::clock;
+use crate::base::spares::Spares;
 use crate::command::{ArgStore, Args, Flags};
 use crate::keyspace::{Client, ShardId, SlotMap};
 use crate::resp::{Output, Writer, errors};
@@ -75,12 +76,12 @@ pub struct Router {
     pub(super) deliveries: Vec<Delivery>,
     pub(super) transactions: HashMap<Ticket, Transaction>,
     pub(super) news: Vec<(u64, News)>,
-    spare: Vec<Parcel>,
+    spare: Spares<Parcel, SPARE_MAX>,
     /// From this duration on a command is answered together with its arguments.
     pub slow_nanos: u64,
 }
 
-/// Emptied parcels kept for reuse.
+/// Emptied parcels kept for reuse: what is on its way at a time, some for every other core.
 const SPARE_MAX: usize = 64;
 
 impl Router {
@@ -99,7 +100,7 @@ impl Router {
             deliveries: Vec::new(),
             transactions: HashMap::new(),
             news: Vec::new(),
-            spare: Vec::new(),
+            spare: Spares::default(),
             slow_nanos: u64::MAX,
         }
     }
@@ -152,7 +153,7 @@ impl Router {
     pub fn take_parcels(&mut self, mut send: impl FnMut(ShardId, Parcel)) {
         for shard in 0..self.outbox.len() {
             if shard != self.me.0 as usize && !self.outbox[shard].is_empty() {
-                let fresh = self.spare.pop().unwrap_or_default();
+                let fresh = self.spare.take().unwrap_or_default();
                 let parcel = std::mem::replace(&mut self.outbox[shard], fresh);
                 send(ShardId(shard as u16), parcel);
             }
@@ -174,7 +175,7 @@ impl Router {
     pub fn settle(&mut self, shard: &mut Shard) {
         let me = self.me.0 as usize;
         while !self.outbox[me].is_empty() {
-            let fresh = self.spare.pop().unwrap_or_default();
+            let fresh = self.spare.take().unwrap_or_default();
             let mut parcel = std::mem::replace(&mut self.outbox[me], fresh);
             forget(self.me, &mut parcel, shard);
             self.run_requests(self.me, &mut parcel, shard);
@@ -205,15 +206,36 @@ impl Router {
 
     /// Keeps an emptied parcel for later.
     pub fn recycle(&mut self, mut parcel: Parcel) {
-        if self.spare.len() < SPARE_MAX {
+        if !self.spare.is_full() {
             parcel.clear();
-            self.spare.push(parcel);
+            self.spare.give(parcel);
+        }
+    }
+
+    /// Whether memory of parcels is kept for later.
+    pub fn has_spares(&self) -> bool {
+        !self.spare.is_empty()
+    }
+
+    /// Gives back the memory of parcels that are not used any more. To be called on every tick.
+    pub fn prune_spares(&mut self) {
+        self.spare.prune();
+        if self.spare.is_empty() {
+            self.release_outbox();
+        }
+    }
+
+    /// The next parcels begin with nothing.
+    fn release_outbox(&mut self) {
+        for parcel in self.outbox.iter_mut().filter(|parcel| parcel.is_empty()) {
+            *parcel = Parcel::default();
         }
     }
 
     /// Gives back the memory of parcels that is kept for later.
     pub fn release_spares(&mut self) {
         self.spare.clear();
+        self.release_outbox();
     }
 
     /// The replies that have become whole since the last time.
