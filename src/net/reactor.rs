@@ -460,6 +460,8 @@ impl Reactor {
         self.cron.evict(&mut self.core);
         self.core.tell_log();
         self.core.withhold();
+        // Whoever has read a reply of this turn finds its memory counted, wherever it asks next.
+        self.core.shard.memory.publish();
         self.flush_all();
         self.lend_sockets();
         for id in std::mem::take(&mut self.core.closing) {
