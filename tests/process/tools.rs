@@ -57,7 +57,7 @@ const TESTS: [&str; 20] = [
 /// All of redis-benchmark's tests; `BENCHMARK_REQUESTS=` says how many requests each sends.
 fn benchmark(shards: usize, extra: &[&str]) {
     let server = Server::ringshard(shards);
-    let requests = std::env::var("BENCHMARK_REQUESTS").unwrap_or("2000".into());
+    let requests = std::env::var("BENCHMARK_REQUESTS").unwrap_or("500".into());
     let args = ["-q", "-n", &requests];
     let Some(text) = tool("redis-benchmark", &server, &[&args[..], extra].concat()) else {
         return;
