@@ -6,6 +6,7 @@
 use super::blocking::run_blocking;
 use super::connection;
 use super::gate;
+use super::replay;
 use super::row::{ControlCtx, ControlFn, ControlOutcome, Flow, Run};
 use super::table::Command;
 use super::transactions;
@@ -228,6 +229,13 @@ pub(super) fn must_wait(core: &Core, id: SessionId) -> bool {
         .is_some_and(|session| !session.late.is_empty())
 }
 
+/// The same for a single-key command where the order of a pipeline is strict: nobody sees in which
+/// order a log is replayed.
+fn keeps_order(core: &Core, id: SessionId) -> bool {
+    let session = core.sessions.find(id);
+    session.is_some_and(|session| !session.late.is_empty() && !session.is_loader)
+}
+
 /// Whether earlier commands of this connection must be answered before it may send a message:
 /// whoever gets the message must not miss their effects.
 fn message_must_wait(core: &Core, id: SessionId) -> bool {
@@ -240,8 +248,8 @@ fn message_must_wait(core: &Core, id: SessionId) -> bool {
 }
 
 #[inline]
-fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
-    if core.config.pipeline_order == PipelineOrder::Strict && must_wait(core, id) {
+pub(super) fn run_here(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
+    if core.config.pipeline_order == PipelineOrder::Strict && keeps_order(core, id) {
         return Verdict::NotYet;
     }
     if !core.shard.locks.is_empty() && is_locked(core, head, args) {
@@ -309,14 +317,20 @@ pub(super) fn count_failure(core: &Core, command: u16, text: &[u8]) {
 
 /// Replies one connection may be owed before it has to wait; bounds what a client can make other
 /// cores hold.
-const LATE_MAX: usize = 4096;
+pub(super) const LATE_MAX: usize = 4096;
 
-fn run_away(core: &mut Core, id: SessionId, shard: ShardId, head: Head, args: Args<'_>) -> Verdict {
+pub(super) fn run_away(
+    core: &mut Core,
+    id: SessionId,
+    shard: ShardId,
+    head: Head,
+    args: Args<'_>,
+) -> Verdict {
     let Some(session) = core.sessions.find(id) else {
         return Verdict::Done;
     };
     let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
-    if session.late.len() >= LATE_MAX || is_strict && !session.late.is_empty() {
+    if session.late.len() >= LATE_MAX || is_strict && keeps_order(core, id) {
         return Verdict::NotYet;
     }
     let Some(to) = core.await_reply(id) else {
@@ -327,6 +341,9 @@ fn run_away(core: &mut Core, id: SessionId, shard: ShardId, head: Head, args: Ar
 }
 
 fn run_on_several(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
+    if replay::may_take_apart(core, id, head.spec) {
+        return replay::run_parts(core, id, head, args);
+    }
     if must_wait(core, id) {
         return Verdict::NotYet;
     }

@@ -4,8 +4,11 @@
 //! the other; that a piece is done is told when all its replies are there. Commands may fail as
 //! they failed when they were written, but all of them have to be known.
 
+use super::dispatch::{LATE_MAX, Verdict, run_away, run_here};
 use super::turn::{Input, Turn};
+use crate::command::{Args, Plan, Spec};
 use crate::resp::{Output, skip_reply};
+use crate::router::{Head, split_parts};
 use crate::session::{Core, Origin, Replayed, Session, SessionId};
 
 impl Turn {
@@ -44,6 +47,29 @@ fn loader(core: &mut Core) -> SessionId {
     let id = core.sessions.insert(session);
     core.loader = Some(id);
     id
+}
+
+/// Whether a command over several shards may be run as one command on each of them.
+pub(super) fn may_take_apart(core: &Core, id: SessionId, spec: &Spec) -> bool {
+    let session = core.sessions.find(id);
+    matches!(spec.plan, Plan::Split(_)) && session.is_some_and(|session| session.is_loader)
+}
+
+/// Runs what each shard has of a command behind what it was sent before. That all of them run it at
+/// one moment would take locks and round trips, and there is nobody who could see the difference.
+pub(super) fn run_parts(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
+    let map = core.router.map();
+    let late = core.sessions.find(id).map_or(0, |it| it.late.len());
+    if late + map.shards() > LATE_MAX {
+        return Verdict::NotYet;
+    }
+    for (shard, part) in split_parts(map, head.spec, args) {
+        match shard == core.id {
+            true => run_here(core, id, head, part.args()),
+            false => run_away(core, id, shard, head, part.args()),
+        };
+    }
+    Verdict::Done
 }
 
 fn verdict(replies: &Output) -> Replayed {

@@ -21,7 +21,7 @@ mod waiting;
 
 pub use batch::{BatchReply, Went};
 pub use message::{Answer, Asker, Head, Parcel, ReplyTo, Request, Why, Work};
-pub use plan::{Route, lock_intents, only_key, route};
+pub use plan::{Route, lock_intents, only_key, route, split_parts};
 pub use stage::{Claims, Pages, Stage, StageWent};
 pub use state::{Delivery, Numbers, Router};
 pub use transaction::News;

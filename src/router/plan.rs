@@ -150,6 +150,14 @@ pub(super) fn shares(map: SlotMap, spec: &Spec, args: Args<'_>) -> Vec<(ShardId,
     shares
 }
 
+/// What each shard is to run of a split command: the command with its own key groups only.
+pub fn split_parts(map: SlotMap, spec: &Spec, args: Args<'_>) -> Vec<(ShardId, ArgStore)> {
+    let shares = shares(map, spec, args).into_iter();
+    shares
+        .map(|(shard, groups)| (shard, part_args(spec, args, &groups)))
+        .collect()
+}
+
 /// What one shard is to run: a split command with its own key groups only, any other as it is.
 pub(super) fn part_args(spec: &Spec, args: Args<'_>, groups: &[u32]) -> ArgStore {
     let mut store = ArgStore::default();

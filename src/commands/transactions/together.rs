@@ -36,7 +36,8 @@ pub fn run_together<'a>(
     // Shards would look at what is watched, which concerns EXEC alone.
     let is_plain = session.is_some_and(|session| {
         let is_alone = session.queue.is_none() && session.watched.is_empty();
-        session.may_run() && is_alone && session.reply_mode == ReplyMode::On
+        let is_client = !session.is_loader && session.reply_mode == ReplyMode::On;
+        session.may_run() && is_alone && is_client
     });
     if !is_plain || core.config.maxmemory != 0 || must_wait(core, id) {
         return 0;
