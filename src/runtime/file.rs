@@ -150,6 +150,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 fn write_synced(path: &Path, contents: &[u8]) -> io::Result<()> {
+    // A process with this number may have been killed here before.
+    remove(path)?;
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(contents)?;
     file.sync_all()

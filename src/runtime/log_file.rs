@@ -6,7 +6,7 @@
 
 use super::file::folder_of;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +38,14 @@ impl LogFile {
             file: Arc::new(file),
             len,
         })
+    }
+
+    /// Begins a file. What one of this name may hold belongs to an attempt that has failed.
+    pub fn begin(path: &Path) -> io::Result<LogFile> {
+        if path.exists() {
+            truncate(path, 0)?;
+        }
+        LogFile::open(path)
     }
 
     /// How long it is, in bytes.
@@ -147,6 +155,26 @@ pub fn len_of(path: &Path) -> io::Result<Option<u64>> {
     }
 }
 
+/// How many zeros a file ends with. After a loss of power a file may be as long as it was going to
+/// be, with zeros where nothing got to disk.
+pub fn zeros_at_end(path: &Path) -> io::Result<u64> {
+    const BLOCK: u64 = 64 * 1024;
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let (mut end, mut block) = (len, Vec::new());
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK);
+        block.clear();
+        file.seek(SeekFrom::Start(start))?;
+        (&mut file).take(end - start).read_to_end(&mut block)?;
+        if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
+            return Ok(len - (start + last as u64 + 1));
+        }
+        end = start;
+    }
+    Ok(len)
+}
+
 /// Files in a folder whose names begin like this.
 pub fn files_in(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -173,6 +201,10 @@ mod tests {
         assert_eq!(again.len(), 6);
         truncate(&path, 4).unwrap();
         assert_eq!(read_small(&path, 9).unwrap().unwrap(), b"onet");
+        assert_eq!(zeros_at_end(&path).unwrap(), 0);
+        truncate(&path, 100_000).unwrap();
+        assert_eq!(zeros_at_end(&path).unwrap(), 99_996);
+        truncate(&path, 4).unwrap();
         assert!(read_small(&path, 3).is_err());
         rename(&path, &folder.join("b.aof")).unwrap();
         assert_eq!(len_of(&path).unwrap(), None);

@@ -83,7 +83,8 @@ impl Core {
     /// Whether ticks have to go on though nothing happens, for the rules that have time in them.
     pub fn needs_ticks(&self) -> bool {
         let may_time_out = self.config.timeout != 0 && !self.sessions.is_empty();
-        may_time_out || self.now_ms < self.look_until_ms || self.router.has_spares()
+        let has_something = self.router.has_spares() || self.log_failure.is_some();
+        may_time_out || self.now_ms < self.look_until_ms || has_something
     }
 
     /// Looks after some clients: closes idle ones and those that do not read. To be called on

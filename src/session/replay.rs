@@ -155,9 +155,18 @@ impl<'n> Replay<'n> {
             true => self.preamble(&mut file, first)?,
             false => (first, 0),
         };
+        // What was never written reads as zeros; no command ends with one.
+        let zeros = log_file::zeros_at_end(path).map_err(unreadable)?;
+        let mut left = (file.len() - zeros).saturating_sub(offset);
+        let is_cut = zeros > 0 && file.len() > offset;
         let mut scanner = Scanner::at(offset).flatten();
         let mut chunk = rest;
-        while !chunk.is_empty() {
+        loop {
+            chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            left -= chunk.len() as u64;
+            if chunk.is_empty() {
+                break;
+            }
             let fed = scanner.feed(&chunk);
             self.run(scanner.take_ready())?;
             fed.map_err(|damage| self.bad_format(damage.offset, &damage.what))?;
@@ -174,7 +183,7 @@ impl<'n> Replay<'n> {
         let ending = ending.map_err(|damage| self.bad_format(damage.offset, &damage.what))?;
         self.passed += file.len();
         match ending {
-            Ending::Whole => Ok(()),
+            Ending::Whole if !is_cut => Ok(()),
             _ => self.cut_off(path, ending, is_last, scanner),
         }
     }

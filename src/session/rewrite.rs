@@ -151,6 +151,9 @@ impl Core {
             let _ = self.rewrite_log();
             return;
         }
+        if figures.needs_rewrite.load(Relaxed) {
+            return self.mind_failure();
+        }
         let (percentage, min) = (
             u64::from(self.config.auto_aof_rewrite_percentage),
             self.config.auto_aof_rewrite_min_size,
@@ -186,8 +189,25 @@ impl Core {
     }
 }
 
+impl Core {
+    /// An fsync has failed, so nobody may write: a new base takes the place of what may be lost.
+    fn mind_failure(&mut self) {
+        let figures = &self.node.aof.status.figures;
+        let has_failed = figures.has_rewrite_failed.load(Relaxed);
+        let tried_ms = figures.rewrite_started_ms.load(Relaxed);
+        if has_failed && self.now_ms < tried_ms + HEAL_MS {
+            return;
+        }
+        tracing::warn!("Rewriting the AOF, because after a failed fsync it can't be trusted");
+        // What stands in the way now may not do so the next time.
+        let _ = self.rewrite_log();
+    }
+}
+
 /// After a failure the log is not rewritten by itself for so long.
 const RETRY_MS: i64 = 60_000;
+/// The same while writes are refused until it is.
+const HEAL_MS: i64 = 1_000;
 
 /// Tells the log how its base ended, whatever becomes of the thread.
 struct Duty {

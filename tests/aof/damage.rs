@@ -141,6 +141,32 @@ fn a_start_cuts_off_what_is_not_whole_if_that_is_allowed() {
     }
 }
 
+/// After a loss of power a file may be as long as it was going to be, with zeros at its end.
+#[test]
+fn zeros_at_the_end_were_never_written() {
+    let folder = Folder::create();
+    let bytes = real_log(folder.path());
+    let file = log_file(folder.path(), INCREMENT);
+    let setup = with_log(Setup::ringshard(2), folder.path());
+    let strict = setup.clone().arg("aof-load-truncated", "no");
+    for cut in [0, 3, 45, 140] {
+        let mut short = bytes[..bytes.len() - cut].to_vec();
+        fs::write(&file, &short).unwrap();
+        let server = setup.start();
+        let expected = digest(&server);
+        kill(server);
+        short.resize(bytes.len() + 5000, 0);
+        fs::write(&file, &short).unwrap();
+        let log = start_fails(&strict, folder.path());
+        assert!(log.contains("Unexpected end of file"), "{log}");
+        let server = setup.start();
+        assert_eq!(digest(&server), expected, "cut of {cut} bytes");
+        kill(server);
+        assert_ne!(fs::read(&file).unwrap().last(), Some(&0));
+        kill(strict.start());
+    }
+}
+
 #[test]
 fn a_start_refuses_what_is_damaged() {
     let folder = Folder::create();

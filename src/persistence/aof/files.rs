@@ -96,7 +96,11 @@ impl Place {
 
     /// Removes what an interrupted rewrite has left.
     pub fn sweep(&self) {
-        for path in log_file::files_in(&self.folder, "temp-") {
+        let manifests = format!("{}.manifest.", self.prefix);
+        let mut left = log_file::files_in(&self.folder, &manifests);
+        left.retain(|path| path.extension().is_some_and(|end| end == "tmp"));
+        left.extend(log_file::files_in(&self.folder, "temp-"));
+        for path in left {
             // What cannot be removed is in nobody's way.
             let _ = file::remove(&path);
         }

@@ -14,7 +14,9 @@
 //! A write that fails is never passed over. With `always` the process ends, because it has promised
 //! what it cannot keep. Otherwise writes are refused (MISCONF), what was run already is kept and
 //! written when there is room again, and the replies to it wait until then. After a failed fsync
-//! the file is not to be trusted any more: a second one may report success for pages that are gone.
+//! the file is not trusted any more, because a second one may report success for pages that are
+//! gone: writes are refused until a rewrite, which begins by itself, has put a new base in the
+//! place of everything that was in it.
 
 use super::frame::{checksum_line, timestamp_line};
 use super::manifest::Manifest;
@@ -108,6 +110,22 @@ pub(super) struct Files {
     pub rewrite: Option<Rewrite>,
     /// Bytes of all but the current one.
     pub settled_bytes: u64,
+    pub trust: Trust,
+}
+
+/// Whether all that was written into the files can be on disk: not after a failed fsync.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trust {
+    /// One of the files before the current one has failed.
+    pub has_lost_older: bool,
+    /// The current one has.
+    pub has_lost_current: bool,
+}
+
+impl Trust {
+    pub fn is_lost(self) -> bool {
+        self.has_lost_older || self.has_lost_current
+    }
 }
 
 impl Log {
@@ -212,8 +230,12 @@ impl Log {
         let is_new = last.is_none();
         let name = last.unwrap_or_else(|| manifest.add_increment(&prefix));
         let path = opening.folder.join(&name);
-        let current = LogFile::open(&path)
-            .map_err(|error| format!("Can't open the append-only file {name}: {error}"))?;
+        let opened = match is_new {
+            true => LogFile::begin(&path),
+            false => LogFile::open(&path),
+        };
+        let current =
+            opened.map_err(|error| format!("Can't open the append-only file {name}: {error}"))?;
         let shards = self.merge.shards();
         self.merge = match opening.cut {
             Some(cut) => Merge::behind(cut, shards),
@@ -230,15 +252,22 @@ impl Log {
                 is_first: true,
             }),
             settled_bytes: 0,
+            trust: Trust::default(),
         });
         if is_new && opening.cut.is_none() {
             self.save_manifest()?;
+        }
+        if opening.cut.is_none() {
+            self.remove_history()?;
         }
         if !opening.salvaged.is_empty() {
             self.stream.bytes = opening.salvaged;
         }
         self.status.begin(self.heard);
+        self.status.figures.needs_rewrite.store(false, Relaxed);
         self.measure();
+        // What was salvaged is in the file again before anybody can see it.
+        self.write_out();
         Ok(())
     }
 
@@ -246,15 +275,26 @@ impl Log {
         self.config.appendfilename.to_string_lossy().into_owned()
     }
 
-    /// Writes the manifest; what it no longer needs goes, when it is on disk.
-    pub(super) fn save_manifest(&mut self) -> Result<(), String> {
+    /// Writes the manifest.
+    fn save_manifest(&mut self) -> Result<(), String> {
+        let files = self.files.as_ref();
+        let manifest = files.map(|files| files.manifest.clone());
+        manifest.map_or(Ok(()), |manifest| self.adopt_manifest(manifest))
+    }
+
+    /// Writes a manifest; from now on it holds. If it cannot be written, the one before does: the
+    /// files of both are there.
+    pub(super) fn adopt_manifest(&mut self, manifest: Manifest) -> Result<(), String> {
         let prefix = self.prefix();
         let Some(files) = &mut self.files else {
             return Ok(());
         };
         let path = files.folder.join(format!("{prefix}.manifest"));
-        let saved = crate::runtime::file::replace(&path, &files.manifest.text());
-        saved.map_err(|error| format!("Can't write the AOF manifest {}: {error}", path.display()))
+        let saved = crate::runtime::file::replace(&path, &manifest.text());
+        let shown = path.display();
+        saved.map_err(|error| format!("Can't write the AOF manifest {shown}: {error}"))?;
+        files.manifest = manifest;
+        Ok(())
     }
 
     fn has_unwritten(&self) -> bool {
@@ -272,22 +312,41 @@ impl Log {
             return self.failed(&error, "Error writing to the AOF file");
         }
         self.status.took(std::mem::take(&mut self.taken));
-        if self.config.appendfsync == AppendFsync::Always && self.is_unsynced {
+        let is_always = self.config.appendfsync == AppendFsync::Always;
+        if is_always && self.is_unsynced {
             let synced = self.files.as_ref().map(|files| files.current.sync());
             if let Some(Err(error)) = synced {
                 self.give_up(&error, "Can't persist AOF for fsync error");
             }
             self.is_unsynced = false;
         }
-        let durable = self.durable();
-        if self.config.appendfsync == AppendFsync::Always {
-            self.status.publish_synced(durable);
-        }
-        if !self.syncing.has_failed() && self.status.set_failure(None) {
+        self.note_size();
+        let (durable, is_lost) = (self.durable(), self.trust().is_lost());
+        if !is_lost && self.status.set_failure(None) {
             tracing::warn!("AOF write error looks solved. The server can write again.");
         }
-        self.note_size();
+        if is_always && is_lost {
+            // The policy has changed since an fsync failed: only a new base keeps its promise.
+            return;
+        }
+        if is_always {
+            self.status.publish_synced(durable);
+        }
         self.status.publish(durable);
+    }
+
+    fn trust(&self) -> Trust {
+        self.files.as_ref().map_or(Trust::default(), |it| it.trust)
+    }
+
+    /// The current file has failed to get to disk.
+    pub(super) fn lose_trust(&mut self, error: &io::Error) {
+        self.failed(error, "Fail to fsync the AOF file");
+        if let Some(files) = &mut self.files {
+            files.trust.has_lost_current = true;
+        }
+        self.status.figures.needs_rewrite.store(true, Relaxed);
+        self.status.alarm();
     }
 
     /// All deliveries up to this one are in the file.
@@ -387,8 +446,9 @@ impl Log {
     fn tick(&mut self) {
         match self.syncing.outcome() {
             Outcome::None => {}
+            Outcome::Synced if self.trust().is_lost() => {}
             Outcome::Synced => self.status.publish_synced(self.synced),
-            Outcome::Failed(error) => self.failed(&error, "Fail to fsync the AOF file"),
+            Outcome::Failed(error) => self.lose_trust(&error),
         }
         self.status
             .figures
@@ -401,7 +461,7 @@ impl Log {
             self.is_unsynced &= self.config.appendfsync == AppendFsync::Always;
             return;
         }
-        if !self.is_unsynced || !is_due {
+        if !self.is_unsynced || !is_due || self.trust().has_lost_current {
             return;
         }
         if self.syncing.is_busy() {
@@ -431,7 +491,10 @@ impl Log {
         };
         let is_synced = files.current.sync();
         if let Err(error) = &is_synced {
-            self.failed(error, "Fail to fsync the AOF file");
+            self.lose_trust(error);
+            return false;
+        }
+        if self.trust().is_lost() {
             return false;
         }
         self.is_unsynced = false;

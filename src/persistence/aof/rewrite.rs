@@ -10,8 +10,7 @@
 //! Until then a crash finds base 1, incr 1 and incr 2: the same history. Each step is on disk
 //! before the next one relies on it.
 
-use super::log::{Files, Log};
-use super::sync::Syncing;
+use super::log::{Files, Log, Trust};
 use crate::runtime::file;
 use crate::runtime::log_file::{self, LogFile};
 use std::io;
@@ -49,19 +48,40 @@ impl Log {
         let Some(rewrite) = files.rewrite.as_mut().filter(|it| it.cut == cut) else {
             return Ok(());
         };
-        if !rewrite.is_first {
-            files.current.sync()?;
-            let name = files.manifest.add_increment(&prefix);
-            files.current = LogFile::open(&files.folder.join(&name))?;
-            self.syncing = Syncing::default();
-            tracing::info!("Creating AOF incr file {name} on background rewrite");
-        }
-        rewrite.is_past_cut = true;
-        let is_first = rewrite.is_first;
-        match is_first {
+        rewrite.is_past_cut = rewrite.is_first;
+        match rewrite.is_first {
             true => Ok(()),
-            false => self.save_manifest().map_err(io::Error::other),
+            false => self.next_increment(&prefix),
         }
+    }
+
+    /// Goes on in a new increment, as soon as the manifest names it.
+    fn next_increment(&mut self, prefix: &str) -> io::Result<()> {
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
+        if !files.trust.has_lost_current
+            && let Err(error) = files.current.sync()
+        {
+            self.lose_trust(&error);
+            return Err(error);
+        }
+        let mut manifest = files.manifest.clone();
+        let name = manifest.add_increment(prefix);
+        let next = LogFile::begin(&files.folder.join(&name))?;
+        self.adopt_manifest(manifest).map_err(io::Error::other)?;
+        if let Some(files) = &mut self.files {
+            files.current = next;
+            files.trust = Trust {
+                has_lost_older: files.trust.is_lost(),
+                has_lost_current: false,
+            };
+            if let Some(rewrite) = &mut files.rewrite {
+                rewrite.is_past_cut = true;
+            }
+        }
+        tracing::info!("Creating AOF incr file {name} on background rewrite");
+        Ok(())
     }
 
     /// A base is complete, as this file in the folder.
@@ -109,30 +129,38 @@ impl Log {
         let rewrite = files.rewrite.take_if(|it| it.cut == cut && it.is_past_cut);
         rewrite.ok_or("its cut was never seen")?;
         let is_rdb = path.extension().is_none_or(|end| end != "aof");
-        let name = files.manifest.add_base(&prefix, is_rdb);
+        let mut manifest = files.manifest.clone();
+        let name = manifest.add_base(&prefix, is_rdb);
         let to = files.folder.join(&name);
         log_file::rename(path, &to).map_err(|error| format!("can't rename to {name}: {error}"))?;
-        files.manifest.keep_increments(1);
-        self.save_manifest()?;
+        manifest.keep_increments(1);
+        self.adopt_manifest(manifest)?;
+        if let Some(files) = &mut self.files {
+            files.trust.has_lost_older = false;
+            let needs_another = files.trust.is_lost();
+            let figures = &self.status.figures;
+            figures.needs_rewrite.store(needs_another, Relaxed);
+        }
         self.remove_history()?;
         self.measure();
         Ok(())
     }
 
     /// Removes what the manifest calls history, then forgets it.
-    fn remove_history(&mut self) -> Result<(), String> {
-        if self.config.aof_disable_auto_gc {
-            return Ok(());
-        }
-        let Some(files) = &mut self.files else {
+    pub(super) fn remove_history(&mut self) -> Result<(), String> {
+        let Some(files) = &self.files else {
             return Ok(());
         };
-        for part in std::mem::take(&mut files.manifest.history) {
+        let mut manifest = files.manifest.clone();
+        if self.config.aof_disable_auto_gc || manifest.history.is_empty() {
+            return Ok(());
+        }
+        for part in std::mem::take(&mut manifest.history) {
             if let Err(error) = file::remove(&files.folder.join(&part.name)) {
                 tracing::warn!("Removing the history file {}: {error}", part.name);
             }
         }
-        self.save_manifest()
+        self.adopt_manifest(manifest)
     }
 
     /// Measures all files but the one that grows.

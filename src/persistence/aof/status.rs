@@ -38,6 +38,8 @@ pub struct Figures {
     pub delayed_fsyncs: AtomicU64,
     pub pending_fsyncs: AtomicU64,
     pub is_rewriting: AtomicBool,
+    /// An fsync has failed: only a new base can be trusted.
+    pub needs_rewrite: AtomicBool,
     pub is_rewrite_scheduled: AtomicBool,
     pub rewrites: AtomicU64,
     pub has_rewrite_failed: AtomicBool,
@@ -162,6 +164,13 @@ impl Status {
     pub(super) fn publish_synced(&self, synced: u64) {
         self.synced.store(synced, SeqCst);
         self.wake();
+    }
+
+    /// Wakes the first core, whether it waits for the log or not: it looks after it.
+    pub(super) fn alarm(&self) {
+        if let Some(bell) = self.cores.first().and_then(|core| core.bell.get()) {
+            bell.ring();
+        }
     }
 
     fn wake(&self) {

@@ -1,7 +1,7 @@
 //! fsync beside the log's thread, so that writes go on meanwhile.
 //!
-//! One at a time, on a thread that exists as long as the log. A failed one stays failed: the pages
-//! it was about may be gone, and a second one would not know.
+//! One at a time, on a thread that exists as long as the log. What a failed one means is the log's
+//! business: the pages it was about may be gone, and a second one would not know.
 
 use crate::runtime::log_file::Syncer;
 use std::io;
@@ -25,7 +25,6 @@ struct Shared {
 pub struct Syncing {
     sender: Option<Sender<Syncer>>,
     shared: Arc<Shared>,
-    has_failed: bool,
     /// It was told already that this one takes long.
     is_told: bool,
 }
@@ -43,11 +42,6 @@ impl Syncing {
     /// Whether one is under way.
     pub fn is_busy(&self) -> bool {
         self.shared.state.load(SeqCst) != IDLE
-    }
-
-    /// Whether one has ever failed.
-    pub fn has_failed(&self) -> bool {
-        self.has_failed
     }
 
     /// Whether the one under way is asked about for the first time.
@@ -75,10 +69,7 @@ impl Syncing {
         self.shared.state.store(IDLE, SeqCst);
         match self.shared.errno.load(SeqCst) {
             0 => Outcome::Synced,
-            errno => {
-                self.has_failed = true;
-                Outcome::Failed(io::Error::from_raw_os_error(errno))
-            }
+            errno => Outcome::Failed(io::Error::from_raw_os_error(errno)),
         }
     }
 }
