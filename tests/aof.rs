@@ -6,17 +6,23 @@
 
 #[path = "aof/check.rs"]
 mod check;
+#[path = "aof/clients.rs"]
+mod clients;
 #[path = "aof/damage.rs"]
 mod damage;
 #[path = "aof/disk.rs"]
 mod disk;
 #[path = "aof/exchange.rs"]
 mod exchange;
+#[path = "aof/power.rs"]
+mod power;
 #[path = "aof/rewrite.rs"]
 mod rewrite;
 #[path = "aof/storm.rs"]
 mod storm;
 mod support;
+#[path = "aof/volume.rs"]
+mod volume;
 
 use std::path::{Path, PathBuf};
 use support::{Client, Reply, Server, Setup};

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Runs the check; whether it is content, and what it says.
-fn check(options: &[&str], file: &Path, answer: &str) -> (bool, String) {
+pub fn check(options: &[&str], file: &Path, answer: &str) -> (bool, String) {
     let mut command = Command::new(binary());
     command.arg("--check-aof").args(options).arg(file);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());

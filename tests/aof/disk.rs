@@ -1,45 +1,24 @@
-//! A disk that is full: nothing is acknowledged that is not written, reads go on, and when there is
-//! room again writes do.
+//! A disk that is full or cannot sync: nothing is acknowledged that is not written, reads go on,
+//! and when there is room again writes do.
 //!
-//! The disk is a small tmpfs, which takes the right to mount one.
+//! The disks are file systems of the tests' own, which takes the right to mount them.
 
-use super::{ask, digest, kill, with_log};
-use crate::support::server::Folder;
-use crate::support::{Setup, wait_until};
+use super::check::check;
+use super::volume::Volume;
+use super::{MANIFEST, ask, digest, kill, log_file, with_log};
+use crate::support::{Client, Setup, wait_until};
 use std::fs;
-use std::path::Path;
 use std::process::Command;
-
-/// A folder on a file system of its own.
-struct Disk<'f>(&'f Path);
-
-impl Disk<'_> {
-    fn mount(path: &Path) -> Option<Disk<'_>> {
-        let mut command = Command::new("mount");
-        command
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-            .arg(path);
-        let is_mounted = command.output().is_ok_and(|output| output.status.success());
-        is_mounted.then_some(Disk(path))
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0).status();
-    }
-}
 
 #[test]
 fn a_full_disk_refuses_writes_until_there_is_room() {
     for policy in ["everysec", "no"] {
-        let folder = Folder::create();
-        let Some(disk) = Disk::mount(folder.path()) else {
+        let Some(disk) = Volume::tmpfs("1m") else {
             return println!("SKIPPED: no right to mount a tmpfs");
         };
-        let ballast = disk.0.join("ballast");
+        let ballast = disk.path().join("ballast");
         fs::write(&ballast, vec![0; 600 * 1024]).unwrap();
-        let setup = with_log(Setup::ringshard(2), disk.0).arg("appendfsync", policy);
+        let setup = with_log(Setup::ringshard(2), &disk.path()).arg("appendfsync", policy);
         let server = setup.start();
         let value = "x".repeat(10_000);
         // One client's write is kept back until there is room; another one is refused.
@@ -88,11 +67,10 @@ fn a_full_disk_refuses_writes_until_there_is_room() {
 
 #[test]
 fn a_full_disk_ends_a_server_that_has_promised_to_sync() {
-    let folder = Folder::create();
-    let Some(disk) = Disk::mount(folder.path()) else {
+    let Some(disk) = Volume::tmpfs("1m") else {
         return println!("SKIPPED: no right to mount a tmpfs");
     };
-    let setup = with_log(Setup::ringshard(2), disk.0).arg("appendfsync", "always");
+    let setup = with_log(Setup::ringshard(2), &disk.path()).arg("appendfsync", "always");
     let mut server = setup.start();
     let (mut client, value) = (server.client(), "x".repeat(10_000));
     let mut acknowledged = 0;
@@ -105,12 +83,12 @@ fn a_full_disk_ends_a_server_that_has_promised_to_sync() {
     assert!((1..200).contains(&acknowledged));
     assert!(!server.wait_for_exit().success());
     drop(server);
-    let log = fs::read_to_string(disk.0.join("log")).unwrap_or_default();
+    let log = fs::read_to_string(disk.path().join("log")).unwrap_or_default();
     println!("{log}");
     let mut count = None;
     Command::new("truncate")
         .args(["-s", "0"])
-        .arg(disk.0.join("log"))
+        .arg(disk.path().join("log"))
         .status()
         .unwrap();
     let server = setup.clone().arg("appendfsync", "everysec").start();
@@ -120,5 +98,78 @@ fn a_full_disk_ends_a_server_that_has_promised_to_sync() {
     assert!(
         count == acknowledged || count == acknowledged + 1,
         "{count}, {acknowledged}"
+    );
+}
+
+/// Sets keys until the server does not take them any more; how many it has taken.
+fn fill_up(client: &mut Client) -> usize {
+    let value = "x".repeat(10_000);
+    for number in 0..10_000 {
+        match client.try_call(&format!("SET key:{number} {value}")) {
+            Ok(reply) if reply.text() == "OK" => {}
+            _ => return number,
+        }
+    }
+    panic!("the disk never got full");
+}
+
+/// The log of a server under test says so.
+fn says(client: &mut Client, line: &str) -> bool {
+    client.call("INFO persistence").text().contains(line)
+}
+
+#[test]
+fn after_a_failed_fsync_the_log_is_rewritten_when_there_is_room() {
+    let Some(disk) = Volume::thin("12m") else {
+        return println!("SKIPPED: no right to mount an ext4");
+    };
+    let setup = with_log(Setup::ringshard(2), &disk.path()).arg("appendfsync", "everysec");
+    let server = setup.start();
+    let mut client = server.client();
+    let taken = fill_up(&mut client);
+    assert!(says(&mut client, "aof_last_write_status:err"));
+    let refused = client.call("SET a 1").text();
+    assert!(
+        refused.starts_with("MISCONF Errors writing to the AOF file: "),
+        "{refused}"
+    );
+    assert_eq!(client.call("GET key:0").text().len(), 10_000, "reads go on");
+    assert_eq!(ask(&mut client, "DBSIZE"), taken.to_string());
+    wait_until("a rewrite is tried in vain", || {
+        server.log().contains("AOF rewrite terminated by")
+    });
+    assert!(client.call("SET a 1").text().starts_with("MISCONF"));
+    disk.widen("200m");
+    wait_until("writes are taken again", || {
+        client.call("SET a 1").text() == "OK"
+    });
+    let log = server.log();
+    assert!(log.contains("Fail to fsync the AOF file: "), "{log}");
+    assert!(log.contains("AOF write error looks solved."), "{log}");
+    let expected = digest(&server);
+    kill(server);
+    assert_eq!(digest(&setup.start()), expected);
+}
+
+#[test]
+fn a_failed_fsync_ends_a_server_that_has_promised_to_sync() {
+    let Some(mut disk) = Volume::thin("12m") else {
+        return println!("SKIPPED: no right to mount an ext4");
+    };
+    let setup = with_log(Setup::ringshard(2), &disk.path());
+    let mut server = setup.clone().arg("appendfsync", "always").start();
+    let acknowledged = fill_up(&mut server.client());
+    assert!(!server.wait_for_exit().success());
+    assert!(server.log().contains("fsync error"), "{}", server.log());
+    drop(server);
+    // What the disk has not taken is not there, or not what was written.
+    disk.widen("200m");
+    disk.start_again();
+    check(&["--fix"], &log_file(&disk.path(), MANIFEST), "y\n");
+    let server = setup.start();
+    let found: usize = ask(&mut server.client(), "DBSIZE").parse().unwrap();
+    assert!(
+        (acknowledged..=acknowledged + 1).contains(&found),
+        "{found}, {acknowledged}"
     );
 }
