@@ -22,8 +22,9 @@ const BURY_AGAIN_MS: i64 = 1;
 /// How soon evicting goes on when memory is above its limit, in milliseconds.
 const EVICT_AGAIN_MS: i64 = 1;
 
-/// How long a snapshot's walk may take at a time, when nobody waits and when somebody may, and
-/// how soon it goes on while the core is busy.
+/// How long a snapshot's walk may take at a time, when nobody has asked for anything meanwhile and
+/// when somebody has, and how soon it goes on then: clients of a busy core keep most of its time,
+/// and so do other programs on the machine that serve or load it.
 const WALK_NANOS: u64 = 500_000;
 const WALK_BUSY_NANOS: u64 = 120_000;
 const WALK_AGAIN_MS: i64 = 1;
@@ -43,6 +44,8 @@ pub(super) struct Cron {
     evict_ms: i64,
     /// When a running snapshot goes on; 0 when there is none.
     walk_ms: i64,
+    /// Whether anything has been asked for since it was last on.
+    is_disturbed: bool,
     /// When save points have to be looked at.
     save_ms: Option<i64>,
     next_db: u32,
@@ -71,17 +74,22 @@ impl Cron {
             .min(save_ms)
     }
 
-    /// Goes on with a running snapshot: at any time when the core has nothing else to do, in small
-    /// portions otherwise.
+    /// Goes on with a running snapshot: all the time while the core has nothing else to do, in
+    /// small portions otherwise.
     pub fn walk(&mut self, core: &mut Core, is_idle: bool) {
         if !core.shard.space.has_snapshot() {
             self.walk_ms = 0;
             return;
         }
-        if !is_idle && core.now_ms < self.walk_ms {
+        self.is_disturbed |= !is_idle;
+        if core.now_ms < self.walk_ms {
             return;
         }
-        let nanos = if is_idle { WALK_NANOS } else { WALK_BUSY_NANOS };
+        let is_disturbed = std::mem::take(&mut self.is_disturbed);
+        let nanos = match is_disturbed {
+            true => WALK_BUSY_NANOS,
+            false => WALK_NANOS,
+        };
         let begin = clock::cycles();
         let mut step = core.shard.space.snapshot_step(WALK_ELEMENTS);
         while step == Step::More && clock::nanos_between(begin, clock::cycles()) < nanos {
@@ -89,7 +97,7 @@ impl Cron {
         }
         self.walk_ms = match step {
             Step::Idle | Step::Ended => 0,
-            Step::More if is_idle => core.now_ms,
+            Step::More if !is_disturbed => core.now_ms,
             Step::More | Step::Full => core.now_ms + WALK_AGAIN_MS,
         };
     }

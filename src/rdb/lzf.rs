@@ -16,6 +16,8 @@ const COPY_MAX: usize = 264;
 const REACH: usize = 1 << 13;
 const LITERALS_MAX: usize = 32;
 const HASH_BITS: u32 = 13;
+/// After each of so many literals (as a power of two) the search takes a longer step.
+const HOPE_BITS: u32 = 6;
 /// Nothing gets longer than by the longest copy for each three bytes.
 const GAIN_MAX: usize = COPY_MAX / 3;
 
@@ -102,7 +104,8 @@ impl Compressor {
         let (mut at, mut literals) = (0, 0);
         while at < bytes.len() {
             let Some((back, len)) = self.repeated(bytes, at) else {
-                at += 1;
+                // What has not repeated itself for long will hardly do so soon.
+                at += 1 + ((at - literals) >> HOPE_BITS);
                 continue;
             };
             write_literals(&bytes[literals..at], out);
@@ -113,8 +116,13 @@ impl Compressor {
                 return false;
             }
         }
+        // Literals take a byte more for each run of them.
+        let rest = bytes.len() - literals;
+        if out.len() + rest + rest.div_ceil(LITERALS_MAX) > end {
+            return false;
+        }
         write_literals(&bytes[literals..], out);
-        out.len() <= end
+        true
     }
 
     /// How far back and for how many bytes the string repeats itself here.
@@ -129,9 +137,23 @@ impl Compressor {
             return None;
         }
         let most = COPY_MAX.min(bytes.len() - at);
-        let same = bytes[from..].iter().zip(&bytes[at..at + most]);
-        Some((back, same.take_while(|(old, new)| old == new).count()))
+        Some((back, same_bytes(&bytes[from..], &bytes[at..at + most])))
     }
+}
+
+/// How many bytes two strings have in common at their beginnings; eight are compared at a time.
+fn same_bytes(one: &[u8], other: &[u8]) -> usize {
+    let ((ones, _), (others, _)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let mut same = 0;
+    for (one, other) in ones.iter().zip(others) {
+        let different = u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
+        if different != 0 {
+            return same + different.trailing_zeros() as usize / 8;
+        }
+        same += 8;
+    }
+    let rest = one[same..].iter().zip(&other[same..]);
+    same + rest.take_while(|(one, other)| one == other).count()
 }
 
 fn write_literals(bytes: &[u8], out: &mut Vec<u8>) {
@@ -191,6 +213,17 @@ mod tests {
             }
         }
         assert!(saved > 500, "{saved} of 2000 got smaller");
+    }
+
+    #[test]
+    fn common_beginnings_are_measured_to_the_byte() {
+        let text: Vec<u8> = (0..40).collect();
+        for len in 0..=40 {
+            let mut other = text[..len].to_vec();
+            assert_eq!(same_bytes(&text, &other), len);
+            other.extend_from_slice(b"different from all of it, and longer than it is");
+            assert_eq!(same_bytes(&text, &other), len);
+        }
     }
 
     #[test]

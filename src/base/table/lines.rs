@@ -447,6 +447,9 @@ impl<P> Table<P> {
         }
         let home = self.home(from.0);
         let mut at = home;
+        // Who scans will want the next line too.
+        self.prefetch_records(home);
+        self.prefetch_records(self.after(home));
         loop {
             for (place, record) in self.line(at) {
                 if self.home(self.tag(place).0) == home {
