@@ -12,4 +12,6 @@ mod lead;
 mod pair;
 #[path = "replication/sentinel.rs"]
 mod sentinel;
+#[path = "replication/shards.rs"]
+mod shards;
 mod support;

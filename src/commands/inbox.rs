@@ -156,6 +156,7 @@ fn obey(core: &mut Core, order: Order) {
         Order::Feed(session, bytes) => core.feed_replica(session, &bytes),
         Order::Hold(session) => core.hold_replica(session),
         Order::Lend(session, parcel) => core.lend(session, parcel),
+        Order::Sent(session, is_whole) => core.snapshot_sent(session, is_whole),
         Order::Journal(shard, journal) => core.hear_journal(shard, &journal),
         Order::Part(session) => core.close(SessionId::from_bits(session), Closing::Now),
         Order::Tell(question) => drop(super::connection::answer(core, &question, None)),

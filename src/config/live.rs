@@ -45,6 +45,7 @@ macro_rules! live {
 live! {
     shards: usize = "shards",
     pipeline_order: PipelineOrder = "pipeline-order",
+    repl_shard_streams: bool = "repl-shard-streams",
     server_cpulist: Option<Vec<u8>> = "server_cpulist",
 
     bind: Vec<Vec<u8>> = "bind",

@@ -3,6 +3,7 @@
 //! Plain data. Deeds are done in their order; what they mean for sockets, threads and sessions is
 //! the business of the floors above.
 
+use super::flows::Receiver;
 use super::psync::Applicant;
 use crate::config::Master;
 use crate::keyspace::ShardId;
@@ -24,6 +25,8 @@ pub enum Report {
     Ack { place: Place, offset: u64 },
     /// A replica has got its whole snapshot, or has not.
     Sent { place: Place, is_whole: bool },
+    /// A connection wants to be that of a shard, with these words.
+    Flow { place: Place, words: Vec<u8> },
     /// The connection of a replica, or of one who waits for some, is gone.
     Gone(Place),
     /// The history is to have another name (DEBUG CHANGE-REPL-ID).
@@ -78,6 +81,8 @@ pub enum Deed {
     Feed { place: Place, bytes: Bytes },
     /// End a replica's connection.
     Close(Place),
+    /// The same, when all is sent.
+    CloseBehind(Place),
     /// A client gets its answer.
     Answer {
         core: ShardId,
@@ -94,8 +99,9 @@ pub enum Deed {
     Mark,
     /// Make the stream no more.
     Unrecord,
-    /// Make a snapshot for those who wait, and tell when the stream is at its cut.
-    Snapshot,
+    /// Make a snapshot for those who wait, and tell when the stream is at its cut: for these, or a
+    /// file for all others.
+    Snapshot(Vec<Receiver>),
     /// The node has this role now.
     BecomeReplica(bool),
     /// Pause writes until this moment (Unix milliseconds), or end that pause.

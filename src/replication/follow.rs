@@ -15,7 +15,7 @@ use super::history::History;
 use super::hub::{AtMark, Hub, Recording};
 use super::info::LinkPicture;
 use super::link::Call;
-use super::replicas::Stage;
+use crate::config::choice::ReplDisklessLoad;
 use crate::config::{Config, Master};
 use crate::keyspace::ShardId;
 use std::time::Duration;
@@ -208,6 +208,10 @@ impl Hub {
             timeout: Duration::from_secs(u64::from(config.repl_timeout)),
             resume,
             is_failover: self.is_handing(),
+            // Old data are served until all the new is there: what comes shard by shard is not
+            // kept anywhere else meanwhile.
+            can_flows: config.repl_shard_streams
+                && config.repl_diskless_load != ReplDisklessLoad::Swapdb,
         })));
     }
 
@@ -392,16 +396,9 @@ impl Hub {
 
     /// Ends the connections of all replicas.
     pub(super) fn close_replicas(&mut self) {
-        for replica in &self.replicas {
+        for replica in std::mem::take(&mut self.replicas) {
             self.deeds.push(Deed::Close(replica.place()));
+            self.close_flows(&replica);
         }
-        self.replicas.clear();
-    }
-
-    /// Whether a replica waits for its snapshot to begin.
-    pub(super) fn has_waiting(&self) -> bool {
-        self.replicas
-            .iter()
-            .any(|replica| replica.stage == Stage::Waiting)
     }
 }

@@ -13,6 +13,7 @@ use super::history::History;
 use super::info::Picture;
 use super::psync::{Applicant, Continuation};
 use super::replicas::{Replica, Stage};
+use super::sync::Wanting;
 use super::wait::{Waiter, Waiters};
 use crate::base::prng::Prng;
 use crate::config::Config;
@@ -72,20 +73,22 @@ pub struct Hub {
     /// Whether this node makes the stream of what it changes.
     pub(super) recording: Recording,
     /// What is to happen when the stream is at the mark.
-    at_mark: Option<AtMark>,
-    /// A snapshot for replicas is being begun, whose cut has not come.
-    awaits_cut: bool,
+    pub(super) at_mark: Option<AtMark>,
+    /// For whom a snapshot is being begun, whose cut has not come.
+    pub(super) awaits_cut: Option<Wanting>,
     pinged_ms: i64,
     ticked_ms: i64,
     pub(super) deeds: Vec<Deed>,
     pub(super) random: Prng,
     board: Arc<Board>,
+    /// How many shards this node has.
+    pub(super) shards: usize,
     syncs: Syncs,
 }
 
 impl Hub {
-    /// A master without replicas.
-    pub fn new(board: Arc<Board>, mut random: Prng) -> Hub {
+    /// A master of so many shards, without replicas.
+    pub fn new(board: Arc<Board>, mut random: Prng, shards: usize) -> Hub {
         Hub {
             history: History::fresh(&mut random),
             offset: 0,
@@ -99,12 +102,13 @@ impl Hub {
             has_asked: false,
             recording: Recording::Off,
             at_mark: None,
-            awaits_cut: false,
+            awaits_cut: None,
             pinged_ms: 0,
             ticked_ms: 0,
             deeds: Vec::new(),
             random,
             board,
+            shards,
             syncs: Syncs::default(),
         }
     }
@@ -140,6 +144,7 @@ impl Hub {
             Report::Psync(applicant) => self.admit(*applicant, now),
             Report::Ack { place, offset } => self.acked(place, offset, now),
             Report::Sent { place, is_whole } => self.sent(place, is_whole, now),
+            Report::Flow { place, words } => self.join_flow(place, &words),
             Report::Rename => self.history = History::fresh(&mut self.random),
             Report::Gone(place) => self.gone(place, now.0),
             Report::Wish { core, number, wish } => self.wished((core, number), wish, now),
@@ -206,7 +211,7 @@ impl Hub {
         }
     }
 
-    fn say(&mut self, place: Place, line: String) {
+    pub(super) fn say(&mut self, place: Place, line: String) {
         let bytes = Bytes::from(line.into_bytes());
         self.deeds.push(Deed::Feed { place, bytes });
     }
@@ -253,9 +258,7 @@ impl Hub {
                 self.syncs.partial_err += u64::from(!applicant.is_new());
                 self.syncs.full += 1;
                 self.keep_backlog(now.1);
-                self.replicas
-                    .push(Replica::new(applicant, Stage::Waiting, now.0));
-                self.begin_snapshots(now);
+                self.await_snapshot(applicant, now);
             }
         }
         self.idle_since_ms = None;
@@ -344,94 +347,7 @@ impl Hub {
         self.recording != Recording::Off
     }
 
-    /// Begins a snapshot for those who wait, if they have waited long enough.
-    fn begin_snapshots(&mut self, now: (i64, &Config)) {
-        let (now_ms, config) = now;
-        if self.awaits_cut || !self.has_waiting() {
-            return;
-        }
-        let waiting = self.replicas.iter().filter(|it| it.stage == Stage::Waiting);
-        let (count, since_ms) = waiting.fold((0, now_ms), |(count, since_ms), replica| {
-            (count + 1, since_ms.min(replica.since_ms))
-        });
-        let delay_ms = i64::from(config.repl_diskless_sync_delay) * 1000;
-        let enough = config.repl_diskless_sync_max_replicas;
-        let is_due = !config.repl_diskless_sync
-            || now_ms - since_ms >= delay_ms
-            || enough != 0 && count >= enough;
-        // What waits for a mark waits for its own.
-        if is_due && self.at_mark.is_none() {
-            self.awaits_cut = true;
-            if self.follower.is_none() && self.recording == Recording::Off {
-                self.recording = Recording::Beginning;
-            }
-            self.deeds.push(Deed::Snapshot);
-        }
-    }
-
-    /// There is no snapshot now: later.
-    pub fn snapshot_later(&mut self) {
-        self.awaits_cut = false;
-        if self.recording == Recording::Beginning && self.at_mark.is_none() {
-            self.recording = Recording::Off;
-        }
-    }
-
-    /// The snapshot's cut is here in the stream: who waits gets what comes from now on.
-    pub fn cut(&mut self, now: (i64, &Config)) -> Vec<Place> {
-        self.awaits_cut = false;
-        if self.recording == Recording::Beginning {
-            self.recording = Recording::On;
-        }
-        let (id, offset) = (self.history.id.clone(), self.offset);
-        let waiting: Vec<&mut Replica> = self
-            .replicas
-            .iter_mut()
-            .filter(|replica| replica.stage == Stage::Waiting)
-            .collect();
-        let mut places = Vec::new();
-        for replica in waiting {
-            replica.stage = Stage::Sending;
-            replica.since_ms = now.0;
-            places.push(replica.place());
-            if replica.applicant.request.is_some() {
-                let line = format!("+FULLRESYNC {id} {offset}\r\n");
-                self.deeds.push(Deed::Feed {
-                    place: replica.place(),
-                    bytes: Bytes::from(line.into_bytes()),
-                });
-            }
-            self.deeds.push(Deed::Hold(replica.place()));
-        }
-        places
-    }
-
-    /// No snapshot came of it: those who wait for its end have to ask again.
-    pub fn snapshot_lost(&mut self) {
-        for replica in self.replicas.iter().filter(|it| it.stage == Stage::Sending) {
-            self.deeds.push(Deed::Close(replica.place()));
-        }
-    }
-
-    fn sent(&mut self, place: Place, is_whole: bool, now: (i64, &Config)) {
-        let Some(replica) = self.replica_at(place) else {
-            return;
-        };
-        if !is_whole {
-            return self.deeds.push(Deed::Close(place));
-        }
-        replica.stage = Stage::Online;
-        replica.acked_ms = now.0;
-        let name = replica.applicant.name();
-        let is_done = replica.applicant.is_snapshot_only;
-        tracing::info!("Synchronization with replica {name} succeeded");
-        if is_done {
-            tracing::info!("Close the connection with replica {name} as RDB transfer is complete");
-            self.deeds.push(Deed::Close(place));
-        }
-    }
-
-    fn replica_at(&mut self, place: Place) -> Option<&mut Replica> {
+    pub(super) fn replica_at(&mut self, place: Place) -> Option<&mut Replica> {
         self.replicas
             .iter_mut()
             .find(|replica| replica.place() == place)
@@ -453,9 +369,10 @@ impl Hub {
         self.waiters.forget(place);
         self.fresh_waiters.retain(|waiter| waiter.place != place);
         let Some(at) = self.replicas.iter().position(|it| it.place() == place) else {
-            return;
+            return self.lost_flow(place);
         };
         let replica = self.replicas.remove(at);
+        self.close_flows(&replica);
         tracing::warn!("Connection with replica {} lost.", replica.applicant.name());
         if self.replicas.is_empty() {
             self.idle_since_ms = Some(now_ms);

@@ -5,12 +5,14 @@
 //!   PING  AUTH  REPLCONF ..  PSYNC <history> <offset>
 //!     +CONTINUE     -> the connection goes to the core at once
 //!     +FULLRESYNC   -> the snapshot goes there in pieces, then the connection
+//!     +FLOWS        -> connections for the master's shards first; see `inflow.rs`
 //! ```
 //!
 //! Every step has `repl-timeout`. What becomes of the snapshot is an [`Intake`]'s business; while
 //! it takes its time the master has to wait. When the core has lost interest the thread ends at its
 //! next step.
 
+use super::inflow::Inflow;
 use super::payload::{Framing, Payload};
 use crate::resp::errors::clipped;
 use crate::runtime::peer::Peer;
@@ -35,6 +37,8 @@ pub struct Call {
     pub resume: Option<(String, u64)>,
     /// The master is to hand its role over.
     pub is_failover: bool,
+    /// A snapshot may come shard by shard.
+    pub can_flows: bool,
 }
 
 /// What has come of it.
@@ -70,6 +74,14 @@ pub trait Intake: Send {
 
     /// That was all: returns when it is in place.
     fn finish(&mut self) -> Result<(), String>;
+
+    /// Takes one that comes shard by shard; returns when it is in place. `came` hears of bytes, and
+    /// says whether it is still wanted.
+    fn take_flows(
+        &mut self,
+        flows: Vec<Inflow>,
+        came: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), String>;
 }
 
 /// Who talks to a master.
@@ -81,7 +93,7 @@ pub struct Speaker {
 }
 
 /// Why a talk has ended.
-enum End {
+pub(super) enum End {
     /// A line for the log.
     Because(String),
     /// Nobody wants to know any more.
@@ -95,7 +107,7 @@ impl From<String> for End {
 }
 
 /// Shows an answer as the log may have it.
-fn shown(line: &[u8]) -> String {
+pub(super) fn shown(line: &[u8]) -> String {
     clipped(line, SHOWN_MAX)
 }
 
@@ -127,8 +139,15 @@ impl Speaker {
     }
 
     fn converse(&mut self) -> Result<(), End> {
-        let call = self.call.clone();
-        let host = String::from_utf8_lossy(&call.host);
+        let mut peer = self.connect()?;
+        tracing::info!("Non blocking connect for SYNC fired the event.");
+        self.tell(News::Talking)?;
+        self.introduce(&mut peer)?;
+        self.ask(peer)
+    }
+
+    pub(super) fn connect(&self) -> Result<Peer, End> {
+        let host = String::from_utf8_lossy(&self.call.host);
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::TimedOut => String::from("Timeout connecting to the MASTER..."),
             _ => {
@@ -136,28 +155,21 @@ impl Speaker {
                 format!("Error condition on socket for SYNC: {reason}")
             }
         };
-        let mut peer = Peer::connect(&host, call.port, call.timeout).map_err(refused)?;
-        tracing::info!("Non blocking connect for SYNC fired the event.");
-        self.tell(News::Talking)?;
-        self.introduce(&mut peer)?;
-        self.ask(peer)
+        let peer = Peer::connect(&host, self.call.port, self.call.timeout);
+        Ok(peer.map_err(refused)?)
     }
 
     /// One command, and the line that answers it.
-    fn exchange(&self, peer: &mut Peer, words: &[&[u8]]) -> Result<Vec<u8>, End> {
-        let failed = |what: &'static str| {
-            move |error: io::Error| {
-                let reason = crate::base::process::reason(&error);
-                End::Because(format!(
-                    "Failed to {what} master during handshake: {reason}"
-                ))
-            }
-        };
-        let timeout = self.call.timeout;
-        peer.send(&encode(words), timeout)
+    pub(super) fn exchange(&self, peer: &mut Peer, words: &[&[u8]]) -> Result<Vec<u8>, End> {
+        peer.send(&encode(words), self.call.timeout)
             .map_err(failed("write to"))?;
+        self.answer(peer)
+    }
+
+    /// The next line that is one.
+    fn answer(&self, peer: &mut Peer) -> Result<Vec<u8>, End> {
         loop {
-            let line = peer.line(timeout).map_err(failed("read from"))?;
+            let line = peer.line(self.call.timeout).map_err(failed("read from"))?;
             // While a master waits for its snapshot it sends empty lines.
             if !line.is_empty() {
                 return Ok(line);
@@ -184,10 +196,12 @@ impl Speaker {
         if let Some(ip) = &self.call.announced_ip {
             self.configure(peer, b"ip-address", &[ip])?;
         }
-        self.configure(peer, b"capa", &[b"eof", b"capa", b"psync2"])
+        let capabilities: &[&[u8]] = &[b"eof", b"capa", b"psync2", b"capa", b"flows"];
+        let known = if self.call.can_flows { 5 } else { 3 };
+        self.configure(peer, b"capa", &capabilities[..known])
     }
 
-    fn authenticate(&self, peer: &mut Peer) -> Result<(), End> {
+    pub(super) fn authenticate(&self, peer: &mut Peer) -> Result<(), End> {
         let Some(password) = &self.call.password else {
             return Ok(());
         };
@@ -232,7 +246,12 @@ impl Speaker {
         if self.call.is_failover {
             words.push(b"FAILOVER");
         }
-        let answer = self.exchange(&mut peer, &words)?;
+        let mut answer = self.exchange(&mut peer, &words)?;
+        let mut flows = Vec::new();
+        if let Some(rest) = answer.strip_prefix(b"+FLOWS ") {
+            flows = self.open_flows(rest)?;
+            answer = self.answer(&mut peer)?;
+        }
         if let Some(rest) = answer.strip_prefix(b"+CONTINUE") {
             return self.go_on(peer, rest);
         }
@@ -241,7 +260,10 @@ impl Speaker {
                 .ok_or_else(|| String::from("Master replied with wrong +FULLRESYNC syntax."))?;
             tracing::info!("Full resync from master: {}:{}", start.0, start.1);
             self.tell(News::Full(Some(start)))?;
-            return self.receive(peer);
+            return match flows.is_empty() {
+                true => self.receive(peer),
+                false => self.receive_flows(peer, flows),
+            };
         }
         self.refused(peer, &answer)
     }
@@ -314,6 +336,17 @@ impl Speaker {
         self.tell(News::Whole(Line { peer }))
     }
 
+    /// The snapshot, shard by shard.
+    fn receive_flows(&mut self, peer: Peer, flows: Vec<Inflow>) -> Result<(), End> {
+        tracing::info!(
+            "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser"
+        );
+        self.tell(News::Begins(None))?;
+        let Speaker { intake, tell, .. } = self;
+        intake.take_flows(flows, &mut |bytes| tell(News::Came(bytes)))?;
+        self.tell(News::Whole(Line { peer }))
+    }
+
     fn announced(
         &self,
         peer: &mut Peer,
@@ -345,6 +378,16 @@ impl Speaker {
             }
             return Ok(framing);
         }
+    }
+}
+
+/// A handshake that has got no further.
+fn failed(what: &'static str) -> impl Fn(io::Error) -> End {
+    move |error| {
+        let reason = crate::base::process::reason(&error);
+        End::Because(format!(
+            "Failed to {what} master during handshake: {reason}"
+        ))
     }
 }
 

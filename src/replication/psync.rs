@@ -18,6 +18,8 @@ pub struct Applicant {
     pub can_eof: bool,
     /// Can go on under another name of the history.
     pub can_psync2: bool,
+    /// Takes a snapshot shard by shard, on a connection for each.
+    pub can_flows: bool,
     /// Wants the snapshot and no stream.
     pub is_snapshot_only: bool,
     /// What it has: a history and the first offset it has not. None of the older SYNC.

@@ -7,6 +7,7 @@
 //! ```
 
 use super::deed::Place;
+use super::flows::Flows;
 use super::info::ReplicaPicture;
 use super::psync::Applicant;
 use crate::config::Config;
@@ -35,6 +36,8 @@ impl Stage {
 pub struct Replica {
     pub applicant: Applicant,
     pub stage: Stage,
+    /// The connections for the shards, if it takes them.
+    pub flows: Option<Flows>,
     /// What it says it has.
     pub acked: u64,
     /// When it has last said so, Unix milliseconds.
@@ -49,6 +52,7 @@ impl Replica {
         Replica {
             applicant,
             stage,
+            flows: None,
             acked: 0,
             acked_ms: now_ms,
             since_ms: now_ms,
@@ -58,6 +62,12 @@ impl Replica {
     /// Where its connection lives.
     pub fn place(&self) -> Place {
         self.applicant.place
+    }
+
+    /// Whether it waits for a snapshot that could begin now.
+    pub fn is_waiting(&self) -> bool {
+        let is_ready = self.flows.as_ref().is_none_or(|it| it.all().is_some());
+        self.stage == Stage::Waiting && is_ready
     }
 
     /// Whether the stream goes to it.

@@ -87,7 +87,10 @@ impl Filter {
     /// Whether this client is meant.
     pub fn matches(&self, session: &Session, now_ms: i64) -> bool {
         let origin = &session.origin;
-        meets(self.number, |number| number as u64 == session.id)
+        // The connections for shards go with the replica's first one.
+        let is_meant = !session.is_flow() || self.class.is_none();
+        is_meant
+            && meets(self.number, |number| number as u64 == session.id)
             && meets(self.class, |class| class == session.class())
             && meets(self.address.as_deref(), |address| {
                 address == origin.address.as_bytes()

@@ -129,7 +129,8 @@ impl Core {
             sessions: Sessions::default(),
             channels: Channels::new(id, &node),
             replication: Replication::of(id, || {
-                Hub::new(node.replication.clone(), Prng::from_os())
+                let shards = node.shards();
+                Hub::new(node.replication.clone(), Prng::from_os(), shards)
             }),
             is_streaming: false,
             bars: Bars::NONE,

@@ -151,6 +151,8 @@ impl Core {
             hub.marked((now_ms, &config));
         } else if self.replication.snapshot == Some(mark) {
             self.replication.receivers = hub.cut((now_ms, &config));
+            self.do_deeds();
+            self.end_outflow();
         }
         self.do_deeds();
     }

@@ -1,13 +1,16 @@
 //! A master's snapshot on its way in: first into a file, then, when all of it is there, into the
-//! cores.
+//! cores; or shard by shard, straight into the cores.
 //!
-//! Until then the old data are served, and a link that breaks has cost nothing. All of this happens
-//! on the thread that talks to the master. What it does not do: load straight from the socket;
-//! `repl-diskless-load` makes no difference.
+//! With a file the old data are served until then, and a link that breaks has cost nothing. This
+//! happens on the thread that talks to the master. What comes shard by shard takes the place of the
+//! old data at once, on a thread for each of the master's shards, which frames, checks and hands on
+//! to the cores that own the keys; what has come in vain is taken away again. What it does not do:
+//! load from the socket of a stock master; there `repl-diskless-load` makes no difference.
 
 use super::load::Letter;
 use super::node::Node;
 use crate::base::process;
+use crate::replication::Inflow;
 use crate::replication::link::Intake;
 use crate::runtime::file::Spool;
 use std::path::PathBuf;
@@ -29,6 +32,18 @@ impl Incoming {
     fn path(&self) -> PathBuf {
         let seconds = self.node.clock.millis().0 / 1000;
         PathBuf::from(format!("temp-{seconds}.{}.rdb", std::process::id()))
+    }
+
+    /// A dataset of so many bytes takes the place of the one that is here.
+    fn make_room(&self, bytes: u64) {
+        self.node
+            .state
+            .loading
+            .begin(self.node.clock.millis().0, bytes);
+        // Redis: a log begins anew with another dataset; see `Core::mind_log`.
+        self.node.aof.close();
+        self.flush();
+        tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
 
     /// Takes all keys away, on all cores.
@@ -69,11 +84,7 @@ impl Intake for Incoming {
             return Err(String::from(FAILED));
         };
         let state = &self.node.state.loading;
-        state.begin(self.node.clock.millis().0, file.len());
-        // Redis: a log begins anew with another dataset; see `Core::mind_log`.
-        self.node.aof.close();
-        self.flush();
-        tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
+        self.make_room(file.len());
         match self.node.load_file(file.path()) {
             Ok(Some(summary)) => {
                 state.end(&summary);
@@ -89,5 +100,20 @@ impl Intake for Incoming {
                 Err(String::from(FAILED))
             }
         }
+    }
+
+    fn take_flows(
+        &mut self,
+        flows: Vec<Inflow>,
+        came: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<(), String> {
+        self.make_room(0);
+        let summary = super::inflow::load(&self.node, flows, came);
+        let state = &self.node.state.loading;
+        if summary.is_err() {
+            self.flush();
+            state.give_up();
+        }
+        summary.map(|summary| state.end(&summary))
     }
 }

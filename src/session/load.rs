@@ -5,14 +5,18 @@
 
 use super::core::Core;
 use super::node::Node;
+use super::outflow::Framed;
+use super::registry::SessionId;
 use super::replay::Replayed;
 use super::resync::Parcelled;
+use super::session::Closing;
 use crate::base::alloc;
 use crate::config::choice::ShutdownFlags;
 use crate::keyspace::DbIndex;
 use crate::object::Packing;
 use crate::persistence::snapshot::Outcome;
 use crate::persistence::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
+use crate::replication::Place;
 use crate::runtime::file::Incoming;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,6 +37,12 @@ pub enum Letter {
     Snapshot(Result<Arc<Parcelled>, String>),
     /// A replica has got its snapshot, or has not.
     Sent(u64, bool),
+    /// A frame for the connection of a shard.
+    Frame(u64, Framed),
+    /// A snapshot that went shard by shard has ended; who has got all of it, and who has not.
+    FlowsEnded(Vec<(Place, bool)>),
+    /// The connection of a shard ends behind all that was sent on it.
+    HangUp(u64),
     /// A snapshot that this core began has ended.
     Saved(Outcome),
     /// A signal asks for the end.
@@ -186,6 +196,11 @@ impl Core {
                 }
                 Letter::Snapshot(snapshot) => self.snapshot_ready(snapshot),
                 Letter::Sent(session, is_whole) => self.snapshot_sent(session, is_whole),
+                Letter::Frame(session, frame) => self.send_frame(session, frame),
+                Letter::FlowsEnded(outcome) => self.flows_ended(outcome),
+                Letter::HangUp(session) => {
+                    self.close(SessionId::from_bits(session), Closing::AfterReplies);
+                }
                 Letter::Load(batch, reports) => {
                     // Whoever has given up loading does not want to know.
                     let _ = reports.send(batch.install(&mut self.shard.space));

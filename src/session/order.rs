@@ -105,6 +105,8 @@ pub enum Order {
     Hold(u64),
     /// Send this replica its snapshot.
     Lend(u64, Arc<Parcelled>),
+    /// This replica has got its snapshot, or has not.
+    Sent(u64, bool),
     /// Close the connection of this replica.
     Part(u64),
     /// What a shard has changed in a turn.

@@ -12,7 +12,9 @@
 
 use super::core::Core;
 use super::feed::Feed;
+use super::load::Letter;
 use super::order::{self, Order, Question};
+use super::outflow::Outflow;
 use super::registry::SessionId;
 use super::resync::Parcelled;
 use super::session::Session;
@@ -22,7 +24,7 @@ use crate::keyspace::{DbIndex, ShardId};
 use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::News;
-use crate::replication::{Answer, Deed, Hub, Place, Report, Wish};
+use crate::replication::{Answer, Deed, Hub, Place, Receiver, Report, Wish};
 use crate::resp::Writer;
 use crate::runtime::errands::Mailbox;
 use std::os::fd::OwnedFd;
@@ -41,6 +43,9 @@ pub struct Introduction {
     pub ip: Option<Vec<u8>>,
     pub can_eof: bool,
     pub can_psync2: bool,
+    pub can_flows: bool,
+    /// It is the connection of a shard for a replica.
+    pub is_flow: bool,
     pub is_snapshot_only: bool,
     /// It has asked to become one.
     pub is_replica: bool,
@@ -68,6 +73,10 @@ pub struct Replication {
     /// The number of the snapshot for replicas that is being made, and who gets it.
     pub(super) snapshot: Option<u64>,
     pub(super) receivers: Vec<Place>,
+    /// Those of one that goes shard by shard and is to begin; none: it will be a file.
+    pub(super) wanting: Vec<Receiver>,
+    /// The connections on which one goes shard by shard.
+    pub(super) outflow: Option<Outflow>,
     /// A snapshot is to be made as soon as nothing of the master's stream is being applied.
     pub(super) awaits_calm: bool,
     /// Replicas of this core that are to get a snapshot.
@@ -175,6 +184,7 @@ impl Core {
             hub.tick((now_ms, &config));
         }
         self.acknowledge();
+        self.drop_stalled(&config);
         self.do_deeds();
     }
 
@@ -209,6 +219,10 @@ impl Core {
             Deed::Close(place) => {
                 self.orders_for(place.core).push(Order::Part(place.session));
             }
+            Deed::CloseBehind(place) => {
+                let letter = Letter::HangUp(place.session);
+                self.node.letters[usize::from(place.core.0)].post(letter);
+            }
             Deed::Answer {
                 core,
                 number,
@@ -218,7 +232,10 @@ impl Core {
             Deed::Disconnect => self.leave_master(),
             Deed::Mark => self.begin_mark(),
             Deed::Unrecord => self.end_feed(),
-            Deed::Snapshot => self.begin_replica_snapshot(),
+            Deed::Snapshot(receivers) => {
+                self.replication.wanting = receivers;
+                self.begin_replica_snapshot();
+            }
             Deed::BecomeReplica(is_replica) => self.become_replica(is_replica),
             Deed::Pause(until_ms) => self.pause_for_failover(until_ms),
             Deed::Configure(master) => self.configure_master(master),

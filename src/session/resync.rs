@@ -7,8 +7,9 @@
 //! ```
 //!
 //! On a node that is a replica itself the offset of the cut is that of its master's stream: nothing
-//! of it is run while the cut is made. What it does not do: send without a file in between;
-//! `repl-diskless-sync` only says whether to wait for more replicas.
+//! of it is run while the cut is made. What it does not do: send to stock replicas without a file in
+//! between; for them `repl-diskless-sync` only says whether to wait for more. Those of our own kind
+//! need no file, see `outflow.rs`.
 
 use super::core::Core;
 use super::load::Letter;
@@ -95,7 +96,7 @@ impl Core {
     }
 
     /// A replica has got its snapshot: what has gathered behind follows.
-    pub(super) fn snapshot_sent(&mut self, session: u64, is_whole: bool) {
+    pub fn snapshot_sent(&mut self, session: u64, is_whole: bool) {
         let id = SessionId::from_bits(session);
         let Some(session) = self.sessions.find_mut(id) else {
             return;
@@ -154,6 +155,19 @@ impl Core {
             }
             return;
         }
+        let id = match std::mem::take(&mut self.replication.wanting) {
+            receivers if receivers.is_empty() => self.begin_file(),
+            receivers => self.begin_outflow(&receivers),
+        };
+        self.replication.snapshot = Some(id);
+        if !is_replica {
+            self.begin_feed(id);
+        }
+        self.make_cut(id, !is_replica);
+    }
+
+    /// A snapshot into a file; returns its number.
+    fn begin_file(&mut self) -> u64 {
         tracing::info!("Starting BGSAVE for SYNC with target: disk");
         tracing::info!("Background saving started by pid {}", std::process::id());
         self.replication.marks += 1;
@@ -176,12 +190,7 @@ impl Core {
         let (request, work) = file_request(target, style, watch);
         let errand = move || duty.end(work());
         self.node.errands.run(Box::new(errand), || {});
-        let id = self.node.desk.put(request);
-        self.replication.snapshot = Some(id);
-        if !is_replica {
-            self.begin_feed(id);
-        }
-        self.make_cut(id, !is_replica);
+        self.node.desk.put(request)
     }
 
     /// All shards have made a cut. On a replica nothing of the master's stream was run meanwhile.

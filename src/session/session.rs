@@ -188,6 +188,11 @@ impl Session {
         self.introduction.as_ref().is_some_and(|it| it.is_replica)
     }
 
+    /// Whether it is the connection of a shard for a replica.
+    pub fn is_flow(&self) -> bool {
+        self.introduction.as_ref().is_some_and(|it| it.is_flow)
+    }
+
     /// Whether the running command's reply is dropped.
     pub fn is_muted(&self) -> bool {
         matches!(self.reply_mode, ReplyMode::Off | ReplyMode::Skip)

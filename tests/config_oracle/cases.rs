@@ -7,6 +7,7 @@
 pub const NEWER: &[&str] = &[
     "shards",
     "pipeline-order",
+    "repl-shard-streams",
     "locale-collate",
     "set-max-listpack-entries",
     "set-max-listpack-value",

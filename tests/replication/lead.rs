@@ -50,12 +50,14 @@ fn comes_back(replica: &Server) {
     fill(&mut there);
     follow(replica, &master);
     wait_for_link(replica);
-    for round in 1..=5 {
+    for _ in 0..5 {
         write(&mut there, &mut random, 50);
-        assert_eq!(there.call("CLIENT KILL TYPE replica").integer(), 1);
+        let before = number(&mut there, "sync_partial_ok");
+        // A quick one is back on another core before that has looked, and goes twice.
+        assert!(there.call("CLIENT KILL TYPE replica").integer() >= 1);
         write(&mut there, &mut random, 50);
         wait_until("the replica has come back", || {
-            number(&mut there, "sync_partial_ok") == round
+            number(&mut there, "sync_partial_ok") > before
         });
         wait_for_equality(&master, replica);
     }

@@ -49,6 +49,7 @@ fn apply(
         port: introduction.listening_port.unwrap_or(0),
         can_eof: introduction.can_eof,
         can_psync2: introduction.can_psync2,
+        can_flows: introduction.can_flows && !introduction.is_snapshot_only && request.is_some(),
         is_snapshot_only: introduction.is_snapshot_only,
         request,
         is_failover,

@@ -24,6 +24,9 @@ pub fn replconf(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
         if args.is(at, "ack") {
             return Ok(acknowledged(ctx, at));
         }
+        if args.is(at, "flow") {
+            return Ok(join_flow(ctx, &args.get(at + 1).to_vec()));
+        }
         if args.is(at, "getack") {
             ctx.core.acknowledge_soon(ctx.session);
             return Ok(Flow::Later);
@@ -61,6 +64,7 @@ fn take(introduction: &mut Introduction, args: Args<'_>, at: usize) -> Result<()
         // Capabilities nobody knows here are none.
         introduction.can_eof |= args.is(at + 1, "eof");
         introduction.can_psync2 |= args.is(at + 1, "psync2");
+        introduction.can_flows |= args.is(at + 1, "flows");
     } else if args.is(at, "rdb-only") {
         let is_only = parse_i64(value).filter(|value| (0..=1).contains(value));
         introduction.is_snapshot_only = is_only.ok_or(errors::NOT_AN_INTEGER)? == 1;
@@ -74,6 +78,21 @@ fn take(introduction: &mut Introduction, args: Args<'_>, at: usize) -> Result<()
         ));
     }
     Ok(())
+}
+
+/// A replica wants what it gets from one shard on this connection; the hub replies.
+fn join_flow(ctx: &mut ControlCtx<'_>, words: &[u8]) -> Flow {
+    let place = ctx.core.place(ctx.session);
+    let session = ctx.core.sessions.find_mut(ctx.session);
+    let Some(session) = session.filter(|session| !session.is_replica()) else {
+        return Flow::Later;
+    };
+    let introduction = session.introduction.get_or_insert_default();
+    (introduction.is_replica, introduction.is_flow) = (true, true);
+    ctx.core.counters().connected_clients.sub(1);
+    let words = words.to_vec();
+    ctx.core.report(Report::Flow { place, words });
+    Flow::Later
 }
 
 /// A replica says what it has.

@@ -4,7 +4,7 @@
 //! thought, and none changes what a client sees unless the text says so.
 
 use crate::config::choice::PipelineOrder;
-use crate::config::row::{Directive, choice, number, range};
+use crate::config::row::{Directive, choice, number, range, yes_no};
 
 /// More cores than this in one machine would need wider core numbers elsewhere.
 const SHARDS_MAX: i128 = 1024;
@@ -26,4 +26,11 @@ pub const ROWS: &[Directive] = &[
          order of Redis and costs throughput.",
     )
     .immutable(),
+    yes_no(
+        "repl-shard-streams",
+        true,
+        "Two servers of this kind use a connection for each shard of the master: a full \
+         resynchronization goes straight from its memory into the replica's, on all cores. With no \
+         they talk like stock servers.",
+    ),
 ];

@@ -1,0 +1,194 @@
+//! The replica's ends of the connections for its master's shards, on threads that may wait.
+//!
+//! ```text
+//!   +FLOWS <token> <shards>  -->  for each shard: connect, AUTH, REPLCONF flow <token>:<shard>
+//!   +FULLRESYNC ..           -->  frames on each, up to the one that ends the shard's part
+//! ```
+//!
+//! A frame that is damaged, that is not the next one, or that does not come in time ends the whole
+//! synchronization; it is then asked for anew.
+
+use super::frame::{self, FrameError, Kind};
+use super::history::ID_LEN;
+use super::link::{End, Speaker};
+use crate::runtime::peer::Peer;
+use std::io;
+use std::time::Duration;
+
+/// More shards than a server can have.
+const SHARDS_MAX: usize = 4096;
+
+/// One of the connections.
+#[derive(Debug)]
+pub struct Inflow {
+    peer: Peer,
+    timeout: Duration,
+    /// What has come and is not read.
+    ahead: Vec<u8>,
+    /// Bytes of bodies that have come.
+    offset: u64,
+}
+
+impl Inflow {
+    /// A connection that the master has accepted as that of a shard.
+    pub fn new(peer: Peer, timeout: Duration) -> Inflow {
+        Inflow {
+            peer,
+            timeout,
+            ahead: Vec::new(),
+            offset: 0,
+        }
+    }
+
+    /// The next piece of the shard's part of a snapshot. Errors are lines for the log.
+    pub fn next(&mut self) -> Result<(Kind, Vec<u8>), String> {
+        let damaged = |error: FrameError| format!("Bad data from MASTER: {}", error.line());
+        loop {
+            if let Some((range, end)) = frame::find(&self.ahead).map_err(damaged)? {
+                let (header, body) = frame::read(&self.ahead[range]).map_err(damaged)?;
+                if header.offset != self.offset || header.kind == Kind::Stream {
+                    return Err(damaged(FrameError::Gap));
+                }
+                self.offset += body.len() as u64;
+                let piece = (header.kind, body.to_vec());
+                self.ahead.drain(..end);
+                return Ok(piece);
+            }
+            let arrived = self.peer.receive(self.timeout).map_err(lost)?;
+            self.ahead.extend_from_slice(&arrived);
+        }
+    }
+
+    /// Waits until the master hangs up, as it does when all shards' parts are sent.
+    pub fn wait_for_end(&mut self) -> Result<(), String> {
+        match self.peer.receive(self.timeout) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(error) => Err(lost(error)),
+            Ok(_) => Err(format!("Bad data from MASTER: {}", FrameError::Gap.line())),
+        }
+    }
+}
+
+fn lost(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::TimedOut => String::from("Timeout receiving bulk data from MASTER..."),
+        io::ErrorKind::UnexpectedEof => {
+            String::from("I/O error trying to sync with MASTER: connection lost")
+        }
+        _ => format!(
+            "I/O error trying to sync with MASTER: {}",
+            crate::base::process::reason(&error)
+        ),
+    }
+}
+
+impl Speaker {
+    /// Makes a connection for each of the master's shards, whose token and number it has told.
+    pub(super) fn open_flows(&self, words: &[u8]) -> Result<Vec<Inflow>, End> {
+        let (token, shards) =
+            read(words).ok_or_else(|| String::from("Master replied with wrong +FLOWS syntax."))?;
+        tracing::info!("Master offers a connection for each of its {shards} shards");
+        (0..shards)
+            .map(|shard| self.open_flow(&format!("{token}:{shard}")))
+            .collect()
+    }
+
+    fn open_flow(&self, words: &str) -> Result<Inflow, End> {
+        let mut peer = self.connect()?;
+        self.authenticate(&mut peer)?;
+        let answer = self.exchange(&mut peer, &[b"REPLCONF", b"flow", words.as_bytes()])?;
+        match answer.first() {
+            Some(b'+') => Ok(Inflow::new(peer, self.call.timeout)),
+            _ => {
+                let answer = super::link::shown(&answer);
+                Err(format!("Master does not accept the connection for a shard: {answer}").into())
+            }
+        }
+    }
+}
+
+/// Reads `<token> <shards>`.
+fn read(words: &[u8]) -> Option<(&str, usize)> {
+    let (token, shards) = std::str::from_utf8(words)
+        .ok()?
+        .trim_end()
+        .split_once(' ')?;
+    let is_token = token.len() == ID_LEN && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let shards = shards
+        .parse()
+        .ok()
+        .filter(|it| (1..=SHARDS_MAX).contains(it));
+    is_token.then_some((token, shards?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replication::frame::Header;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    fn pair(timeout_ms: u64) -> (Inflow, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let timeout = Duration::from_millis(timeout_ms);
+        let peer = Peer::connect("127.0.0.1", port, Duration::from_secs(5)).unwrap();
+        (Inflow::new(peer, timeout), listener.accept().unwrap().0)
+    }
+
+    fn frame(kind: Kind, offset: u64, body: &[u8]) -> Vec<u8> {
+        let header = Header {
+            kind,
+            offset,
+            position: 0,
+        };
+        let (head, tail) = header.around(body);
+        [&head[..], body, &tail].concat()
+    }
+
+    #[test]
+    fn frames_come_one_by_one_however_they_arrive() {
+        let (mut inflow, mut master) = pair(5000);
+        let first = frame(Kind::Entries, 0, b"one");
+        let all = [first.clone(), frame(Kind::End, 3, b"")].concat();
+        master.write_all(&all[..first.len() + 9]).unwrap();
+        assert_eq!(inflow.next(), Ok((Kind::Entries, b"one".to_vec())));
+        master.write_all(&all[first.len() + 9..]).unwrap();
+        assert_eq!(inflow.next(), Ok((Kind::End, vec![])));
+        drop(master);
+        assert_eq!(inflow.wait_for_end(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_damaged_missing_or_late_ends_it() {
+        let mut damaged = frame(Kind::Entries, 0, b"some entries");
+        damaged[60] ^= 1;
+        let missing = frame(Kind::Entries, 5, b"later");
+        let other = frame(Kind::Stream, 0, b"PING");
+        let error = b"-ERR no\r\n".to_vec();
+        for (bytes, why) in [
+            (damaged, "a frame with a wrong checksum"),
+            (missing, "a frame that is not the next one"),
+            (other, "a frame that is not the next one"),
+            (error, "a frame of another shape than agreed"),
+        ] {
+            let (mut inflow, mut master) = pair(5000);
+            master.write_all(&bytes).unwrap();
+            let line = inflow.next().unwrap_err();
+            assert_eq!(line, format!("Bad data from MASTER: {why}"));
+        }
+        let (mut inflow, _master) = pair(20);
+        assert!(inflow.next().unwrap_err().starts_with("Timeout"));
+        assert!(inflow.wait_for_end().unwrap_err().starts_with("Timeout"));
+    }
+
+    #[test]
+    fn offers_that_make_no_sense_are_none() {
+        let token = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(read(format!("{token} 7").as_bytes()), Some((token, 7)));
+        for bad in ["0", "-1", "", "99999999", "7 8"] {
+            assert_eq!(read(format!("{token} {bad}").as_bytes()), None, "{bad}");
+        }
+        assert_eq!(read(b"short 1"), None);
+    }
+}

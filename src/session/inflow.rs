@@ -1,0 +1,186 @@
+//! A master's snapshot that comes shard by shard, on its way into the cores.
+//!
+//! ```text
+//!   thread of shard 0   frames --> entries --+--> batches --> the cores that own the keys
+//!                              \-> longs ----+
+//!   thread of shard 1   ..
+//!   thread that talks   <-- how much has come, and how each has ended
+//! ```
+//!
+//! The two kinds of frames are two datasets to be read, each from its head to its end. A thread is
+//! only a few batches ahead of the cores, so what a master sends too fast stays in its sockets.
+
+use super::load::Dispatch;
+use super::node::Node;
+use crate::persistence::{Fed, LoadError, Loader, Summary};
+use crate::rdb::{CHECKSUM_BYTES, Output};
+use crate::replication::Inflow;
+use crate::replication::frame::Kind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
+
+/// What has become of the part of a shard, and its connection.
+type Part = (Summary, Inflow);
+
+/// What the thread of a shard tells.
+enum Word {
+    Came(usize),
+    Ended(Result<Part, String>),
+}
+
+/// Loads what comes; returns when all shards' parts have ended, or one has failed.
+pub(super) fn load(
+    node: &Arc<Node>,
+    flows: Vec<Inflow>,
+    came: &mut dyn FnMut(usize) -> bool,
+) -> Result<Summary, String> {
+    let (sender, words) = channel();
+    let (is_over, mut left) = (Arc::new(AtomicBool::new(false)), flows.len());
+    for flow in flows {
+        let duty = Duty {
+            sender: sender.clone(),
+            outcome: Err("no thread could be started".into()),
+        };
+        let (own, stop) = (node.clone(), is_over.clone());
+        let errand = move || duty.end(|sender| load_part(&own, flow, sender, &stop));
+        node.errands.run(Box::new(errand), || {});
+    }
+    drop(sender);
+    let (mut summary, mut failure) = (Summary::default(), None);
+    let mut ended = Vec::new();
+    // All threads are waited for: what they still had on its way is in the cores then.
+    while left > 0 {
+        match words.recv() {
+            Ok(Word::Came(bytes)) => {
+                summary.bytes += bytes as u64;
+                node.state.loading.reached(summary.bytes);
+                if !came(bytes) {
+                    is_over.store(true, Relaxed);
+                }
+            }
+            Ok(Word::Ended(Ok((part, flow)))) => {
+                ended.push(flow);
+                left -= 1;
+                summary.keys += part.keys;
+                summary.expired += part.expired;
+            }
+            Ok(Word::Ended(Err(line))) => {
+                left -= 1;
+                is_over.store(true, Relaxed);
+                failure.get_or_insert(line);
+            }
+            Err(_) => break,
+        }
+    }
+    if let Some(line) = failure {
+        return Err(line);
+    }
+    for flow in &mut ended {
+        flow.wait_for_end()?;
+    }
+    Ok(summary)
+}
+
+/// A thread's duty to tell how it has ended, whatever becomes of it.
+struct Duty {
+    sender: Sender<Word>,
+    outcome: Result<Part, String>,
+}
+
+impl Duty {
+    fn end(mut self, work: impl FnOnce(&Sender<Word>) -> Result<Part, String>) {
+        self.outcome = work(&self.sender);
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        let outcome = std::mem::replace(&mut self.outcome, Err(String::new()));
+        // Whoever does not listen any more does not want to know.
+        let _ = self.sender.send(Word::Ended(outcome));
+    }
+}
+
+/// The part of one shard, whose frames are read on this thread.
+fn load_part(
+    node: &Node,
+    mut flow: Inflow,
+    sender: &Sender<Word>,
+    is_over: &AtomicBool,
+) -> Result<Part, String> {
+    let mut dispatch = Dispatch::new(node);
+    let (mut entries, mut longs) = (Dataset::begin(node), Dataset::begin(node));
+    let loaded = loop {
+        if is_over.load(Relaxed) {
+            break Err("MASTER <-> REPLICA sync was aborted".into());
+        }
+        let (kind, bytes) = match flow.next() {
+            Ok(frame) => frame,
+            Err(line) => break Err(line),
+        };
+        let fed = match kind {
+            Kind::Entries => entries.feed(&bytes, &mut dispatch),
+            Kind::Longs => longs.feed(&bytes, &mut dispatch),
+            Kind::End | Kind::Stream => break Ok(()),
+        };
+        if let Err(error) = fed {
+            break Err(error.to_string());
+        }
+        let _ = sender.send(Word::Came(bytes.len()));
+    };
+    let loaded = loaded.and_then(|()| {
+        let own = entries.end(&mut dispatch)?;
+        let long = longs.end(&mut dispatch)?;
+        Ok(Summary {
+            keys: own.keys + long.keys,
+            expired: own.expired + long.expired,
+            ..own
+        })
+    });
+    let arrived = dispatch.finish().map_err(|error| error.to_string());
+    loaded.and_then(|summary| arrived.map(|()| (summary, flow)))
+}
+
+/// The frames of one kind, as a dataset.
+struct Dataset {
+    loader: Loader,
+    /// What stands at the beginning, until it is read.
+    head: Vec<u8>,
+}
+
+impl Dataset {
+    fn begin(node: &Node) -> Dataset {
+        let mut head = Output::new(false);
+        head.magic();
+        Dataset {
+            loader: Loader::new(node.load_rules()),
+            head: head.bytes,
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8], dispatch: &mut Dispatch<'_>) -> Result<(), LoadError> {
+        let head = std::mem::take(&mut self.head);
+        for piece in [&head[..], bytes] {
+            let deliver = &mut |shard, batch| dispatch.send(shard, batch);
+            if let Fed::Ended(_) = self.loader.feed(piece, deliver)? {
+                return Err(self.loader.cut_off());
+            }
+        }
+        Ok(())
+    }
+
+    fn end(mut self, dispatch: &mut Dispatch<'_>) -> Result<Summary, String> {
+        let mut end = Output::new(false);
+        end.end();
+        // The frames have had checksums of their own.
+        end.raw(&[0; CHECKSUM_BYTES]);
+        let bytes = [&std::mem::take(&mut self.head)[..], &end.bytes].concat();
+        let deliver = &mut |shard, batch| dispatch.send(shard, batch);
+        match self.loader.feed(&bytes, deliver) {
+            Ok(Fed::Ended(rest)) if rest.is_empty() => Ok(self.loader.summary().clone()),
+            Ok(_) => Err(self.loader.cut_off().to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

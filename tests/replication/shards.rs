@@ -1,0 +1,239 @@
+//! Two servers of our own kind, which talk shard by shard.
+//!
+//! Full synchronizations of a master that is written meanwhile, over all mixtures of shard counts;
+//! what is not whole or not right is not taken, and nobody holds a master up.
+
+use crate::pair::{
+    field, fill, follow, number, ringshard, wait_for_equality, wait_for_link, write,
+};
+use crate::support::prng::Prng;
+use crate::support::{Client, Server, wait_until};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+
+/// Values that are walked in pieces, and texts that are sent as they are.
+fn fill_large(master: &Server) {
+    let mut client = master.client();
+    for key in 0..4 {
+        for number in 0..30 {
+            let members: Vec<String> = (0..100)
+                .map(|it| format!("m{}", number * 100 + it))
+                .collect();
+            client.call(&format!("SADD huge-set{key} {}", members.join(" ")));
+            client.call(&format!("RPUSH huge-list{key} {}", members.join(" ")));
+        }
+        client.call_args(&["SET", &format!("text{key}"), &"x".repeat(700_000)]);
+    }
+    for number in 0..5000 {
+        client.call(&format!("SET filler:{number} {}", "y".repeat(number % 200)));
+    }
+}
+
+/// A replica gets all of a master, shard by shard, while it is written.
+fn comes_shard_by_shard(shards: (usize, usize)) {
+    let (master, replica) = (ringshard(shards.0), ringshard(shards.1));
+    let mut there = master.client();
+    let mut random = Prng::new(shards.0 as u64 * 10 + shards.1 as u64);
+    fill(&mut there);
+    fill_large(&master);
+    replica.client().call("SET own-key 1");
+    follow(&replica, &master);
+    write(&mut there, &mut random, 500);
+    wait_for_link(&replica);
+    write(&mut there, &mut random, 200);
+    wait_for_equality(&master, &replica);
+    assert_eq!(there.call("WAIT 1 5000").integer(), 1);
+    assert_eq!(field(&mut there, "connected_slaves"), "1");
+    let offer = format!(
+        "Master offers a connection for each of its {} shards",
+        shards.0
+    );
+    assert!(replica.log().contains(&offer));
+    assert!(master.log().contains("with target: replicas sockets"));
+    wait_until("only the first connection stays", || {
+        there
+            .call("CLIENT LIST TYPE replica")
+            .text()
+            .lines()
+            .count()
+            == 1
+    });
+    assert!(there.call("CLIENT KILL TYPE replica").integer() >= 1);
+    wait_until("the replica has come back", || {
+        number(&mut there, "sync_partial_ok") >= 1
+    });
+    wait_for_equality(&master, &replica);
+}
+
+#[test]
+fn a_dataset_comes_shard_by_shard() {
+    for shards in [(1, 2), (2, 1), (2, 7), (7, 2)] {
+        comes_shard_by_shard(shards);
+    }
+}
+
+#[test]
+fn several_replicas_share_a_snapshot() {
+    let master = ringshard(2);
+    fill_large(&master);
+    master
+        .client()
+        .call("CONFIG SET repl-diskless-sync-delay 2");
+    let replicas = [ringshard(1), ringshard(2), ringshard(3)];
+    for replica in &replicas {
+        follow(replica, &master);
+    }
+    for replica in &replicas {
+        wait_for_link(replica);
+        wait_for_equality(&master, replica);
+    }
+    let starts = master
+        .log()
+        .matches("with target: replicas sockets")
+        .count();
+    assert!(starts < 3, "{starts} snapshots");
+}
+
+#[test]
+fn who_does_not_want_it_gets_a_file() {
+    for (master, replica) in [("yes", "no"), ("no", "yes")] {
+        let (one, other) = (ringshard(2), ringshard(2));
+        let set = |server: &Server, value: &str| {
+            let line = format!("CONFIG SET repl-shard-streams {value}");
+            assert_eq!(server.client().call(&line).text(), "OK");
+        };
+        set(&one, master);
+        set(&other, replica);
+        fill(&mut one.client());
+        follow(&other, &one);
+        wait_for_link(&other);
+        wait_for_equality(&one, &other);
+        assert!(one.log().contains("with target: disk"));
+    }
+}
+
+#[test]
+fn nobody_joins_who_does_not_know_the_token() {
+    let master = ringshard(2);
+    let mut stranger = master.client();
+    let reply = stranger.call("REPLCONF flow 0123456789012345678901234567890123456789:0");
+    assert_eq!(reply.text(), "ERR no replica waits for this connection");
+}
+
+/// Between a replica and its master: passes on what comes, but for one bit of one connection.
+fn damaging_proxy(master: &Server) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, target) = (listener.local_addr().unwrap().port(), master.port());
+    std::thread::spawn(move || {
+        for (number, replica) in listener.incoming().flatten().enumerate() {
+            let Ok(master) = TcpStream::connect(("127.0.0.1", target)) else {
+                return;
+            };
+            // The first connection talks, the second one is that of the first shard.
+            let damaged = (number == 1).then_some(100_000);
+            let (from, to) = (master.try_clone().unwrap(), replica.try_clone().unwrap());
+            std::thread::spawn(move || pass(from, to, damaged));
+            std::thread::spawn(move || pass(replica, master, None));
+        }
+    });
+    port
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, damaged: Option<usize>) {
+    let (mut buffer, mut passed) = (vec![0; 16 * 1024], 0);
+    while let Ok(got) = from.read(&mut buffer) {
+        let at = damaged.filter(|at| (passed..passed + got).contains(at));
+        if let Some(at) = at {
+            buffer[at - passed] ^= 4;
+        }
+        passed += got;
+        if got == 0 || to.write_all(&buffer[..got]).is_err() {
+            break;
+        }
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+#[test]
+fn a_flipped_bit_is_found_and_everything_comes_anew() {
+    let (master, replica) = (ringshard(2), ringshard(2));
+    fill(&mut master.client());
+    fill_large(&master);
+    let port = damaging_proxy(&master);
+    let mut here = replica.client();
+    here.call(&format!("REPLICAOF 127.0.0.1 {port}"));
+    wait_until("the damage is found", || {
+        let log = replica.log();
+        log.contains("Bad data from MASTER: a frame with a wrong checksum")
+            || log.contains("Bad data from MASTER: a frame of another shape than agreed")
+    });
+    wait_for_link(&replica);
+    wait_for_equality(&master, &replica);
+    assert_eq!(number(&mut master.client(), "sync_full"), 2);
+}
+
+/// Connections of a replica that takes nothing.
+fn deaf_replica(master: &Server) -> Vec<Client> {
+    let mut main = master.client();
+    assert_eq!(main.call("REPLCONF capa flows").text(), "OK");
+    let offer = main.call("PSYNC ? -1").text();
+    let words: Vec<&str> = offer.split(' ').collect();
+    assert_eq!((words[0], words[2]), ("FLOWS", "2"), "{offer}");
+    let mut all = vec![main];
+    for shard in 0..2 {
+        let mut flow = master.client();
+        let reply = flow.call(&format!("REPLCONF flow {}:{shard}", words[1]));
+        assert_eq!(reply.text(), "OK");
+        all.push(flow);
+    }
+    all
+}
+
+#[test]
+fn who_takes_nothing_is_dropped_and_holds_up_nobody() {
+    let master = ringshard(2);
+    let mut there = master.client();
+    for number in 0..80 {
+        there.call_args(&["SET", &format!("text{number}"), &"x".repeat(700_000)]);
+    }
+    there.call("CONFIG SET repl-timeout 1");
+    let deaf = deaf_replica(&master);
+    wait_until("it has begun", || {
+        master.log().contains("with target: replicas sockets")
+    });
+    assert_eq!(there.call("SET text0 small").text(), "OK");
+    wait_until("it is dropped", || {
+        master
+            .log()
+            .contains("Disconnecting timedout replica (full sync)")
+    });
+    wait_until("it is gone", || {
+        field(&mut there, "connected_slaves") == "0"
+    });
+    wait_until("another snapshot may begin", || {
+        there.call("SAVE").text() == "OK"
+    });
+    drop(deaf);
+    let replica = ringshard(2);
+    follow(&replica, &master);
+    wait_for_link(&replica);
+    wait_for_equality(&master, &replica);
+}
+
+#[test]
+fn a_replica_that_dies_meanwhile_holds_up_nobody() {
+    let master = ringshard(2);
+    fill_large(&master);
+    for at in 0..3 {
+        let mut connections = deaf_replica(&master);
+        drop(connections.remove(at));
+        wait_until("all of it is gone", || {
+            field(&mut master.client(), "connected_slaves") == "0"
+        });
+    }
+    wait_until("another snapshot may begin", || {
+        master.client().call("SAVE").text() == "OK"
+    });
+    let list = master.client().call("CLIENT LIST").text();
+    assert_eq!(list.lines().count(), 1, "{list}");
+}
