@@ -41,7 +41,7 @@ impl Inflow {
     }
 
     /// The next piece of the shard's part of a snapshot. Errors are lines for the log.
-    pub fn next(&mut self) -> Result<(Kind, Vec<u8>), String> {
+    pub fn receive(&mut self) -> Result<(Kind, Vec<u8>), String> {
         let damaged = |error: FrameError| format!("Bad data from MASTER: {}", error.line());
         loop {
             if let Some((range, end)) = frame::find(&self.ahead).map_err(damaged)? {
@@ -152,9 +152,9 @@ mod tests {
         let first = frame(Kind::Entries, 0, b"one");
         let all = [first.clone(), frame(Kind::End, 3, b"")].concat();
         master.write_all(&all[..first.len() + 9]).unwrap();
-        assert_eq!(inflow.next(), Ok((Kind::Entries, b"one".to_vec())));
+        assert_eq!(inflow.receive(), Ok((Kind::Entries, b"one".to_vec())));
         master.write_all(&all[first.len() + 9..]).unwrap();
-        assert_eq!(inflow.next(), Ok((Kind::End, vec![])));
+        assert_eq!(inflow.receive(), Ok((Kind::End, vec![])));
         drop(master);
         assert_eq!(inflow.wait_for_end(), Ok(()));
     }
@@ -174,11 +174,11 @@ mod tests {
         ] {
             let (mut inflow, mut master) = pair(5000);
             master.write_all(&bytes).unwrap();
-            let line = inflow.next().unwrap_err();
+            let line = inflow.receive().unwrap_err();
             assert_eq!(line, format!("Bad data from MASTER: {why}"));
         }
         let (mut inflow, _master) = pair(20);
-        assert!(inflow.next().unwrap_err().starts_with("Timeout"));
+        assert!(inflow.receive().unwrap_err().starts_with("Timeout"));
         assert!(inflow.wait_for_end().unwrap_err().starts_with("Timeout"));
     }
 

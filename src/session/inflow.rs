@@ -115,7 +115,7 @@ fn load_part(
         if is_over.load(Relaxed) {
             break Err("MASTER <-> REPLICA sync was aborted".into());
         }
-        let (kind, bytes) = match flow.next() {
+        let (kind, bytes) = match flow.receive() {
             Ok(frame) => frame,
             Err(line) => break Err(line),
         };

@@ -20,7 +20,8 @@ impl Session {
     /// since when the soft limit is exceeded.
     pub fn exceeds_output_limit(&mut self, config: &Config, now_ms: i64) -> bool {
         let limit = config.client_output_buffer_limit[self.class().limit()];
-        let bytes = self.output_bytes() as u64;
+        // The limit is a replica's, not that of each of its connections.
+        let bytes = (self.output_bytes() * self.flows().max(1)) as u64;
         if limit.soft == 0 || bytes < limit.soft {
             self.over_soft_limit_since_ms = None;
         }

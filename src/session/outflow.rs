@@ -68,7 +68,7 @@ struct Counted {
 }
 
 impl Counted {
-    fn new(body: Bytes, gauge: &Arc<Gauge>) -> Bytes {
+    fn bytes(body: Bytes, gauge: &Arc<Gauge>) -> Bytes {
         gauge.waiting.fetch_add(body.len(), Relaxed);
         let gauge = gauge.clone();
         Bytes::from_owner(Counted { body, gauge })
@@ -154,7 +154,7 @@ impl FlowSink {
         for gauge in &self.gauges {
             let frame = Framed {
                 head: head.clone(),
-                body: Counted::new(body.clone(), gauge),
+                body: Counted::bytes(body.clone(), gauge),
                 tail: tail.clone(),
                 gauge: gauge.clone(),
             };
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_body_waits_until_it_is_let_go_of() {
         let gauge = gauge();
-        let body = Counted::new(Bytes::from_static(b"body"), &gauge);
+        let body = Counted::bytes(Bytes::from_static(b"body"), &gauge);
         let again = body.clone();
         assert_eq!(gauge.waiting.load(Relaxed), 4);
         drop(body);
@@ -376,8 +376,8 @@ mod tests {
             outcome: None,
         };
         assert!(outflow.stalled(5000, 1000).is_empty(), "nothing waits");
-        let one = Counted::new(Bytes::from_static(b"one"), &gauge);
-        let two = Counted::new(Bytes::from_static(b"two"), &gauge);
+        let one = Counted::bytes(Bytes::from_static(b"one"), &gauge);
+        let two = Counted::bytes(Bytes::from_static(b"two"), &gauge);
         assert!(outflow.stalled(6000, 1000).is_empty());
         drop(one);
         assert!(outflow.stalled(6001, 1000).is_empty());

@@ -44,8 +44,8 @@ pub struct Introduction {
     pub can_eof: bool,
     pub can_psync2: bool,
     pub can_flows: bool,
-    /// It is the connection of a shard for a replica.
-    pub is_flow: bool,
+    /// It is one of so many connections of a replica for the shards.
+    pub flows: usize,
     pub is_snapshot_only: bool,
     /// It has asked to become one.
     pub is_replica: bool,

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! On a node that is a replica itself the offset of the cut is that of its master's stream: nothing
-//! of it is run while the cut is made. What it does not do: send to stock replicas without a file in
-//! between; for them `repl-diskless-sync` only says whether to wait for more. Those of our own kind
-//! need no file, see `outflow.rs`.
+//! of it is run while the cut is made. What it does not do: send to stock replicas without a file
+//! in between; for them `repl-diskless-sync` only says whether to wait for more. Those of our own
+//! kind need no file, see `outflow.rs`.
 
 use super::core::Core;
 use super::load::Letter;

@@ -190,7 +190,12 @@ impl Session {
 
     /// Whether it is the connection of a shard for a replica.
     pub fn is_flow(&self) -> bool {
-        self.introduction.as_ref().is_some_and(|it| it.is_flow)
+        self.flows() > 0
+    }
+
+    /// Of how many such connections of its replica it is one.
+    pub fn flows(&self) -> usize {
+        self.introduction.as_ref().map_or(0, |it| it.flows)
     }
 
     /// Whether the running command's reply is dropped.

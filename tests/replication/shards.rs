@@ -190,6 +190,37 @@ fn deaf_replica(master: &Server) -> Vec<Client> {
 }
 
 #[test]
+fn what_clients_overwrite_counts_against_the_limit() {
+    let master = ringshard(2);
+    let mut there = master.client();
+    let mut set_all = |letter: &str| {
+        for number in 0..80 {
+            there.call_args(&["SET", &format!("text{number}"), &letter.repeat(700_000)]);
+        }
+    };
+    set_all("x");
+    let limit = [
+        "CONFIG",
+        "SET",
+        "client-output-buffer-limit",
+        "replica 20mb 0 0",
+    ];
+    assert_eq!(master.client().call_args(&limit).text(), "OK");
+    let deaf = deaf_replica(&master);
+    wait_until("it has begun", || {
+        master.log().contains("with target: replicas sockets")
+    });
+    set_all("y");
+    wait_until("it is dropped", || {
+        master.log().contains("overcoming of output buffer limits")
+    });
+    wait_until("it is gone", || {
+        field(&mut master.client(), "connected_slaves") == "0"
+    });
+    drop(deaf);
+}
+
+#[test]
 fn who_takes_nothing_is_dropped_and_holds_up_nobody() {
     let master = ringshard(2);
     let mut there = master.client();

@@ -25,7 +25,7 @@ pub fn replconf(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
             return Ok(acknowledged(ctx, at));
         }
         if args.is(at, "flow") {
-            return Ok(join_flow(ctx, &args.get(at + 1).to_vec()));
+            return Ok(join_flow(ctx, args.get(at + 1)));
         }
         if args.is(at, "getack") {
             ctx.core.acknowledge_soon(ctx.session);
@@ -82,13 +82,13 @@ fn take(introduction: &mut Introduction, args: Args<'_>, at: usize) -> Result<()
 
 /// A replica wants what it gets from one shard on this connection; the hub replies.
 fn join_flow(ctx: &mut ControlCtx<'_>, words: &[u8]) -> Flow {
-    let place = ctx.core.place(ctx.session);
+    let (place, shards) = (ctx.core.place(ctx.session), ctx.core.node.shards());
     let session = ctx.core.sessions.find_mut(ctx.session);
     let Some(session) = session.filter(|session| !session.is_replica()) else {
         return Flow::Later;
     };
     let introduction = session.introduction.get_or_insert_default();
-    (introduction.is_replica, introduction.is_flow) = (true, true);
+    (introduction.is_replica, introduction.flows) = (true, shards);
     ctx.core.counters().connected_clients.sub(1);
     let words = words.to_vec();
     ctx.core.report(Report::Flow { place, words });
