@@ -21,6 +21,7 @@ mod rewrite;
 #[path = "aof/storm.rs"]
 mod storm;
 mod support;
+#[allow(dead_code)]
 #[path = "aof/volume.rs"]
 mod volume;
 

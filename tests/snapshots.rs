@@ -14,4 +14,9 @@ mod isolation;
 mod loading;
 #[path = "snapshots/saving.rs"]
 mod saving;
+#[path = "snapshots/slow.rs"]
+mod slow;
 mod support;
+#[allow(dead_code)]
+#[path = "aof/volume.rs"]
+mod volume;

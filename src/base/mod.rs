@@ -12,6 +12,7 @@ pub mod hash;
 pub mod long_double;
 pub mod murmur;
 pub mod number;
+pub mod planted;
 pub mod prefetch;
 pub mod prng;
 pub mod process;

@@ -109,7 +109,7 @@ fn run(
         return Verdict::NotYet;
     }
     let is_queued = session.queue.is_some() && !command.spec.flags.has(Flags::UNQUEUED);
-    if core.is_logging && !may_be_logged(core, id, command) {
+    if (core.is_logging | core.is_saving) && !may_be_kept(core, id, command) {
         return Verdict::NotYet;
     }
     if is_queued {
@@ -141,20 +141,20 @@ fn run(
     verdict
 }
 
-/// Notes that the reply to a write may have to wait for the log. False: too much waits for it
-/// already, and the command has to wait too.
-fn may_be_logged(core: &mut Core, id: SessionId, command: &'static Command) -> bool {
+/// Notes that the reply to a write may have to wait for the log. False: too much waits for the log
+/// or a snapshot already, and the command has to wait too.
+fn may_be_kept(core: &mut Core, id: SessionId, command: &'static Command) -> bool {
     let Some(session) = core.sessions.find_mut(id) else {
         return true;
     };
     if !gate::flags_of(session, command).has(Flags::WRITE) {
         return true;
     }
-    if core.node.aof.status.is_full() {
+    session.has_written |= core.is_logging;
+    if core.disk_is_behind() {
         core.pause_session(id);
         return false;
     }
-    session.has_written = true;
     true
 }
 

@@ -4,6 +4,7 @@
 //! old file or the new one. A draft that is dropped before leaves nothing behind; one of a process
 //! that was killed is removed by the next one.
 
+use super::file::sync_folder;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -79,7 +80,7 @@ impl Draft {
             .expect("only a draft with a name is published");
         fs::rename(own, path)?;
         self.path = None;
-        File::open(folder_of(path))?.sync_all()
+        sync_folder(&folder_of(path))
     }
 }
 

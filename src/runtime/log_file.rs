@@ -4,7 +4,7 @@
 //! in of it is cut off again. A failed sync is an error and stays one: trying again may report
 //! success for data that is lost. What it does not do: know what is in the files.
 
-use super::file::folder_of;
+use super::file::{folder_of, sync_folder};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -109,11 +109,6 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
         Ok(()) => sync_folder(folder_of(path)),
         failed => failed,
     }
-}
-
-/// Waits until the names in a folder are on disk.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 /// Gives a file another name, for good when this returns.

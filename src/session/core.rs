@@ -67,6 +67,8 @@ pub struct Core {
     pub is_loading: bool,
     /// Whether there is an append-only file.
     pub is_logging: bool,
+    /// Whether a snapshot is being taken.
+    pub is_saving: bool,
     /// Why it cannot be written, as the system names it.
     pub log_failure: Option<i32>,
     /// Whether the last snapshot has failed.
@@ -137,6 +139,7 @@ impl Core {
             now_ms,
             is_loading: false,
             is_logging: false,
+            is_saving: false,
             log_failure: None,
             has_save_failed: false,
             dirty: Vec::new(),
@@ -187,7 +190,7 @@ impl Core {
         self.refresh_config();
         self.is_loading = self.node.state.loading.is_on();
         self.bars = self.node.replication.bars(&self.config);
-        self.look_at_log();
+        self.look_at_disk();
         if !self.sync_waits.is_empty() {
             self.tend_sync_waits();
         }

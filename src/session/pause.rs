@@ -86,6 +86,12 @@ impl Core {
         !is_exempt && pause.is_some_and(|pause| may_change || !pause.is_writes_only)
     }
 
+    /// Whether so much waits for the log or a snapshot that writes have to wait.
+    pub fn disk_is_behind(&self) -> bool {
+        let is_full = self.is_logging && self.node.aof.status.is_full();
+        is_full || self.is_saving && self.node.desk.is_swamped()
+    }
+
     /// Lets a client wait for the end of the pause.
     pub fn pause_session(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.find_mut(id) {
@@ -101,10 +107,10 @@ impl Core {
         if self.paused.is_empty() {
             return None;
         }
-        /// How soon to look again whether the log has room, in milliseconds.
-        const FULL_MS: i64 = 5;
-        let is_full = self.is_logging && self.node.aof.status.is_full();
-        let soon_ms = self.now_ms + if is_full { FULL_MS } else { 0 };
+        /// How soon to look again whether the disk has caught up, in milliseconds.
+        const BEHIND_MS: i64 = 5;
+        let is_behind = self.disk_is_behind();
+        let soon_ms = self.now_ms + if is_behind { BEHIND_MS } else { 0 };
         let pause = self.node.pause(self.now_ms);
         Some(pause.map_or(soon_ms, |pause| pause.until_ms))
     }

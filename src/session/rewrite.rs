@@ -133,6 +133,7 @@ impl Core {
             shards: self.node.shards(),
             has_checksum: self.config.rdbchecksum,
             flushes: self.config.aof_rewrite_incremental_fsync,
+            waiting: self.node.desk.waiting(),
         }
     }
 

@@ -193,6 +193,7 @@ impl Core {
             shards: self.node.shards(),
             has_checksum: self.config.rdbchecksum,
             flushes: self.config.rdb_save_incremental_fsync,
+            waiting: self.node.desk.waiting(),
         }
     }
 

@@ -15,6 +15,7 @@
 
 use super::core::Core;
 use super::registry::SessionId;
+use crate::base::planted::{Bug, is_planted};
 use crate::resp::Output;
 use crate::shard::Journal;
 use std::collections::VecDeque;
@@ -36,9 +37,10 @@ impl Withheld {
 }
 
 impl Core {
-    /// Sees whether there is a log, and how it is.
+    /// Sees whether there is a log and how it is, and whether a snapshot is being taken.
     #[inline]
-    pub(super) fn look_at_log(&mut self) {
+    pub(super) fn look_at_disk(&mut self) {
+        self.is_saving = self.node.desk.is_claimed();
         let is_on = self.node.aof.status.is_on();
         if is_on || self.is_logging {
             self.log_failure = self.node.aof.status.failure();
@@ -86,6 +88,9 @@ impl Core {
 
     #[cold]
     fn put_aside(&mut self) {
+        if is_planted(Bug::AcksBeforeWrite) {
+            return;
+        }
         let status = self.node.aof.status.clone();
         let holds_all = status.holds_all();
         let (mut outputs, mut free) = (Vec::new(), Vec::new());

@@ -21,22 +21,19 @@ fn rounds() -> usize {
 
 /// How a server is put out.
 #[derive(Clone, Copy)]
-pub struct Outage {
-    pub policy: &'static str,
-    pub rounds: usize,
-    /// The bug that was planted into the server.
-    pub bug: &'static str,
+struct Outage {
+    policy: &'static str,
+    rounds: usize,
 }
 
 impl Outage {
     fn start(self, shards: usize, volume: &Volume) -> Server {
         with_log(Setup::ringshard(shards), &volume.path())
             .arg("appendfsync", self.policy)
-            .env("RINGSHARD_BUG", self.bug)
             .start()
     }
 
-    pub fn strike(self) {
+    fn strike(self) {
         let Some(mut volume) = Volume::ext4() else {
             return println!("SKIPPED: no right to mount an ext4");
         };
@@ -82,14 +79,13 @@ impl Outage {
 }
 
 /// SAVE says OK when the new file is there for good.
-pub fn save_and_strike(rounds: usize, bug: &'static str) {
+fn save_and_strike(rounds: usize) {
     let Some(mut volume) = Volume::ext4() else {
         return println!("SKIPPED: no right to mount an ext4");
     };
     for round in 0..=rounds {
         let server = Setup::ringshard(2)
             .arg("dir", &volume.path().to_string_lossy())
-            .env("RINGSHARD_BUG", bug)
             .start();
         let mut client = server.client();
         if round > 0 {
@@ -109,7 +105,6 @@ fn nothing_acknowledged_is_lost_with_always() {
     let outage = Outage {
         policy: "always",
         rounds: rounds(),
-        bug: "",
     };
     outage.strike();
 }
@@ -119,12 +114,11 @@ fn two_seconds_are_lost_at_most_with_everysec() {
     let outage = Outage {
         policy: "everysec",
         rounds: rounds(),
-        bug: "",
     };
     outage.strike();
 }
 
 #[test]
 fn what_was_saved_is_there() {
-    save_and_strike(rounds().min(20), "");
+    save_and_strike(rounds().min(20));
 }

@@ -17,33 +17,29 @@ fn rounds(everyday: usize) -> usize {
 
 /// What a storm is like.
 #[derive(Clone, Copy)]
-pub struct Storm {
-    pub policy: &'static str,
-    pub rounds: usize,
+struct Storm {
+    policy: &'static str,
+    rounds: usize,
     /// Whether the log is rewritten and snapshots are taken meanwhile.
-    pub rewrites: bool,
-    /// The bug that was planted into the server.
-    pub bug: &'static str,
+    rewrites: bool,
 }
 
 impl Storm {
-    pub fn new(policy: &'static str, rounds: usize) -> Storm {
+    fn new(policy: &'static str, rounds: usize) -> Storm {
         Storm {
             policy,
             rounds,
             rewrites: false,
-            bug: "",
         }
     }
 
     fn start(self, shards: usize, folder: &Path) -> Server {
         with_log(Setup::ringshard(shards), folder)
             .arg("appendfsync", self.policy)
-            .env("RINGSHARD_BUG", self.bug)
             .start()
     }
 
-    pub fn rage(self) {
+    fn rage(self) {
         let (seed, policy) = (seed_from("AOF_SEED"), self.policy);
         println!("AOF_SEED={seed}");
         let (mut random, mut ledger) = (Prng::new(seed), Ledger::default());

@@ -107,6 +107,15 @@ impl Volume {
         run("mount", &["-o", &options, shown(&outer)]).expect("a tmpfs that can grow");
     }
 
+    /// From now on writes wait, until it thaws. False where that is not possible.
+    pub fn freeze(&self) -> bool {
+        run("fsfreeze", &["-f", shown(&self.path())]).is_some()
+    }
+
+    pub fn thaw(&self) {
+        run("fsfreeze", &["-u", shown(&self.path())]).expect("it was frozen");
+    }
+
     /// From now on nothing gets to disk any more.
     pub fn cut_power(&self) {
         let root = File::open(self.path()).expect("it is mounted");
@@ -129,7 +138,8 @@ impl Volume {
 impl Drop for Volume {
     fn drop(&mut self) {
         for path in self.mounted.iter().rev() {
-            // A test that failed may have left a server that uses it.
+            // A test that failed may have left it frozen, and a server that uses it.
+            let _ = run("fsfreeze", &["-u", shown(path)]);
             let _ = run("umount", &["-l", shown(path)]);
         }
     }

@@ -24,6 +24,7 @@ use super::rewrite::Rewrite;
 use super::status::Status;
 use super::sync::{Outcome, Syncing};
 use crate::base::clock::Clock;
+use crate::base::planted::{Bug, is_planted};
 use crate::config::Config;
 use crate::config::choice::AppendFsync;
 use crate::keyspace::ShardId;
@@ -313,7 +314,7 @@ impl Log {
         }
         self.status.took(std::mem::take(&mut self.taken));
         let is_always = self.config.appendfsync == AppendFsync::Always;
-        if is_always && self.is_unsynced {
+        if is_always && self.is_unsynced && !is_planted(Bug::AcksBeforeSync) {
             let synced = self.files.as_ref().map(|files| files.current.sync());
             if let Some(Err(error)) = synced {
                 self.give_up(&error, "Can't persist AOF for fsync error");
@@ -342,6 +343,10 @@ impl Log {
     /// The current file has failed to get to disk.
     pub(super) fn lose_trust(&mut self, error: &io::Error) {
         self.failed(error, "Fail to fsync the AOF file");
+        if is_planted(Bug::SyncsAgain) {
+            self.is_unsynced = true;
+            return;
+        }
         if let Some(files) = &mut self.files {
             files.trust.has_lost_current = true;
         }
@@ -461,7 +466,8 @@ impl Log {
             self.is_unsynced &= self.config.appendfsync == AppendFsync::Always;
             return;
         }
-        if !self.is_unsynced || !is_due || self.trust().has_lost_current {
+        let may_sync = !self.trust().has_lost_current && !is_planted(Bug::NeverSyncs);
+        if !self.is_unsynced || !is_due || !may_sync {
             return;
         }
         if self.syncing.is_busy() {

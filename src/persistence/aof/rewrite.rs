@@ -11,6 +11,7 @@
 //! before the next one relies on it.
 
 use super::log::{Files, Log, Trust};
+use crate::base::planted::{Bug, is_planted};
 use crate::runtime::file;
 use crate::runtime::log_file::{self, LogFile};
 use std::io;
@@ -134,6 +135,11 @@ impl Log {
         let to = files.folder.join(&name);
         log_file::rename(path, &to).map_err(|error| format!("can't rename to {name}: {error}"))?;
         manifest.keep_increments(1);
+        if is_planted(Bug::RemovesEarly) {
+            for part in &manifest.history {
+                let _ = file::remove(&files.folder.join(&part.name));
+            }
+        }
         self.adopt_manifest(manifest)?;
         if let Some(files) = &mut self.files {
             files.trust.has_lost_older = false;

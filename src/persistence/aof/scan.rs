@@ -10,6 +10,7 @@
 //! the end of a file may be missing. The values are not looked at: that is for who runs them.
 
 use super::frame::{Cover, LINE_BYTES_MAX, Line, read_line};
+use crate::base::planted::{Bug, is_planted};
 
 /// What is wrong with a log, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +199,8 @@ impl Scanner {
         if !self.has_all(cover) {
             return is_end;
         }
-        if !cover.holds(&rest[..cover.bytes as usize]) {
+        let is_right = cover.holds(&rest[..cover.bytes as usize]);
+        if !is_right && !is_planted(Bug::SkipsChecksum) {
             return false;
         }
         self.covered = self.base + self.at as u64 + cover.bytes;

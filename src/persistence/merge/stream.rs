@@ -4,6 +4,7 @@
 //! of a single command needs neither, and one without any leaves no trace.
 
 use super::order::Item;
+use crate::base::planted::{Bug, is_planted};
 use crate::keyspace::DbIndex;
 use crate::shard::{Record, Unit};
 
@@ -63,7 +64,7 @@ impl Stream {
     }
 
     fn begin(&mut self, records: usize, first: Option<&Record>) {
-        if records > 1 {
+        if records > 1 && !is_planted(Bug::SplitsTransactions) {
             // Ahead of MULTI: there it costs those who replay nothing.
             first.iter().for_each(|record| self.select(record.db));
             self.bytes.extend_from_slice(MULTI);
@@ -71,7 +72,7 @@ impl Stream {
     }
 
     fn end(&mut self, records: usize) {
-        if records > 1 {
+        if records > 1 && !is_planted(Bug::SplitsTransactions) {
             self.bytes.extend_from_slice(EXEC);
         }
     }

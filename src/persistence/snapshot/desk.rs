@@ -28,6 +28,9 @@ impl Drop for Walking {
     }
 }
 
+/// With more bytes that are not in the file yet, changes wait.
+const WAITING_BYTES_MAX: usize = 64 << 20;
+
 /// What lies on the desk.
 type Slip = Option<(u64, Arc<Request>)>;
 
@@ -37,6 +40,10 @@ pub struct Desk {
     next: AtomicU64,
     is_claimed: AtomicBool,
     walking: Arc<AtomicUsize>,
+    /// Bytes that have been written down and are not in a file yet.
+    waiting: Arc<AtomicUsize>,
+    /// That writes wait has been told for this snapshot.
+    is_told: AtomicBool,
 }
 
 impl Default for Desk {
@@ -46,6 +53,8 @@ impl Default for Desk {
             next: AtomicU64::new(1),
             is_claimed: AtomicBool::new(false),
             walking: Arc::default(),
+            waiting: Arc::default(),
+            is_told: AtomicBool::new(false),
         }
     }
 }
@@ -58,7 +67,35 @@ impl Desk {
             self.release();
             return false;
         }
+        if is_free {
+            self.is_told.store(false, Relaxed);
+        }
         is_free
+    }
+
+    /// Whether a snapshot is being taken.
+    #[inline]
+    pub fn is_claimed(&self) -> bool {
+        self.is_claimed.load(Relaxed)
+    }
+
+    /// Where whoever writes the file counts what waits for it.
+    pub fn waiting(&self) -> Arc<AtomicUsize> {
+        self.waiting.clone()
+    }
+
+    /// Whether so much waits for the file that changes have to wait too: each of them may write
+    /// down an old value, and walks rest already.
+    pub fn is_swamped(&self) -> bool {
+        let is_swamped = self.is_claimed() && self.waiting.load(Relaxed) > WAITING_BYTES_MAX;
+        if is_swamped && !self.is_told.swap(true, Relaxed) {
+            let megabytes = WAITING_BYTES_MAX >> 20;
+            tracing::warn!(
+                "The disk is too slow for the snapshot: writes wait while more than {megabytes} \
+                 MB of old values are not on their way to it"
+            );
+        }
+        is_swamped
     }
 
     /// Gives the right back: nothing is written any more. Walks may still be on their way.

@@ -37,6 +37,8 @@ pub struct Target {
     pub has_checksum: bool,
     /// rdb-save-incremental-fsync.
     pub flushes: bool,
+    /// Where the bytes are counted that wait to be written.
+    pub waiting: Arc<AtomicUsize>,
 }
 
 /// What came of it.
@@ -66,9 +68,8 @@ enum Word {
 }
 
 /// What sinks and writer tell each other.
-#[derive(Default)]
 struct Pipe {
-    waiting: AtomicUsize,
+    waiting: Arc<AtomicUsize>,
     is_broken: AtomicBool,
 }
 
@@ -85,6 +86,9 @@ impl Sink for FileSink {
     }
 
     fn put(&mut self, lane: Lane, chunk: Chunk) {
+        if self.is_broken() {
+            return;
+        }
         self.pipe.waiting.fetch_add(chunk.len(), Relaxed);
         // A writer that has gone has said that it is broken.
         let _ = self.words.send(Word::Put(self.shard, lane, chunk));
@@ -115,7 +119,11 @@ pub fn file_request(
     watch: Arc<dyn Watch>,
 ) -> (Request, impl FnOnce() -> Outcome + Send + 'static) {
     let (words, receiver) = channel();
-    let pipe = Arc::new(Pipe::default());
+    target.waiting.store(0, Relaxed);
+    let pipe = Arc::new(Pipe {
+        waiting: target.waiting.clone(),
+        is_broken: AtomicBool::new(false),
+    });
     let (sinks, writer) = (pipe.clone(), watch.clone());
     let sink = move |shard: ShardId| -> Box<dyn Sink> {
         Box::new(FileSink {
