@@ -6,6 +6,8 @@
 //! expiring fields have no counterpart in redis-server 7.0 and are checked by their content.
 #![allow(clippy::unwrap_used)]
 
+#[path = "interchange/files.rs"]
+mod files;
 #[path = "interchange/old.rs"]
 mod old;
 mod support;

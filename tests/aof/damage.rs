@@ -10,13 +10,19 @@ use ringshard::persistence::aof::scan::{Ending, Scanner};
 use std::fs;
 use std::path::Path;
 
+/// How many writes of each kind the log is of; `AOF_WRITES=400` makes more than 64 KiB.
+fn writes() -> usize {
+    let asked = std::env::var("AOF_WRITES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(12)
+}
+
 /// A log of some writes, of several shards.
 fn real_log(folder: &Path) -> Vec<u8> {
     let server = with_log(Setup::ringshard(2), folder)
         .arg("appendfsync", "always")
         .start();
     let mut client = server.client();
-    for number in 0..12 {
+    for number in 0..writes() {
         client.call(&format!("SET key:{number} {number}"));
         client.call(&format!("MSET a {number} b {number} c {number} d {number}"));
     }

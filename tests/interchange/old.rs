@@ -2,9 +2,9 @@
 //!
 //! Each is a name, the version in its seal, and its bytes without the seal.
 
-type Old = (&'static str, u16, Vec<u8>);
+pub type Old = (&'static str, u16, Vec<u8>);
 
-fn text(bytes: &[u8]) -> Vec<u8> {
+pub fn text(bytes: &[u8]) -> Vec<u8> {
     let len = bytes.len();
     let head = match len {
         0..=63 => vec![len as u8],
