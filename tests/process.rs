@@ -21,6 +21,8 @@ mod migrate;
 mod notify;
 #[path = "process/refusals.rs"]
 mod refusals;
+#[path = "process/service.rs"]
+mod service;
 mod support;
 #[path = "process/tools.rs"]
 mod tools;

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 # Command, then the Debian package that brings it.
 needed="redis-server:redis-server redis-cli:redis-tools redis-benchmark:redis-tools
-redis-sentinel:redis-sentinel python3:python3 cc:build-essential make:build-essential"
+redis-sentinel:redis-sentinel keepalived:keepalived python3:python3 cc:build-essential make:build-essential"
 
 missing=
 for pair in $needed; do

@@ -58,6 +58,7 @@ const GATES: &[Gate] = &[
     for_listeners,
     fresh,
     loaded,
+    from_client,
 ];
 
 /// Lets a command pass, or says why not.
@@ -206,9 +207,12 @@ fn on_disk(
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    let Some(errno) = core.log_failure.filter(|_| !session.is_master) else {
+    let Some(errno) = core.log_failure else {
         return Ok(());
     };
+    if session.is_master {
+        return unable_to_write(core, command);
+    }
     // Redis: PING fails too, so that whoever watches the server notices.
     let is_concerned = flags_of(session, command).has(Flags::WRITE) || command.spec.name == "ping";
     if !is_concerned {
@@ -216,6 +220,18 @@ fn on_disk(
     }
     let reason = crate::base::process::reason(&std::io::Error::from_raw_os_error(errno));
     Err(format!("MISCONF Errors writing to the AOF file: {reason}").into())
+}
+
+/// What comes from the master cannot be refused: a replica that cannot keep it ends, unless it is
+/// told to go on without.
+#[cold]
+fn unable_to_write(core: &Core, command: &Command) -> Result<(), ErrorReply> {
+    let is_write = command.spec.flags.has(Flags::WRITE);
+    if is_write && !core.config.replica_ignore_disk_write_errors {
+        tracing::error!("Replica was unable to write command to disk.");
+        std::process::exit(1);
+    }
+    Ok(())
 }
 
 /// While the dataset is being loaded, only what does not look at it runs.
@@ -276,6 +292,29 @@ fn fresh(
     Err(errors::MASTER_DOWN.into())
 }
 
+/// The connection of a replica is there for the stream, and exempt from pauses.
+#[inline]
+fn from_client(
+    _: &Core,
+    session: &Session,
+    command: &'static Command,
+    _: Args<'_>,
+) -> Result<(), ErrorReply> {
+    match session.is_replica() {
+        false => Ok(()),
+        true => beside_keys(command),
+    }
+}
+
+#[cold]
+fn beside_keys(command: &Command) -> Result<(), ErrorReply> {
+    let flags = command.spec.flags;
+    if flags.has(Flags::WRITE) || flags.has(Flags::READONLY) || flags.has(Flags::MAY_REPLICATE) {
+        return Err("ERR Replica can't interact with the keyspace".into());
+    }
+    Ok(())
+}
+
 /// After a failed snapshot nothing changes until one succeeds, where that is wanted.
 #[inline]
 fn saved(
@@ -284,10 +323,17 @@ fn saved(
     command: &'static Command,
     _: Args<'_>,
 ) -> Result<(), ErrorReply> {
-    if !core.has_save_failed || session.is_master {
+    if !core.has_save_failed {
         return Ok(());
     }
     let is_wanted = core.config.stop_writes_on_bgsave_error && !core.config.save.is_empty();
+    if session.is_master {
+        return if is_wanted {
+            unable_to_write(core, command)
+        } else {
+            Ok(())
+        };
+    }
     let is_write = flags_of(session, command).has(Flags::WRITE);
     if !is_wanted || !is_write && !command.spec.tells_health {
         return Ok(());

@@ -157,7 +157,13 @@ fn obey(core: &mut Core, order: Order) {
         Order::Hold(session) => core.hold_replica(session),
         Order::Lend(session, parcel) => core.lend(session, parcel),
         Order::Sent(session, is_whole) => core.snapshot_sent(session, is_whole),
+        Order::Published(bytes) => core.feed_message(bytes),
         Order::Journal(shard, journal) => core.hear_journal(shard, &journal),
+        Order::Cut(cut) => core.make_marked_cut(cut),
+        Order::CutMade => core.answer_at_cut(),
+        Order::Rest(from) => core.begin_rest(from),
+        Order::Rested => core.rested(),
+        Order::Stay => core.end_stay(),
         Order::Part(session) => core.close(SessionId::from_bits(session), Closing::Now),
         Order::Tell(question) => drop(super::connection::answer(core, &question, None)),
     }

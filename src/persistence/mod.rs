@@ -8,12 +8,14 @@
 #![forbid(unsafe_code)]
 
 pub mod aof;
+mod bookmark;
 mod check;
 mod load;
 pub mod merge;
 pub mod snapshot;
 mod state;
 
+pub use bookmark::Bookmark;
 pub use check::{Tally, check};
 pub use load::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
 pub use state::{LoadProgress, Loading, Saving, State};

@@ -29,6 +29,8 @@ pub enum Report {
     Flow { place: Place, words: Vec<u8> },
     /// The connection of a replica, or of one who waits for some, is gone.
     Gone(Place),
+    /// A client that waits for replicas is let go; with an error if it was so asked.
+    Release { place: Place, is_error: bool },
     /// The history is to have another name (DEBUG CHANGE-REPL-ID).
     Rename,
     /// A client wants something, and waits for an answer under this number.

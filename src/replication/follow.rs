@@ -18,6 +18,7 @@ use super::link::Call;
 use crate::config::choice::ReplDisklessLoad;
 use crate::config::{Config, Master};
 use crate::keyspace::ShardId;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How long after a failure the next attempt is made, in milliseconds.
@@ -51,6 +52,15 @@ pub struct Follower {
     pub is_resumable: bool,
     /// Unix milliseconds.
     pub down_since_ms: Option<i64>,
+    /// It was a master, or is new, and has not caught up with a master yet: its offset says nothing,
+    /// and nobody should promote it.
+    pub is_doubtful: bool,
+}
+
+/// The address to call a master from, if one is named.
+fn source_address(config: &Config) -> Option<IpAddr> {
+    let text = std::str::from_utf8(config.bind_source_addr.as_ref()?).ok()?;
+    text.parse().ok()
 }
 
 impl Follower {
@@ -63,6 +73,11 @@ impl Follower {
     /// Whether the stream is being followed.
     pub fn is_up(&self) -> bool {
         matches!(self.link, Link::Up { .. })
+    }
+
+    /// Whether it is known where in the master's history the dataset is.
+    pub fn has_place(&self) -> bool {
+        self.is_resumable && !matches!(self.link, Link::Loading { .. })
     }
 
     fn state(&self) -> &'static str {
@@ -128,9 +143,11 @@ impl Hub {
                  partial transfer."
             );
         }
-        let is_resumable = match self.follower.take() {
-            None => self.backlog.is_some(),
-            Some(old) => old.is_resumable,
+        let is_open = self.recording != Recording::Off;
+        let (is_resumable, is_doubtful) = match self.follower.take() {
+            // Without a stream of its own it is a replica that was loaded.
+            None => (self.backlog.is_some(), is_open || self.backlog.is_none()),
+            Some(old) => (old.is_resumable, old.is_doubtful),
         };
         self.deeds.push(Deed::Disconnect);
         self.deeds.push(Deed::Configure(Some(master.clone())));
@@ -138,7 +155,6 @@ impl Hub {
             self.deeds.push(Deed::BecomeReplica(true));
             self.give_up_waiting();
         }
-        let is_open = self.recording != Recording::Off;
         self.follower = Some(Follower {
             master,
             // What this node has still written has to be in its stream first.
@@ -147,6 +163,7 @@ impl Hub {
             },
             is_resumable,
             down_since_ms: Some(now.0),
+            is_doubtful,
         });
         match is_open {
             true => self.mark(AtMark::Call),
@@ -206,6 +223,7 @@ impl Hub {
             user: config.masteruser.clone(),
             password: config.masterauth.clone(),
             timeout: Duration::from_secs(u64::from(config.repl_timeout)),
+            source: source_address(config),
             resume,
             is_failover: self.is_handing(),
             // Old data are served until all the new is there: what comes shard by shard is not
@@ -291,6 +309,7 @@ impl Hub {
         if let Some(follower) = &mut self.follower {
             follower.link = Link::Up { io_ms: now_ms };
             follower.down_since_ms = None;
+            follower.is_doubtful = false;
         }
         if self.is_handing() {
             self.end_failover();
@@ -376,6 +395,7 @@ impl Hub {
             port: follower.master.port,
             state: follower.state(),
             is_up: follower.is_up(),
+            is_doubtful: follower.is_doubtful,
             read_offset: offset,
             offset,
             down_seconds: follower.down_since_ms.map(seconds),

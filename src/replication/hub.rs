@@ -52,6 +52,8 @@ pub(super) enum AtMark {
     Lead { wish: Option<(ShardId, u64)> },
     /// A demoted master calls its master: all it has written is in its stream.
     Call,
+    /// A master that was loaded goes on with its stream, or one that ends has said everything.
+    Nothing,
 }
 
 /// The state of replication.
@@ -61,7 +63,7 @@ pub struct Hub {
     pub(super) offset: u64,
     pub(super) backlog: Option<Backlog>,
     /// Since when nobody has needed the backlog, Unix milliseconds.
-    idle_since_ms: Option<i64>,
+    pub(super) idle_since_ms: Option<i64>,
     pub(super) replicas: Vec<Replica>,
     pub(super) follower: Option<Follower>,
     pub(super) failover: Option<Failover>,
@@ -84,6 +86,8 @@ pub struct Hub {
     /// How many shards this node has.
     pub(super) shards: usize,
     syncs: Syncs,
+    /// The process is about to end: nothing is said by itself.
+    pub(super) is_resting: bool,
 }
 
 impl Hub {
@@ -110,6 +114,7 @@ impl Hub {
             board,
             shards,
             syncs: Syncs::default(),
+            is_resting: false,
         }
     }
 
@@ -145,6 +150,7 @@ impl Hub {
             Report::Ack { place, offset } => self.acked(place, offset, now),
             Report::Sent { place, is_whole } => self.sent(place, is_whole, now),
             Report::Flow { place, words } => self.join_flow(place, &words),
+            Report::Release { place, is_error } => self.release(place, is_error),
             Report::Rename => self.history = History::fresh(&mut self.random),
             Report::Gone(place) => self.gone(place, now.0),
             Report::Wish { core, number, wish } => self.wished((core, number), wish, now),
@@ -330,7 +336,7 @@ impl Hub {
                 self.stop_recording();
                 self.call(now);
             }
-            None => {}
+            Some(AtMark::Nothing) | None => {}
         }
     }
 
@@ -419,7 +425,8 @@ impl Hub {
         let period_ms = i64::from(config.repl_ping_replica_period) * 1000;
         let is_due = now_ms - self.pinged_ms >= period_ms && !self.replicas.is_empty();
         // Redis: a paused master does not ping, so that its offset stands still.
-        if is_due && self.follower.is_none() && self.failover.is_none() {
+        let may_ping = self.failover.is_none() && !self.is_resting;
+        if is_due && self.follower.is_none() && may_ping {
             self.pinged_ms = now_ms;
             self.feed(Bytes::from_static(PING));
         }

@@ -30,6 +30,8 @@ pub struct LinkPicture {
     /// As ROLE calls it: connect, connecting, handshake, sync, connected.
     pub state: &'static str,
     pub is_up: bool,
+    /// Nobody should promote it yet.
+    pub is_doubtful: bool,
     pub last_io_seconds: Option<i64>,
     pub read_offset: u64,
     pub offset: u64,
@@ -109,8 +111,13 @@ impl Replication<'_> {
                 link.down_seconds.unwrap_or(UNKNOWN),
             );
         }
+        // Sentinel promotes none of priority 0.
+        let priority = match link.is_doubtful {
+            true => 0,
+            false => self.config.replica_priority,
+        };
         section
-            .field("slave_priority", self.config.replica_priority)
+            .field("slave_priority", priority)
             .field("slave_read_only", u8::from(self.config.replica_read_only))
             .field("replica_announced", u8::from(self.config.replica_announced));
     }

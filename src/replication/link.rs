@@ -14,9 +14,11 @@
 
 use super::inflow::Inflow;
 use super::payload::{Framing, Payload};
+use crate::keyspace::DbIndex;
 use crate::resp::errors::clipped;
 use crate::runtime::peer::Peer;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Longest part of a master's answer that is shown.
@@ -33,6 +35,8 @@ pub struct Call {
     pub user: Option<Vec<u8>>,
     pub password: Option<Vec<u8>>,
     pub timeout: Duration,
+    /// From which address here (bind-source-addr).
+    pub source: Option<IpAddr>,
     /// The history known here and the first offset that is missing.
     pub resume: Option<(String, u64)>,
     /// The master is to hand its role over.
@@ -55,8 +59,8 @@ pub enum News {
     Begins(Option<u64>),
     /// So many more bytes of it have come.
     Came(usize),
-    /// All of it is in place; the stream follows.
-    Whole(Line),
+    /// All of it is in place; the stream follows, in this database.
+    Whole(Line, DbIndex),
     /// It was refused or has failed; the reason is in the log.
     Failed,
 }
@@ -72,8 +76,8 @@ pub trait Intake: Send {
     /// Takes the next bytes.
     fn take(&mut self, bytes: &[u8]) -> Result<(), String>;
 
-    /// That was all: returns when it is in place.
-    fn finish(&mut self) -> Result<(), String>;
+    /// That was all: returns when it is in place, and in which database the stream goes on.
+    fn finish(&mut self) -> Result<DbIndex, String>;
 
     /// Takes one that comes shard by shard; returns when it is in place. `came` hears of bytes, and
     /// says whether it is still wanted.
@@ -111,7 +115,8 @@ pub(super) fn shown(line: &[u8]) -> String {
     clipped(line, SHOWN_MAX)
 }
 
-fn encode(words: &[&[u8]]) -> Vec<u8> {
+/// A request as it goes over the wire.
+pub fn encode(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
@@ -155,7 +160,8 @@ impl Speaker {
                 format!("Error condition on socket for SYNC: {reason}")
             }
         };
-        let peer = Peer::connect(&host, self.call.port, self.call.timeout);
+        let to = (&*host, self.call.port);
+        let peer = Peer::connect_from(self.call.source, to, self.call.timeout);
         Ok(peer.map_err(refused)?)
     }
 
@@ -256,13 +262,13 @@ impl Speaker {
             return self.go_on(peer, rest);
         }
         if let Some(rest) = answer.strip_prefix(b"+FULLRESYNC ") {
-            let start = full_resync(rest)
+            let (start, db) = full_resync(rest)
                 .ok_or_else(|| String::from("Master replied with wrong +FULLRESYNC syntax."))?;
             tracing::info!("Full resync from master: {}:{}", start.0, start.1);
             self.tell(News::Full(Some(start)))?;
             return match flows.is_empty() {
                 true => self.receive(peer),
-                false => self.receive_flows(peer, flows),
+                false => self.receive_flows(peer, flows, db),
             };
         }
         self.refused(peer, &answer)
@@ -332,19 +338,19 @@ impl Speaker {
             }
             peer.give_back(rest);
         }
-        self.intake.finish()?;
-        self.tell(News::Whole(Line { peer }))
+        let db = self.intake.finish()?;
+        self.tell(News::Whole(Line { peer }, db))
     }
 
-    /// The snapshot, shard by shard.
-    fn receive_flows(&mut self, peer: Peer, flows: Vec<Inflow>) -> Result<(), End> {
+    /// The snapshot, shard by shard; the stream behind it goes on in this database.
+    fn receive_flows(&mut self, peer: Peer, flows: Vec<Inflow>, db: DbIndex) -> Result<(), End> {
         tracing::info!(
             "MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser"
         );
         self.tell(News::Begins(None))?;
         let Speaker { intake, tell, .. } = self;
         intake.take_flows(flows, &mut |bytes| tell(News::Came(bytes)))?;
-        self.tell(News::Whole(Line { peer }))
+        self.tell(News::Whole(Line { peer }, db))
     }
 
     fn announced(
@@ -391,12 +397,16 @@ fn failed(what: &'static str) -> impl Fn(io::Error) -> End {
     }
 }
 
-/// Reads `<history> <offset>`.
-fn full_resync(rest: &[u8]) -> Option<(String, u64)> {
-    let at = memchr::memchr(b' ', rest)?;
-    let (id, offset) = (&rest[..at], rest[at + 1..].trim_ascii());
+/// Reads `<history> <offset>`, and the database that one of our own kind names behind it.
+fn full_resync(rest: &[u8]) -> Option<((String, u64), DbIndex)> {
+    let mut words = rest.split(|byte| *byte == b' ');
+    let (id, offset) = (words.next()?, words.next()?.trim_ascii());
+    let db = words
+        .next()
+        .map_or(Some(0), crate::base::number::parse_i64)?;
     let is_id = id.len() == super::history::ID_LEN && id.iter().all(u8::is_ascii_graphic);
     let offset = crate::base::number::parse_i64(offset)?;
     let id = is_id.then(|| String::from_utf8_lossy(id).into_owned())?;
-    Some((id, u64::try_from(offset).ok()?))
+    let start = (id, u64::try_from(offset).ok()?);
+    Some((start, DbIndex(u32::try_from(db).ok()?)))
 }

@@ -23,6 +23,7 @@ pub mod link;
 mod payload;
 mod psync;
 mod replicas;
+mod restart;
 mod sync;
 mod wait;
 

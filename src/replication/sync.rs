@@ -14,6 +14,7 @@ use super::hub::{Hub, Recording};
 use super::psync::Applicant;
 use super::replicas::{Replica, Stage};
 use crate::config::Config;
+use crate::keyspace::DbIndex;
 use bytes::Bytes;
 
 /// For whom a snapshot is made.
@@ -125,8 +126,9 @@ impl Hub {
         }
     }
 
-    /// The snapshot's cut is here in the stream: who waits gets what comes from now on.
-    pub fn cut(&mut self, now: (i64, &Config)) -> Vec<Place> {
+    /// The snapshot's cut is here in the stream, which goes on in this database: who waits gets what
+    /// comes from now on.
+    pub fn cut(&mut self, now: (i64, &Config), db: DbIndex) -> Vec<Place> {
         let wanting = self.awaits_cut.take().unwrap_or(Wanting::File);
         if self.recording == Recording::Beginning {
             self.recording = Recording::On;
@@ -141,7 +143,11 @@ impl Hub {
             replica.since_ms = now.0;
             places.push(replica.place());
             if replica.applicant.request.is_some() {
-                let line = format!("+FULLRESYNC {id} {offset}\r\n");
+                // A file says the database itself.
+                let line = match replica.flows.is_some() {
+                    true => format!("+FULLRESYNC {id} {offset} {}\r\n", db.0),
+                    false => format!("+FULLRESYNC {id} {offset}\r\n"),
+                };
                 self.deeds.push(Deed::Feed {
                     place: replica.place(),
                     bytes: Bytes::from(line.into_bytes()),

@@ -8,7 +8,7 @@ use super::hub::Hub;
 use super::replicas::{Replica, Stage};
 use bytes::Bytes;
 
-const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+pub(super) const GET_ACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
 
 /// Somebody who waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,12 @@ impl Waiters {
         finished
     }
 
+    /// The one who waits there.
+    pub fn remove(&mut self, place: Place) -> Option<Waiter> {
+        let at = self.0.iter().position(|waiter| waiter.place == place)?;
+        Some(self.0.remove(at))
+    }
+
     /// Forgets a client that has gone.
     pub fn forget(&mut self, place: Place) {
         self.0.retain(|waiter| waiter.place != place);
@@ -100,6 +106,27 @@ impl Hub {
                 answer: Answer::Number(count as u64),
             });
         }
+    }
+
+    /// CLIENT UNBLOCK: one who waits gets the count of now, or an error.
+    pub(super) fn release(&mut self, place: Place, is_error: bool) {
+        let Some(waiter) = self.waiters.remove(place) else {
+            return;
+        };
+        let answer = match is_error {
+            true => Answer::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".into()),
+            false => Answer::Number(self.count_acked(waiter.offset) as u64),
+        };
+        self.deeds.push(Deed::Answer {
+            core: place.core,
+            number: waiter.number,
+            answer,
+        });
+    }
+
+    fn count_acked(&self, offset: u64) -> usize {
+        let has = |it: &&Replica| it.stage == Stage::Online && it.acked >= offset;
+        self.replicas.iter().filter(has).count()
     }
 
     /// This node is no master any more: nobody will acknowledge.

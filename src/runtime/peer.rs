@@ -5,8 +5,9 @@
 //! sockets are rounded to the kernel's ticks). [`Peers`] keeps connections for the next one who
 //! wants to talk to the same server. What it does not do: know what is said.
 
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,9 +31,18 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 impl Peer {
     /// Connects to the first address of this name that answers.
     pub fn connect(host: &str, port: u16, timeout: Duration) -> io::Result<Peer> {
+        Peer::connect_from(None, (host, port), timeout)
+    }
+
+    /// The same, from this address of ours if one is named and is ours.
+    pub fn connect_from(
+        source: Option<IpAddr>,
+        (host, port): (&str, u16),
+        timeout: Duration,
+    ) -> io::Result<Peer> {
         let mut failure = io::Error::from(ErrorKind::NotFound);
         for address in (host, port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, timeout) {
+            match connect(source, address, timeout) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
                     stream.set_nonblocking(true)?;
@@ -141,6 +151,23 @@ impl Peer {
             _ => Ok(()),
         }
     }
+}
+
+fn connect(source: Option<IpAddr>, to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let Some(source) = source else {
+        return TcpStream::connect_timeout(&to, timeout);
+    };
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM, None)?;
+    // Redis: a connection from elsewhere is better than none.
+    let _ = socket.bind(&SocketAddr::new(source, 0).into());
+    socket.connect_timeout(&to.into(), timeout)?;
+    Ok(socket.into())
+}
+
+/// Whether small pieces are sent at once on a socket, whoever holds it.
+pub fn set_nodelay(fd: &OwnedFd, is_wanted: bool) {
+    // One that is not connected any more needs nothing.
+    let _ = SockRef::from(fd).set_tcp_nodelay(is_wanted);
 }
 
 /// Sends a snapshot in a file, its length ahead; no write may take longer than the time-out.

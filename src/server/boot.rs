@@ -257,7 +257,7 @@ impl Server {
         supervisor.stopping();
         if self.node.aof.status.is_on() {
             tracing::info!("Calling fsync() on the AOF file.");
-            if !self.node.aof.flush() {
+            if !self.node.finish_log() {
                 tracing::warn!("The append-only file could not be written completely.");
             }
         }

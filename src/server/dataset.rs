@@ -38,6 +38,9 @@ pub fn load(node: &Node) -> Result<(), Vec<String>> {
     match node.load_file(&path) {
         Ok(None) => node.state.loading.end(&Summary::default()),
         Ok(Some(summary)) => {
+            if let Some(place) = summary.replication.bookmark() {
+                node.resume_history(place);
+            }
             node.state.loading.end(&summary);
             tracing::info!(
                 "Done loading RDB, keys loaded: {}, keys expired: {}.",

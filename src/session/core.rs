@@ -199,7 +199,9 @@ impl Core {
         self.shard
             .set_now(if is_replaying { 0 } else { self.now_ms });
         self.has_save_failed = self.node.state.saving.has_failed();
-        self.shard.space.common.is_replica = self.node.replication.is_replica();
+        // While it is loaded, and before the end, nothing changes by itself, as on a replica.
+        let is_resting = self.is_loading || self.node.is_ending();
+        self.shard.space.common.is_replica = is_resting || self.node.replication.is_replica();
         if !self.paused.is_empty() {
             self.wake_paused(self.now_ms);
         }
@@ -331,7 +333,7 @@ impl Core {
         if is_empty && (session.is_held || !session.pending.is_empty()) {
             session.is_held = false;
             self.ready.push(id);
-            if session.waiting.is_some() {
+            if session.waiting.is_some() || session.awaits_replicas {
                 self.has_waited(id);
             }
         }
@@ -419,6 +421,9 @@ impl Core {
 
     /// Takes an answer in; with the last one the client gets its reply.
     pub fn answered(&mut self, number: u64, answer: Answer) {
+        if number == super::ending::QUIET {
+            return self.quieted();
+        }
         let Some(asked) = self.asked.get_mut(&number) else {
             return;
         };
@@ -541,6 +546,10 @@ impl Core {
 
     /// Lets a client go.
     pub fn leave(&mut self, id: SessionId) {
+        if self.is_stream(id) {
+            // What has been run in this turn counts: it must not come again.
+            self.pass_on();
+        }
         self.unsubscribe_from_everything(id);
         self.stop_waiting(id, Why::Gone, None);
         self.has_waited(id);

@@ -115,7 +115,7 @@ impl Session {
             (self.is_master, 'M'),
             (!self.subscriptions.is_empty(), 'P'),
             (self.queue.is_some() || self.executing.is_some(), 'x'),
-            (self.is_paused || is_blocked, 'b'),
+            (self.is_paused || is_blocked || self.awaits_replicas, 'b'),
             (self.closing == Closing::AfterReplies, 'c'),
             (self.closing == Closing::Now, 'A'),
             (self.origin.is_unix, 'U'),

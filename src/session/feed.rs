@@ -149,11 +149,15 @@ impl Core {
         };
         if mark & MARK_BIT != 0 {
             hub.marked((now_ms, &config));
+            self.stream_begun();
+            self.rest_marked(mark);
         } else if self.replication.snapshot == Some(mark) {
-            self.replication.receivers = hub.cut((now_ms, &config));
+            // What follows begins with a SELECT.
+            self.replication.receivers = hub.cut((now_ms, &config), DbIndex(0));
             self.do_deeds();
             self.end_outflow();
         }
+        self.tell_place(mark);
         self.do_deeds();
     }
 
@@ -191,6 +195,7 @@ impl Core {
     /// Makes the stream no more.
     pub(super) fn end_feed(&mut self) {
         self.replication.feed = None;
+        self.forget_places();
         self.tell_all(&Question::Stream(false));
     }
 

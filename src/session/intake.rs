@@ -10,6 +10,7 @@
 use super::load::Letter;
 use super::node::Node;
 use crate::base::process;
+use crate::keyspace::DbIndex;
 use crate::replication::Inflow;
 use crate::replication::link::Intake;
 use crate::runtime::file::Spool;
@@ -77,7 +78,7 @@ impl Intake for Incoming {
         }
     }
 
-    fn finish(&mut self) -> Result<(), String> {
+    fn finish(&mut self) -> Result<DbIndex, String> {
         const FAILED: &str = "Failed trying to load the MASTER synchronization DB from disk, check \
                               server logs.";
         let Some(file) = self.file.take() else {
@@ -88,7 +89,8 @@ impl Intake for Incoming {
         match self.node.load_file(file.path()) {
             Ok(Some(summary)) => {
                 state.end(&summary);
-                Ok(())
+                // Of a master that is a replica itself: its stream goes on where its master's was.
+                Ok(DbIndex(summary.replication.db.unwrap_or(0)))
             }
             Ok(None) => {
                 state.give_up();

@@ -8,6 +8,7 @@ use super::node::Node;
 use super::outflow::Framed;
 use super::registry::SessionId;
 use super::replay::Replayed;
+use super::replication::HUB_CORE;
 use super::resync::Parcelled;
 use super::session::Closing;
 use crate::base::alloc;
@@ -15,7 +16,9 @@ use crate::config::choice::ShutdownFlags;
 use crate::keyspace::DbIndex;
 use crate::object::Packing;
 use crate::persistence::snapshot::Outcome;
-use crate::persistence::{Batch, Fault, Fed, Installed, LoadError, Loader, Rules, Summary};
+use crate::persistence::{
+    Batch, Bookmark, Fault, Fed, Installed, LoadError, Loader, Rules, Summary,
+};
 use crate::replication::Place;
 use crate::runtime::file::Incoming;
 use std::path::Path;
@@ -45,6 +48,8 @@ pub enum Letter {
     HangUp(u64),
     /// A snapshot that this core began has ended.
     Saved(Outcome),
+    /// The dataset is at this place of a history; the sender is let go of when that is heeded.
+    Resume(Bookmark, Sender<()>),
     /// A signal asks for the end.
     Shutdown(ShutdownFlags),
 }
@@ -112,8 +117,9 @@ impl Node {
             map: self.map,
             databases: config.databases,
             verifies: config.rdbchecksum,
-            // A replica's keys go when its master says so.
-            expired_by_ms: (!self.replication.is_replica()).then(|| self.clock.millis().0),
+            // A replica's keys go when its master says so; at the start it has no role yet.
+            expired_by_ms: (!self.replication.is_replica() && config.replicaof.is_none())
+                .then(|| self.clock.millis().0),
             packing: Packing::from(&*config),
         }
     }
@@ -156,6 +162,15 @@ impl Node {
         }
         dispatch.finish()?;
         Ok(Some(loader.summary().clone()))
+    }
+
+    /// Goes on with the history where the dataset is that was loaded at the start; returns when
+    /// clients may write.
+    pub fn resume_history(&self, place: Bookmark) {
+        let (sender, done) = channel();
+        self.letters[usize::from(HUB_CORE.0)].post(Letter::Resume(place, sender));
+        // Ends when the core has let go of its sender.
+        while done.recv().is_ok() {}
     }
 
     fn log_progress(&self, logged_ms: &mut i64) {
@@ -210,6 +225,7 @@ impl Core {
                     self.shard.record(is_recording);
                     let _ = done.send(());
                 }
+                Letter::Resume(place, done) => self.resume_history(place, done),
                 Letter::Saved(outcome) => self.saved(&outcome),
                 Letter::Shutdown(flags) => self.shut_down(flags, None),
             }

@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod bookmarks;
 mod channels;
 mod class;
 mod core;
 mod describe;
+mod ending;
 mod events;
 mod feed;
 mod inflow;
@@ -41,9 +43,11 @@ mod waiting;
 mod weights;
 mod withhold;
 
+pub use self::bookmarks::MarkedCut;
 pub use self::channels::{Channels, Post};
 pub use self::class::{Class, Filter};
 pub use self::core::{Core, Parcel};
+pub use ending::LastPlace;
 pub use late::Late;
 pub use load::{Dispatch, Letter, Report};
 pub use migration::{Item, Migration, Transfer, Transferred};

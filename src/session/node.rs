@@ -3,6 +3,7 @@
 //! Everything here is read by all and written either by one core for itself (counters) or rarely
 //! (configuration, slow log). No keys, no clients.
 
+use super::ending::LastPlace;
 use super::load::Letter;
 use crate::base::alloc;
 use crate::base::clock::Clock;
@@ -16,7 +17,7 @@ use crate::observe::latency::LatencyMonitor;
 use crate::observe::log::Log;
 use crate::observe::slowlog::SlowLog;
 use crate::persistence::State;
-use crate::persistence::aof::Aof;
+use crate::persistence::aof::{Aof, Message};
 use crate::persistence::snapshot::Desk;
 use crate::pubsub::Interest;
 use crate::replication::{Board, fresh_id};
@@ -78,6 +79,8 @@ pub struct Node {
     /// The append-only file.
     pub aof: Aof,
     is_ending: AtomicBool,
+    /// Where the dataset is at the end.
+    last_place: Arc<Shelf<LastPlace>>,
     /// Threads for what cores must not wait for.
     pub errands: Arc<Errands>,
     /// Asks the main thread to end the process.
@@ -127,6 +130,7 @@ impl Node {
             aof: Aof::new(shards),
             letters: (0..shards).map(|_| Mailbox::default()).collect(),
             is_ending: AtomicBool::new(false),
+            last_place: Shelf::new(None),
             errands: Arc::default(),
             stop: Box::new(|_| {}),
         };
@@ -142,6 +146,21 @@ impl Node {
     /// Begins or breaks off the end.
     pub(super) fn set_ending(&self, is_ending: bool) {
         self.is_ending.store(is_ending, Ordering::Relaxed);
+    }
+
+    /// Notes where the dataset is at the end.
+    pub(super) fn set_last_place(&self, place: LastPlace) {
+        let Ok(()) = self
+            .last_place
+            .replace(|_| Ok::<_, std::convert::Infallible>(place));
+    }
+
+    /// Writes and syncs the log at the end of the process; whether that was possible.
+    pub fn finish_log(&self) -> bool {
+        if let Some((cut, place)) = &*self.last_place.value() {
+            self.aof.tell(Message::Bookmark(*cut, place.clone()));
+        }
+        self.aof.flush()
     }
 
     /// How many shards there are.

@@ -3,6 +3,7 @@
 //! A question goes to every core, its own included; the answers come together where the client
 //! that caused it lives, and become one reply.
 
+use super::bookmarks::MarkedCut;
 use super::class::{Class, Filter};
 use super::resync::Parcelled;
 use crate::keyspace::ShardId;
@@ -109,8 +110,20 @@ pub enum Order {
     Sent(u64, bool),
     /// Close the connection of this replica.
     Part(u64),
+    /// A message for the clients of replicas, as it goes into the stream.
+    Published(Bytes),
     /// What a shard has changed in a turn.
     Journal(ShardId, Arc<Journal>),
+    /// Make this cut, which is to be marked.
+    Cut(MarkedCut),
+    /// The cut that you have asked for has been made.
+    CutMade,
+    /// The process is to end: let replicas catch up, and nothing more happen.
+    Rest(ShardId),
+    /// They have.
+    Rested,
+    /// The process does not end.
+    Stay,
 }
 
 /// A question whose answers are coming in.

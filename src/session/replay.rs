@@ -15,7 +15,7 @@ use crate::keyspace::ShardId;
 use crate::persistence::aof::files::Place;
 use crate::persistence::aof::scan::{Ending, Scanner};
 use crate::persistence::aof::{Message, Opening};
-use crate::persistence::{Fed, Loader, Rules, Summary};
+use crate::persistence::{Bookmark, Fed, Loader, Rules, Summary};
 use crate::runtime::file::Incoming;
 use crate::runtime::log_file;
 use std::path::Path;
@@ -40,6 +40,8 @@ struct Replay<'n> {
     /// The name of the file that is read.
     name: String,
     salvaged: Vec<u8>,
+    /// What the last file says of the history at its end.
+    bookmark: Option<Bookmark>,
 }
 
 impl Node {
@@ -49,7 +51,8 @@ impl Node {
         let place = Place::new(&config);
         let found = place.find()?;
         place.sweep();
-        let (mut salvaged, begin_ms) = (Vec::new(), self.clock.millis().0);
+        let (mut salvaged, mut bookmark) = (Vec::new(), None);
+        let begin_ms = self.clock.millis().0;
         let manifest = match found {
             None => place.create(config.aof_use_rdb_preamble)?,
             Some(manifest) => {
@@ -59,7 +62,7 @@ impl Node {
                 self.aof.status.set_loading(true);
                 let result = Replay::new(self).files(&place, &manifest);
                 self.aof.status.set_loading(false);
-                salvaged = result?;
+                (salvaged, bookmark) = result?;
                 let seconds = (self.clock.millis().0 - begin_ms) as f64 / 1000.0;
                 tracing::info!("DB loaded from append only file: {seconds:.3} seconds");
                 manifest
@@ -86,6 +89,9 @@ impl Node {
         self.record(true);
         // What was replayed was no client's doing.
         self.reset_statistics();
+        if let Some(bookmark) = bookmark {
+            self.resume_history(bookmark);
+        }
         self.state.loading.end(&Summary::default());
         Ok(())
     }
@@ -112,15 +118,17 @@ impl<'n> Replay<'n> {
             passed: 0,
             name: String::new(),
             salvaged: Vec::new(),
+            bookmark: None,
         }
     }
 
-    /// Loads all files; returns what of the last one was cut off and is to be written again.
+    /// Loads all files; returns what of the last one was cut off and is to be written again, and
+    /// where in its history the dataset is.
     fn files(
         mut self,
         place: &Place,
         manifest: &crate::persistence::aof::manifest::Manifest,
-    ) -> Result<Vec<u8>, Vec<String>> {
+    ) -> Result<(Vec<u8>, Option<Bookmark>), Vec<String>> {
         let last = manifest.parts().count();
         for (number, part) in manifest.parts().enumerate() {
             let begin_ms = self.node.clock.millis().0;
@@ -135,7 +143,7 @@ impl<'n> Replay<'n> {
             let name = &part.name;
             tracing::info!("DB loaded from {kind} file {name}: {seconds:.3} seconds");
         }
-        Ok(self.salvaged)
+        Ok((self.salvaged, self.bookmark))
     }
 
     fn file(&mut self, path: &Path, is_last: bool) -> Result<(), Vec<String>> {
@@ -183,7 +191,10 @@ impl<'n> Replay<'n> {
         let ending = ending.map_err(|damage| self.bad_format(damage.offset, &damage.what))?;
         self.passed += file.len();
         match ending {
-            Ending::Whole if !is_cut => Ok(()),
+            Ending::Whole if !is_cut => {
+                self.bookmark = scanner.bookmark().cloned();
+                Ok(())
+            }
             _ => self.cut_off(path, ending, is_last, scanner),
         }
     }

@@ -10,7 +10,9 @@
 //! The hub lives on the first core, and so does the connection to the master, whose commands are
 //! run like a client's and spread from there over the shards.
 
+use super::bookmarks::Bookmarks;
 use super::core::Core;
+use super::ending::Rest;
 use super::feed::Feed;
 use super::load::Letter;
 use super::order::{self, Order, Question};
@@ -23,10 +25,12 @@ use crate::config::Master;
 use crate::keyspace::{DbIndex, ShardId};
 use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
-use crate::replication::link::News;
+use crate::replication::link::{News, encode};
 use crate::replication::{Answer, Deed, Hub, Place, Receiver, Report, Wish};
 use crate::resp::Writer;
+use crate::router::Why;
 use crate::runtime::errands::Mailbox;
+use bytes::Bytes;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -79,6 +83,10 @@ pub struct Replication {
     pub(super) outflow: Option<Outflow>,
     /// A snapshot is to be made as soon as nothing of the master's stream is being applied.
     pub(super) awaits_calm: bool,
+    /// Cuts whose places in the stream are to be known.
+    pub(super) bookmarks: Bookmarks,
+    /// The process is about to end.
+    pub(super) rest: Option<Rest>,
     /// Replicas of this core that are to get a snapshot.
     pub(super) lends: Vec<(SessionId, Arc<Parcelled>)>,
 }
@@ -106,12 +114,16 @@ impl Core {
                 || replication
                     .due_ms
                     .is_some_and(|due_ms| due_ms <= self.now_ms)
-                || replication.stream.is_some())
+                || replication.stream.is_some()
+                || replication.rest.is_some())
     }
 
     /// When it has to be looked after however quiet it is, Unix milliseconds.
     pub fn replication_due_ms(&self) -> Option<i64> {
-        self.replication.due_ms
+        [self.replication.due_ms, self.rest_due_ms()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Reports something to the hub.
@@ -159,6 +171,8 @@ impl Core {
         if self.replication.awaits_calm {
             self.begin_replica_snapshot();
         }
+        self.go_on_cutting();
+        self.go_on_resting();
         if self
             .replication
             .due_ms
@@ -282,7 +296,7 @@ impl Core {
     }
 
     /// Bytes of the stream, for a replica whose connection is here.
-    pub fn feed_replica(&mut self, session: u64, bytes: &bytes::Bytes) {
+    pub fn feed_replica(&mut self, session: u64, bytes: &Bytes) {
         let id = SessionId::from_bits(session);
         let Some(session) = self.sessions.find_mut(id) else {
             return;
@@ -312,6 +326,42 @@ impl Core {
             let place = self.place(id);
             self.report(Report::Gone(place));
         }
+    }
+
+    /// A message, for the clients of replicas. Redis: it goes into the stream and into no log.
+    pub fn publish_to_replicas(&mut self, words: &[&[u8]]) {
+        if self.is_streaming {
+            let bytes = Bytes::from(encode(words));
+            self.orders_for(HUB_CORE).push(Order::Published(bytes));
+        }
+    }
+
+    /// A message goes into the stream, if this node makes one.
+    pub fn feed_message(&mut self, bytes: Bytes) {
+        let hub = self.replication.hub.as_mut();
+        if let Some(hub) = hub.filter(|hub| hub.is_recording() && !hub.is_replica()) {
+            hub.feed(bytes);
+            self.do_deeds();
+        }
+    }
+
+    /// Counts a client among those who are blocked until enough replicas have what it wants.
+    pub fn await_replicas(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.find_mut(id) {
+            session.awaits_replicas = true;
+            self.counters().blocked_clients.add(1);
+        }
+    }
+
+    /// Lets a client go that waits for replicas; says whether it does.
+    pub fn release_waiter(&mut self, id: SessionId, why: Why) -> bool {
+        let session = self.sessions.find(id);
+        if !session.is_some_and(|session| session.awaits_replicas) {
+            return false;
+        }
+        let (place, is_error) = (self.place(id), why == Why::Error);
+        self.report(Report::Release { place, is_error });
+        true
     }
 
     /// Where a client's connection lives.

@@ -25,6 +25,7 @@ use crate::runtime::peer;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// A snapshot that goes away when the last replica has it.
@@ -83,6 +84,7 @@ impl Core {
     pub fn send_snapshot(&mut self, id: SessionId, fd: OwnedFd, parcel: Arc<Parcelled>) {
         let (node, core) = (self.node.clone(), usize::from(self.id.0));
         let timeout = Duration::from_secs(u64::from(self.config.repl_timeout));
+        peer::set_nodelay(&fd, !self.config.repl_disable_tcp_nodelay);
         let errand = move || {
             let sent = peer::send_file(fd, &parcel.0, timeout);
             if let Err(error) = &sent {
@@ -163,7 +165,7 @@ impl Core {
         if !is_replica {
             self.begin_feed(id);
         }
-        self.make_cut(id, !is_replica);
+        self.make_cut(id, !is_replica, self.id);
     }
 
     /// A snapshot into a file; returns its number.
@@ -176,8 +178,10 @@ impl Core {
             self.replication.marks,
             std::process::id()
         );
+        let (bookmark, late) = channel();
         let target = Target {
             path: self.config.dir.join(name),
+            late_aux: Some(late),
             ..self.target()
         };
         let duty = Duty {
@@ -190,7 +194,9 @@ impl Core {
         let (request, work) = file_request(target, style, watch);
         let errand = move || duty.end(work());
         self.node.errands.run(Box::new(errand), || {});
-        self.node.desk.put(request)
+        let id = self.node.desk.put(request);
+        self.await_place(id, bookmark);
+        id
     }
 
     /// All shards have made a cut. On a replica nothing of the master's stream was run meanwhile.
@@ -200,10 +206,10 @@ impl Core {
         }
         self.pass_on();
         let (now_ms, config) = (self.now_ms, self.config.share());
+        let db = self.stream_db();
         if let Some(hub) = &mut self.replication.hub {
-            self.replication.receivers = hub.cut((now_ms, &config));
+            self.replication.receivers = hub.cut((now_ms, &config), db);
         }
         self.do_deeds();
-        self.resume_stream();
     }
 }

@@ -91,7 +91,7 @@ impl Core {
         };
         let errand = move || duty.end(work());
         node.errands.run(Box::new(errand), || {});
-        self.make_cut(id, is_first);
+        self.make_cut(id, is_first, self.id);
         Ok(())
     }
 
@@ -130,6 +130,7 @@ impl Core {
                 ("used-mem", memory.into_bytes()),
                 ("aof-base", b"1".to_vec()),
             ],
+            late_aux: None,
             shards: self.node.shards(),
             has_checksum: self.config.rdbchecksum,
             flushes: self.config.aof_rewrite_incremental_fsync,

@@ -10,27 +10,27 @@
 //! began hears of the end.
 
 use super::core::Core;
+use super::ending::Ending;
 use super::load::Letter;
-use super::node::{Node, REDIS_VERSION, Stop};
-use super::order::Question;
-use super::pause::Pause;
+use super::node::{Node, REDIS_VERSION};
+use super::order::Order;
 use crate::command::{ArgStore, Flags, Group, Merge, Plan, Spec};
 use crate::config::Config;
-use crate::config::choice::{MaxmemoryPolicy, ShutdownFlags};
+use crate::config::choice::MaxmemoryPolicy;
 use crate::keyspace::{DbIndex, ShardId, Size};
-use crate::persistence::snapshot::{Outcome, Request, Style, Target, Watch, Written, file_request};
+use crate::persistence::snapshot::{Outcome, Style, Target, Watch, Written, file_request};
 use crate::resp::{Output, Protocol, Writer};
 use crate::router::{Head, ReplyTo};
 use crate::shard::{Outcome as Reply, ShardCtx};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::mpsc::channel;
 
 /// How often progress is logged, in milliseconds.
 const PROGRESS_MS: i64 = 2_000;
 /// After a failure no save point is tried for so long. Redis: CONFIG_BGSAVE_RETRY_DELAY.
 const RETRY_MS: i64 = 5_000;
-/// How long writes wait for a last snapshot at most: until it has ended one way or the other.
-const LAST_SAVE_MS: i64 = 24 * 3600 * 1000;
 
 /// What whoever wants a second snapshot is told.
 pub const IN_PROGRESS: &str = "ERR Background save already in progress";
@@ -85,32 +85,17 @@ pub enum Refusal {
 /// Who waits for snapshots on a core.
 #[derive(Debug, Default)]
 pub(super) struct Saves {
-    /// The number of the one whose cut is being made.
-    cutting: Option<u64>,
+    /// The numbers of those whose cuts are being made, and who is told.
+    cutting: VecDeque<(u64, ShardId)>,
     at_cut: Vec<ReplyTo>,
     at_end: Vec<ReplyTo>,
-    ending: Option<Ending>,
-}
-
-/// A shutdown that saves first.
-#[derive(Clone, Copy, Debug)]
-struct Ending {
-    flags: ShutdownFlags,
-    client: Option<ReplyTo>,
-    /// Its own snapshot has begun; before that another one is awaited.
-    has_begun: bool,
+    pub(super) ending: Option<Ending>,
 }
 
 impl Core {
-    /// Puts a request on the desk and makes the cut. Whoever calls has claimed the desk.
-    pub fn begin_cut(&mut self, request: Request) {
-        let id = self.node.desk.put(request);
-        self.make_cut(id, false);
-    }
-
     /// Makes a cut on all shards; the stream for replicas is made from there on, if it is to be.
-    pub(super) fn make_cut(&mut self, id: u64, streams: bool) {
-        self.saves.cutting = Some(id);
+    pub(super) fn make_cut(&mut self, id: u64, streams: bool, from: ShardId) {
+        self.saves.cutting.push_back((id, from));
         let number = id.to_string();
         let words = [&b"cut"[..], number.as_bytes(), b"stream"];
         let args = ArgStore::from_words(words.into_iter().take(2 + usize::from(streams)));
@@ -130,10 +115,26 @@ impl Core {
 
     /// All shards have made the cut.
     pub fn cut_made(&mut self) {
-        if let Some(id) = self.saves.cutting.take() {
-            self.node.desk.clear(id);
-            self.replica_cut_made(id);
+        let Some((id, from)) = self.saves.cutting.pop_front() else {
+            return;
+        };
+        self.node.desk.clear(id);
+        self.place_at_cut(id);
+        self.replica_cut_made(id);
+        self.resume_stream();
+        match from == self.id {
+            true => self.answer_at_cut(),
+            false => self.orders_for(from).push(Order::CutMade),
         }
+    }
+
+    /// Whether a cut is being made here.
+    pub(super) fn is_cutting(&self) -> bool {
+        !self.saves.cutting.is_empty()
+    }
+
+    /// A cut that this core has asked for has been made.
+    pub fn answer_at_cut(&mut self) {
         for to in std::mem::take(&mut self.saves.at_cut) {
             self.answer_late(to, |reply| {
                 reply.status("Background saving started");
@@ -165,7 +166,12 @@ impl Core {
             node: node.clone(),
             logged_ms: AtomicI64::new(self.now_ms),
         });
-        let (style, target) = (style(&self.config, self.now_ms), self.target());
+        let (bookmark, late) = channel();
+        let target = Target {
+            late_aux: Some(late),
+            ..self.target()
+        };
+        let style = style(&self.config, self.now_ms);
         let (request, work) = file_request(target, style, watch);
         let duty = Duty {
             node: node.clone(),
@@ -174,7 +180,7 @@ impl Core {
         };
         let errand = move || duty.end(work());
         node.errands.run(Box::new(errand), || {});
-        self.begin_cut(request);
+        self.begin_marked_cut(request, bookmark);
         Ok(())
     }
 
@@ -190,6 +196,7 @@ impl Core {
                 ("used-mem", memory.into_bytes()),
                 ("aof-base", b"0".to_vec()),
             ],
+            late_aux: None,
             shards: self.node.shards(),
             has_checksum: self.config.rdbchecksum,
             flushes: self.config.rdb_save_incremental_fsync,
@@ -271,85 +278,6 @@ impl Core {
             next_ms = next_ms.min(due_ms);
         }
         next_ms
-    }
-}
-
-/// Shutting down.
-impl Core {
-    /// Whether the dataset is saved before the process ends.
-    fn saves_at_end(&self, flags: ShutdownFlags) -> bool {
-        let is_wanted = flags.has(ShutdownFlags::SAVE) || !self.config.save.is_empty();
-        is_wanted && !flags.has(ShutdownFlags::NOSAVE) && !self.is_loading
-    }
-
-    /// Ends the process, after a last snapshot where that is wanted. A client hears of it only when
-    /// it fails.
-    pub fn shut_down(&mut self, flags: ShutdownFlags, client: Option<ReplyTo>) {
-        tracing::warn!("User requested shutdown...");
-        if !self.saves_at_end(flags) {
-            self.node.state.loading.give_up();
-            return (self.node.stop)(Stop::Shutdown);
-        }
-        let until_ms = self.now_ms + LAST_SAVE_MS;
-        let pause = Pause {
-            until_ms,
-            is_writes_only: true,
-        };
-        self.node.begin_pause(pause, self.now_ms);
-        self.node.set_ending(true);
-        tracing::info!("Saving the final RDB snapshot before exiting.");
-        let has_begun = self.save(Wish::Last).is_ok();
-        self.saves.ending = Some(Ending {
-            flags,
-            client,
-            has_begun,
-        });
-        self.look_until_ms = self.look_until_ms.max(until_ms);
-    }
-
-    /// The desk may be free: begins the last snapshot, if that is what is awaited.
-    fn mind_ending(&mut self) {
-        if self.saves.ending.is_some_and(|ending| !ending.has_begun)
-            && self.save(Wish::Last).is_ok()
-            && let Some(ending) = &mut self.saves.ending
-        {
-            ending.has_begun = true;
-        }
-    }
-
-    fn go_on_ending(&mut self, is_ok: bool) {
-        let Some(ending) = self.saves.ending.filter(|ending| ending.has_begun) else {
-            return;
-        };
-        if is_ok || ending.flags.has(ShutdownFlags::FORCE) {
-            return (self.node.stop)(Stop::Shutdown);
-        }
-        tracing::warn!("Error trying to save the DB, can't exit.");
-        self.stay(ending);
-    }
-
-    /// Ends the ending: clients may write again.
-    fn stay(&mut self, ending: Ending) {
-        self.saves.ending = None;
-        self.node.set_ending(false);
-        self.node.end_pause();
-        self.tell_all(&Question::Unpause);
-        if let Some(to) = ending.client {
-            self.answer_late(to, |reply| {
-                let text = "ERR Errors trying to SHUTDOWN. Check logs.";
-                reply.error(&text.into());
-            });
-        }
-    }
-
-    /// SHUTDOWN ABORT: says whether there was a shutdown here to abort.
-    pub fn abort_ending(&mut self) -> bool {
-        let Some(ending) = self.saves.ending else {
-            return false;
-        };
-        tracing::warn!("Shutdown manually aborted.");
-        self.stay(ending);
-        true
     }
 }
 

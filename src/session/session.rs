@@ -82,6 +82,8 @@ pub struct Session {
     pub is_master: bool,
     /// It has waited for replicas, and may do so still.
     pub has_waited: bool,
+    /// It waits for replicas now, and is counted among those who are blocked.
+    pub awaits_replicas: bool,
     /// What it has said of itself as a replica, if it has.
     pub introduction: Option<Box<Introduction>>,
     /// It is no client: it runs what a log says.
@@ -149,6 +151,7 @@ impl Session {
             is_monitor: false,
             is_master: false,
             has_waited: false,
+            awaits_replicas: false,
             introduction: None,
             is_loader: false,
             is_no_evict: false,

@@ -108,8 +108,9 @@ impl Core {
                 hub.continued(id, now_ms);
                 self.take_line(line);
             }
-            News::Whole(line) => {
+            News::Whole(line, db) => {
                 hub.loaded((now_ms, &config));
+                self.replication.db = db;
                 self.take_line(line);
             }
             News::Failed => {
@@ -303,8 +304,12 @@ impl Core {
         is_calm
     }
 
-    /// The stream may go on.
+    /// The stream may go on, unless somebody else wants it to rest.
     pub(super) fn resume_stream(&mut self) {
+        let rests = self.is_cutting() || self.has_waiting_cut() || self.node.is_ending();
+        if rests || self.replication.awaits_calm {
+            return;
+        }
         let Some(id) = self.replication.stream.as_ref().map(|it| it.session) else {
             return;
         };

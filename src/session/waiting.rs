@@ -49,9 +49,12 @@ impl Core {
     /// It has been answered.
     #[cold]
     pub(super) fn has_waited(&mut self, id: SessionId) {
-        let session = self.sessions.find_mut(id);
-        let waiting = session.and_then(|session| session.waiting.take());
-        if waiting.is_some_and(|waiting| waiting.is_blocked) {
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
+        let awaited = std::mem::take(&mut session.awaits_replicas);
+        let waiting = session.waiting.take();
+        if awaited || waiting.is_some_and(|waiting| waiting.is_blocked) {
             self.counters().blocked_clients.sub(1);
         }
     }

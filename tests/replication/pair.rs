@@ -20,10 +20,16 @@ pub fn ringshard(shards: usize) -> Server {
 }
 
 /// Nobody waits for more replicas.
-fn prompt(setup: Setup) -> Setup {
+pub fn prompt(setup: Setup) -> Setup {
     setup
         .arg("repl-diskless-sync-delay", "0")
         .arg("enable-debug-command", "yes")
+}
+
+/// How many rounds a test makes: as many as this environment variable says.
+pub fn rounds(name: &str, usual: usize) -> usize {
+    let text = std::env::var(name).ok();
+    text.map_or(usual, |text| text.parse().expect("a number"))
 }
 
 /// Commands that leave something of every type in several databases.
@@ -125,7 +131,7 @@ pub fn wait_for_link(replica: &Server) {
     });
 }
 
-fn digest(server: &Server) -> String {
+pub fn digest(server: &Server) -> String {
     server.client().call("DEBUG DIGEST").text()
 }
 

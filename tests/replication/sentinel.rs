@@ -1,9 +1,12 @@
-//! Stock Sentinels watch over Ringshard: a master is killed, a replica takes its place, the others
-//! follow it, and the old master comes back as a replica.
+//! Stock Sentinels watch over Ringshard: a master is killed under load, a replica takes its place,
+//! the others follow it, and the old master comes back as a replica.
 //!
-//! The configuration is that of the tutorials: passwords on all nodes, files that are rewritten.
-//! `REPLICATION_ROUNDS=` makes the master die more often.
+//! The configuration is conf/sentinel.conf with the addresses of the test; passwords on all nodes,
+//! files that are rewritten. `SENTINEL_ROUNDS=20` makes the master die more often, and the same
+//! happen to stock servers, whose median is printed beside ours.
 
+use crate::load::Load;
+use crate::pair::rounds;
 use crate::support::server::{Folder, free_port, oracle_binary};
 use crate::support::wait::holds_within;
 use crate::support::{Client, Reply, Setup};
@@ -12,6 +15,32 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PASSWORD: &str = "secret";
+const CONF: &str = include_str!("../../conf/sentinel.conf");
+/// Of Sentinel, in milliseconds.
+const DOWN_AFTER_MS: u64 = 1000;
+/// A new master has to take writes so much later at the latest.
+const TAKEOVER: Duration = Duration::from_secs(3);
+/// What the Sentinel that leads a failover says, in order.
+const EVENTS: &[&str] = &[
+    "+sdown master",
+    "+odown master",
+    "+new-epoch",
+    "+try-failover master",
+    "+vote-for-leader",
+    "+elected-leader master",
+    "+failover-state-select-slave master",
+    "+selected-slave slave",
+    "+failover-state-send-slaveof-noone slave",
+    "+failover-state-wait-promotion slave",
+    "+promoted-slave slave",
+    "+failover-state-reconf-slaves master",
+    "+slave-reconf-sent slave",
+    "+slave-reconf-inprog slave",
+    "+slave-reconf-done slave",
+    "+failover-end master",
+    "+switch-master mymaster",
+    "+slave slave",
+];
 /// Sentinel looks at a node that is back every ten seconds, and waits a little before it acts.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -26,6 +55,7 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 struct Node {
     folder: Folder,
     port: u16,
+    setup: Setup,
     child: Option<Child>,
 }
 
@@ -36,39 +66,51 @@ impl Node {
         Node {
             folder,
             port,
+            setup: Setup::default(),
             child: None,
         }
     }
 
-    /// A Ringshard that follows a master, if one is named.
-    fn ringshard(master: Option<u16>) -> Node {
+    /// A server that follows a master, if one is named.
+    fn server(setup: &Setup, master: Option<u16>) -> Node {
         let mut text = format!("requirepass {PASSWORD}\nmasterauth \"{PASSWORD}\"\n");
         text += "repl-diskless-sync-delay 0\nenable-debug-command yes\n# A comment stays.\n";
         if let Some(port) = master {
             text += &format!("replicaof 127.0.0.1 {port}\n");
         }
         let mut node = Node::with_file(&text);
+        node.setup = setup.clone();
         node.start();
         node
     }
 
     fn start(&mut self) {
         let file = self.folder.path().join("conf");
-        let setup = Setup::ringshard(2).file(&file);
+        let setup = self.setup.clone().file(&file);
         let child = setup.command(self.folder.path(), self.port).spawn();
         self.child = Some(child.unwrap());
         let port = self.port;
         wait_for("the server answers", || Client::try_connect(port).is_ok());
     }
 
+    /// With conf/sentinel.conf, for this test's addresses.
     fn sentinel(master: u16) -> Node {
-        let folder_text = format!(
-            "bind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {master} 2\n\
-             sentinel auth-pass mymaster {PASSWORD}\n\
-             sentinel down-after-milliseconds mymaster 1000\n\
-             sentinel parallel-syncs mymaster 1\nsentinel failover-timeout mymaster 15000\n"
-        );
-        let mut node = Node::with_file(&folder_text);
+        let mut text = CONF.to_owned();
+        let down_after = format!("down-after-milliseconds mymaster {DOWN_AFTER_MS}");
+        for (from, to) in [
+            ("192.0.2.11 6379", &*format!("127.0.0.1 {master}")),
+            ("\nport 26379", "\nbind 127.0.0.1"),
+            ("dir /var/lib/ringshard-sentinel", "dir ."),
+            (
+                "#sentinel auth-pass mymaster \"change-me\"",
+                &*format!("sentinel auth-pass mymaster {PASSWORD}"),
+            ),
+            ("down-after-milliseconds mymaster 5000", &*down_after),
+        ] {
+            assert!(text.contains(from), "conf/sentinel.conf says {from}");
+            text = text.replace(from, to);
+        }
+        let mut node = Node::with_file(&text);
         let log = fs::File::create(node.folder.path().join("log")).unwrap();
         let child = Command::new(oracle_binary().expect("it was looked for"))
             .arg(node.folder.path().join("conf"))
@@ -185,55 +227,152 @@ fn fail_over(nodes: &mut [Node], sentinels: &[Node], old: u16) -> (u16, Duration
     (master_of(&mut sentinel), took.unwrap_or_default())
 }
 
-#[test]
-fn sentinels_replace_a_master_that_died() {
-    if oracle_binary().is_none() {
-        return eprintln!("SKIPPED: redis-server is not installed");
+/// Three nodes, the first one being the master, and three Sentinels.
+struct Group {
+    nodes: Vec<Node>,
+    sentinels: Vec<Node>,
+    master: u16,
+}
+
+impl Group {
+    fn of(setup: &Setup) -> Group {
+        let first = Node::server(setup, None);
+        let master = first.port;
+        let mut nodes = vec![first];
+        nodes.extend((0..2).map(|_| Node::server(setup, Some(master))));
+        wait_for_links(&nodes, master);
+        let sentinels = (0..3).map(|_| Node::sentinel(master)).collect();
+        Group {
+            nodes,
+            sentinels,
+            master,
+        }
     }
-    let first = Node::ringshard(None);
-    let mut master = first.port;
-    let mut nodes = vec![first];
-    nodes.extend((0..2).map(|_| Node::ringshard(Some(master))));
-    wait_for_links(&nodes, master);
-    let sentinels: Vec<Node> = (0..3).map(|_| Node::sentinel(master)).collect();
-    let rounds = std::env::var("REPLICATION_ROUNDS").ok();
-    let rounds = rounds.and_then(|text| text.parse().ok()).unwrap_or(1);
-    for round in 0..rounds {
-        let before = nodes.iter().find(|node| node.port == master).unwrap();
-        before.ask(&format!("SET round {round}"));
+
+    fn node(&self, port: u16) -> &Node {
+        self.nodes.iter().find(|node| node.port == port).unwrap()
+    }
+
+    /// Writes a value that every node has before anything happens.
+    fn agree_on(&self, round: usize) -> Reply {
+        self.node(self.master).ask(&format!("SET round {round}"));
         let expected = Reply::Bulk(round.to_string().into_bytes());
         wait_for("all have it", || {
-            nodes.iter().all(|node| node.ask("GET round") == expected)
+            self.nodes
+                .iter()
+                .all(|node| node.ask("GET round") == expected)
         });
-        let (new, took) = fail_over(&mut nodes, &sentinels, master);
-        println!("round {round}: a new master takes writes after {took:?}");
-        let old = std::mem::replace(&mut master, new);
-        let alive: Vec<&Node> = nodes.iter().filter(|node| node.port != old).collect();
-        let survivor = alive.iter().find(|node| node.port != master).unwrap();
-        let promoted = alive.iter().find(|node| node.port == master).unwrap();
+        expected
+    }
+
+    /// The master dies under load; returns how long nobody could write.
+    fn master_dies(&mut self, round: usize) -> Duration {
+        let expected = self.agree_on(round);
+        let full = |node: &Node| (node.port, node.field("sync_full"));
+        let before: Vec<_> = self.nodes.iter().map(full).collect();
+        let load = Load::of(self.master, 2, Some(PASSWORD));
+        wait_for("clients write", || load.writes() > 300);
+        let (new, took) = fail_over(&mut self.nodes, &self.sentinels, self.master);
+        drop(load);
+        let old = std::mem::replace(&mut self.master, new);
+        let alive = || self.nodes.iter().filter(|node| node.port != old);
+        let survivor = alive().find(|node| node.port != new).unwrap();
         wait_for("the survivor follows the new master", || {
-            survivor.follows(master)
+            survivor.follows(new)
         });
+        let promoted = self.node(new);
         assert_eq!(promoted.ask("GET round"), expected);
-        assert_eq!(promoted.field("sync_full"), "0", "the history goes on");
+        for node in alive() {
+            assert!(before.contains(&full(node)), "nobody begins anew");
+        }
         assert!(
             !promoted.conf().contains("replicaof"),
             "{}",
             promoted.conf()
         );
-        let line = format!("replicaof 127.0.0.1 {master}");
+        let line = format!("replicaof 127.0.0.1 {new}");
         assert!(survivor.conf().contains(&line), "{}", survivor.conf());
         assert!(survivor.conf().contains("# A comment stays."));
-        let back = nodes.iter_mut().find(|node| node.port == old).unwrap();
-        back.start();
-        wait_for_links(&nodes, master);
-        let back = nodes.iter().find(|node| node.port == old).unwrap();
-        assert!(back.ask("SET a 1").text().starts_with("READONLY"));
-        assert_eq!(back.ask("GET after-failover").text(), "1");
-        assert!(
-            sentinels
-                .iter()
-                .any(|it| it.log().contains("+switch-master"))
-        );
+        self.comes_back(old);
+        took
     }
+
+    /// The old master is a replica with all data.
+    fn comes_back(&mut self, old: u16) {
+        let back = self.nodes.iter_mut().find(|node| node.port == old).unwrap();
+        back.start();
+        wait_for_links(&self.nodes, self.master);
+        let back = self.node(old);
+        wait_for("it has caught up", || {
+            back.ask("GET after-failover") == Reply::Bulk(b"1".to_vec())
+        });
+        assert!(back.ask("SET a 1").text().starts_with("READONLY"));
+        assert_eq!(back.field("slave_priority"), "100");
+    }
+
+    /// Whether one Sentinel has led a failover through all its steps.
+    fn has_said_all(&self) -> bool {
+        self.sentinels.iter().any(|it| {
+            let log = it.log();
+            let mut rest = &*log;
+            EVENTS.iter().all(|event| match rest.find(event) {
+                Some(at) => {
+                    rest = &rest[at..];
+                    true
+                }
+                None => false,
+            })
+        })
+    }
+}
+
+/// Masters die; returns the median of how long nobody could write.
+fn masters_die(setup: &Setup, rounds: usize) -> Duration {
+    let mut group = Group::of(setup);
+    let mut all: Vec<Duration> = (0..rounds).map(|round| group.master_dies(round)).collect();
+    all.sort();
+    println!("{rounds} masters died; new ones took writes after {all:?}");
+    let limit = Duration::from_millis(DOWN_AFTER_MS) + TAKEOVER;
+    let median = all[all.len() / 2];
+    assert!(median <= limit, "{median:?}");
+    assert!(group.has_said_all(), "{}", group.sentinels[0].log());
+    median
+}
+
+#[test]
+fn sentinels_replace_a_master_that_died() {
+    let Some(stock) = Setup::oracle() else {
+        return eprintln!("SKIPPED: redis-server is not installed");
+    };
+    let rounds = rounds("SENTINEL_ROUNDS", 1);
+    let ours = masters_die(&Setup::ringshard(2), rounds);
+    if rounds > 1 {
+        let theirs = masters_die(&stock, rounds);
+        println!("median of {rounds}: Ringshard {ours:?}, redis-server {theirs:?}");
+    }
+}
+
+#[test]
+fn sentinels_change_the_master_by_hand() {
+    if oracle_binary().is_none() {
+        return eprintln!("SKIPPED: redis-server is not installed");
+    }
+    let mut group = Group::of(&Setup::ringshard(2));
+    group.agree_on(0);
+    let mut sentinel = Client::connect(group.sentinels[0].port);
+    wait_for("Sentinel knows everybody", || {
+        let info = sentinel.call("INFO sentinel").text();
+        info.contains("status=ok") && info.contains("slaves=2,sentinels=3")
+    });
+    let old = group.master;
+    wait_for("it begins", || {
+        sentinel.call("SENTINEL FAILOVER mymaster").text() == "OK"
+    });
+    wait_for("another is the master", || {
+        group.master = master_of(&mut sentinel);
+        group.master != old && group.node(group.master).field("role") == "master"
+    });
+    wait_for_links(&group.nodes, group.master);
+    group.agree_on(1);
+    assert!(group.node(old).conf().contains("replicaof 127.0.0.1"));
 }

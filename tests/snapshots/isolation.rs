@@ -174,7 +174,7 @@ impl Case {
         };
         assert!(self.node.node.desk.claim());
         self.node.cores[0].begin_turn();
-        self.node.cores[0].begin_cut(request);
+        self.node.cores[0].begin_marked_cut(request, channel().0);
         // With the turn of a client on that core the messages leave.
         self.node.talk(self.client, b"PING\r\n");
         let shards = self.node.cores.len();

@@ -153,6 +153,17 @@ impl Client {
         }
     }
 
+    /// Whatever has come, or comes next, as it is.
+    pub fn read_some(&mut self) -> Vec<u8> {
+        if self.consumed == self.buffer.len() {
+            self.fill().expect("the server says something");
+        }
+        let some = self.buffer.split_off(self.consumed);
+        self.buffer.clear();
+        self.consumed = 0;
+        some
+    }
+
     /// Reads whatever still comes until the server hangs up.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         while self.fill().expect("the server hangs up") {}

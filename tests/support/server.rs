@@ -245,6 +245,21 @@ impl Server {
         self.child.try_wait().expect("our own child")
     }
 
+    /// Starts it again where it was, when it has ended or is about to.
+    pub fn start_again(&mut self, setup: &Setup) {
+        wait_until("the server ends", || self.exit_status().is_some());
+        let child = setup.command(self.dir.path(), self.port).spawn();
+        self.child = child.unwrap_or_else(|error| panic!("{}: {error}", setup.binary));
+        let port = self.port;
+        wait_until("the server serves again", || answers(port));
+    }
+
+    /// Ends it at once, as a crash does.
+    pub fn kill(&mut self) {
+        self.signal(libc::SIGKILL);
+        self.wait_for_exit();
+    }
+
     /// Waits for the process to end by itself.
     pub fn wait_for_exit(&mut self) -> ExitStatus {
         wait_until("the server ends", || self.exit_status().is_some());

@@ -66,6 +66,9 @@ fn stop_waiting(core: &mut Core) -> Answer {
 fn unblock(core: &mut Core, number: u64, why: Why, asker: Option<Asker>) -> Option<Answer> {
     let found = (core.sessions.iter()).find(|(_, session)| session.id == number);
     let id = found.map(|(id, _)| id);
+    if id.is_some_and(|id| core.release_waiter(id, why)) {
+        return Some(Answer::Count(1));
+    }
     match id.is_some_and(|id| core.stop_waiting(id, why, asker)) {
         true => None,
         false => Some(Answer::Count(0)),

@@ -21,6 +21,8 @@ pub fn spublish(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 
 fn send(ctx: &mut ControlCtx<'_>, kind: Kind) -> ControlOutcome {
     let payload = ctx.args.get(2);
+    let words = [ctx.args.get(0), ctx.args.get(1), payload];
+    ctx.core.publish_to_replicas(&words);
     let copied = (payload.len() >= SHARED_STRING_MIN && ctx.args.shared(2).is_none())
         .then(|| Bytes::copy_from_slice(payload));
     let post = Post {

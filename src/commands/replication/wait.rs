@@ -41,5 +41,8 @@ pub fn wait(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
         is_now: is_in_exec,
     };
     ctx.core.wish(ctx.session, wish, give);
+    if !is_in_exec {
+        ctx.core.await_replicas(ctx.session);
+    }
     Ok(Flow::Later)
 }

@@ -18,7 +18,7 @@
 //! gone: writes are refused until a rewrite, which begins by itself, has put a new base in the
 //! place of everything that was in it.
 
-use super::frame::{checksum_line, timestamp_line};
+use super::frame::{bookmark_line, checksum_line, timestamp_line};
 use super::manifest::Manifest;
 use super::rewrite::Rewrite;
 use super::status::Status;
@@ -28,6 +28,7 @@ use crate::base::planted::{Bug, is_planted};
 use crate::config::Config;
 use crate::config::choice::AppendFsync;
 use crate::keyspace::ShardId;
+use crate::persistence::Bookmark;
 use crate::persistence::merge::{Merge, Stream};
 use crate::runtime::Held;
 use crate::runtime::log_file::LogFile;
@@ -52,6 +53,9 @@ pub enum Message {
     Rewritten(u64, PathBuf),
     /// It will not come.
     NotRewritten(u64),
+    /// The dataset that ends with what was said is here in its history; or with this cut, if
+    /// nothing was said behind it.
+    Bookmark(Option<u64>, Bookmark),
     /// Write and sync everything, and tell whether that was possible.
     Flush(Sender<bool>),
     /// Write and sync everything, then no more.
@@ -100,6 +104,8 @@ pub struct Log {
     synced: u64,
     stamped: i64,
     is_unsynced: bool,
+    /// The last cut, if nothing came behind it.
+    last_cut: Option<u64>,
 }
 
 /// The files that are written.
@@ -155,6 +161,7 @@ impl Log {
             synced: 0,
             stamped: 0,
             is_unsynced: false,
+            last_cut: None,
         }
     }
 
@@ -194,6 +201,7 @@ impl Log {
             Message::Rewrite(cut) => self.rewrite(cut),
             Message::Rewritten(cut, path) => self.rewritten(cut, &path),
             Message::NotRewritten(cut) => self.not_rewritten(cut),
+            Message::Bookmark(cut, place) => self.bookmark(cut, &place),
             Message::Flush(done) => {
                 let is_done = self.flush();
                 let _ = done.send(is_done);
@@ -365,6 +373,7 @@ impl Log {
         while let Some((at, cut)) = self.stream.cuts.first().copied() {
             self.write_first(at)?;
             self.stream.cuts.remove(0);
+            self.last_cut = Some(cut);
             self.pass_cut(cut)?;
         }
         self.write_first(self.stream.bytes.len())
@@ -373,6 +382,7 @@ impl Log {
     /// Writes the first bytes of the stream.
     fn write_first(&mut self, len: usize) -> io::Result<()> {
         if len > 0 {
+            self.last_cut = None;
             let rest = self.stream.bytes.split_off(len);
             let piece = std::mem::replace(&mut self.stream.bytes, rest);
             for (at, _) in &mut self.stream.cuts {
@@ -486,6 +496,16 @@ impl Log {
             self.syncing.begin(files.current.syncer());
             self.synced_ms = now_ms;
             self.is_unsynced = false;
+        }
+    }
+
+    /// Says behind everything where the dataset is, unless more was said meanwhile.
+    fn bookmark(&mut self, cut: Option<u64>, place: &Bookmark) {
+        self.write_out();
+        let is_there = cut.is_none() || cut == self.last_cut;
+        if is_there && !self.has_unwritten() && self.files.is_some() {
+            self.unwritten = bookmark_line(place).into_bytes();
+            self.write_out();
         }
     }
 

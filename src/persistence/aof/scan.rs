@@ -11,6 +11,7 @@
 
 use super::frame::{Cover, LINE_BYTES_MAX, Line, read_line};
 use crate::base::planted::{Bug, is_planted};
+use crate::persistence::Bookmark;
 
 /// What is wrong with a log, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Scanner {
     /// What was written after this second is not wanted, Unix seconds.
     until: Option<i64>,
     late: Option<u64>,
+    /// The last line, if it is one.
+    bookmark: Option<Bookmark>,
 }
 
 /// How reading one piece went.
@@ -141,6 +144,11 @@ impl Scanner {
     /// Where what was written too late begins.
     pub fn late(&self) -> Option<u64> {
         self.late
+    }
+
+    /// Where the dataset is in its history, if that is the last that the log says.
+    pub fn bookmark(&self) -> Option<&Bookmark> {
+        self.bookmark.as_ref()
     }
 
     /// The commands that may run now.
@@ -236,8 +244,8 @@ impl Scanner {
                 self.late = Some(if is_first { self.stretch.0 } else { offset });
                 return Step::Read;
             }
-            Line::Timestamp(_) => {}
-            Line::Other => {}
+            Line::Bookmark(bookmark) => self.bookmark = Some(bookmark),
+            Line::Timestamp(_) | Line::Other => {}
         }
         self.at += end + 1;
         self.settle();
@@ -268,6 +276,7 @@ impl Scanner {
         }
         self.at += end;
         self.commands += 1;
+        self.bookmark = None;
         self.settle();
         Step::Read
     }
@@ -354,7 +363,7 @@ fn number(bytes: &[u8], at: usize, mark: u8) -> Result<Option<(u64, usize)>, Str
 
 #[cfg(test)]
 mod tests {
-    use super::super::frame::{checksum_line, timestamp_line};
+    use super::super::frame::{bookmark_line, checksum_line, timestamp_line};
     use super::*;
 
     fn command(words: &[&str]) -> String {
@@ -460,6 +469,24 @@ mod tests {
             let read = scan(&flipped, 1 << 20);
             assert!(read.is_err(), "bit {bit} of byte {}: {read:?}", bit / 8);
         }
+    }
+
+    #[test]
+    fn a_bookmark_holds_at_the_end_alone() {
+        let (mut bytes, _) = log();
+        let place = Bookmark::of(&[b'a'; 40], 17, 2).unwrap();
+        bytes.extend_from_slice(bookmark_line(&place).as_bytes());
+        let mut scanner = Scanner::default();
+        scanner.feed(&bytes).unwrap();
+        assert_eq!(scanner.end(), Ok(Ending::Whole));
+        assert_eq!(scanner.bookmark(), Some(&place));
+        scanner
+            .feed(command(&["SET", "d", "4"]).as_bytes())
+            .unwrap();
+        assert_eq!(
+            (scanner.end(), scanner.bookmark()),
+            (Ok(Ending::Whole), None)
+        );
     }
 
     #[test]

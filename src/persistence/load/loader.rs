@@ -7,6 +7,7 @@ use super::batch::{Batch, Piece};
 use super::error::{Fault, LoadError};
 use crate::keyspace::{DbIndex, ShardId, Slot, SlotMap};
 use crate::object::Packing;
+use crate::persistence::Bookmark;
 use crate::rdb::{Decoder, FileReader, Input, Item, KeyHead, Stop};
 
 /// A value that is not whole after so many bytes is decoded here, as it comes.
@@ -35,7 +36,7 @@ pub struct Summary {
     /// Bytes that were read.
     pub bytes: u64,
     pub is_aof_base: bool,
-    /// Where a replica may go on: its master's history, offset and database.
+    /// What it says of the history of replication: name, offset and database.
     pub replication: Replication,
 }
 
@@ -45,6 +46,13 @@ pub struct Replication {
     pub id: Option<Vec<u8>>,
     pub offset: Option<i64>,
     pub db: Option<u32>,
+}
+
+impl Replication {
+    /// Where in the history the dataset is, if all of it was said.
+    pub fn bookmark(&self) -> Option<Bookmark> {
+        Bookmark::of(self.id.as_ref()?, self.offset?, self.db?)
+    }
 }
 
 /// What became of some bytes.
@@ -74,6 +82,8 @@ pub struct Loader {
     ahead: Vec<u8>,
     batches: Vec<Batch>,
     summary: Summary,
+    /// Others may go on from this dataset: what goes has to go in the stream.
+    is_bookmarked: bool,
 }
 
 /// Where batches go.
@@ -90,6 +100,7 @@ impl Loader {
             ahead: Vec::new(),
             batches: batches.collect(),
             summary: Summary::default(),
+            is_bookmarked: false,
             rules,
         }
     }
@@ -208,7 +219,7 @@ impl Loader {
     /// Puts a key into the batch of its shard, unless its time has come.
     fn keep(&mut self, head: &KeyHead, offset: u64, piece: Piece<'_>) {
         let by_ms = self.rules.expired_by_ms.unwrap_or(i64::MIN);
-        if head.expires_at_ms.is_some_and(|at| at <= by_ms) {
+        if head.expires_at_ms.is_some_and(|at| at <= by_ms) && !self.is_bookmarked {
             self.summary.expired += 1;
             return;
         }
@@ -276,6 +287,7 @@ impl Loader {
             b"repl-stream-db" => replication.db = number().and_then(|db| u32::try_from(db).ok()),
             _ => {}
         }
+        self.is_bookmarked = self.summary.replication.bookmark().is_some();
     }
 }
 

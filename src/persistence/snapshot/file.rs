@@ -27,11 +27,17 @@ const WAITING_BYTES_MAX: usize = 4 << 20;
 /// Bytes after which what was written is flushed (rdb-save-incremental-fsync).
 const FLUSH_BYTES: u64 = 4 << 20;
 
+/// Names and what they say of a file.
+pub type Pairs = Vec<(&'static str, Vec<u8>)>;
+
 /// A file to be written.
 pub struct Target {
     pub path: PathBuf,
     /// Pairs that stand at the beginning of the file.
-    pub aux: Vec<(&'static str, Vec<u8>)>,
+    pub aux: Pairs,
+    /// More of them, which are known when the cut has been made; whoever does not know any lets go
+    /// of the sender.
+    pub late_aux: Option<Receiver<Pairs>>,
     pub shards: usize,
     /// rdbchecksum.
     pub has_checksum: bool,
@@ -200,7 +206,10 @@ impl Body {
     fn begin(target: &Target) -> io::Result<Body> {
         let mut head = Output::new(false);
         head.magic();
-        for (name, value) in &target.aux {
+        // The shards' chunks wait meanwhile, as they do for a slow disk.
+        let late = target.late_aux.as_ref().map(Receiver::recv);
+        let late = late.and_then(Result::ok).unwrap_or_default();
+        for (name, value) in target.aux.iter().chain(&late) {
             head.aux(name, value);
         }
         let mut body = Body {

@@ -16,6 +16,6 @@ mod recorder;
 mod sink;
 
 pub use desk::{Desk, Request};
-pub use file::{Outcome, Target, Watch, Written, file_request};
+pub use file::{Outcome, Pairs, Target, Watch, Written, file_request};
 pub use recorder::{Recorder, Style};
 pub use sink::{Chunk, Lane, Sink};

@@ -1,0 +1,124 @@
+//! What WAIT has promised holds when the master dies and the replica that acknowledged takes over.
+//!
+//! Clients write increasing numbers and wait for the one replica; then the master is killed at any
+//! moment and the replica promoted: it must have at least the last number that was acknowledged to
+//! each. `WAIT_ROUNDS=100` kills a hundred masters.
+
+use crate::pair::{follow, number, prompt, rounds, wait_for_link};
+use crate::support::wait::holds_within;
+use crate::support::{Client, Server, Setup, wait_until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+const CLIENTS: usize = 4;
+
+/// Writes until the master is gone; the last number that was acknowledged is noted.
+fn promise(port: u16, key: usize, acknowledged: Arc<AtomicU64>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let Ok(mut client) = Client::try_connect(port) else {
+            return;
+        };
+        let mut write = |value: u64| -> std::io::Result<()> {
+            // Some of it spans shards.
+            client.try_call(&format!("MSET n{key} {value} copy{key} {value}"))?;
+            if client.try_call("WAIT 1 1000")?.integer() >= 1 {
+                acknowledged.store(value, Relaxed);
+            }
+            Ok(())
+        };
+        let mut value = 0;
+        while write(value).is_ok() {
+            value += 1;
+        }
+    })
+}
+
+fn value(client: &mut Client, key: &str) -> u64 {
+    let reply = client.call(&format!("GET {key}"));
+    if reply.is_nil() {
+        return 0;
+    }
+    reply.text().parse().unwrap()
+}
+
+/// One master dies; returns how many acknowledged writes are lost.
+fn dies(mut master: Server, replica: &Server, after: u64) -> usize {
+    follow(replica, &master);
+    wait_for_link(replica);
+    let promises: Vec<_> = (0..CLIENTS)
+        .map(|key| {
+            let acknowledged = Arc::new(AtomicU64::new(0));
+            (
+                promise(master.port(), key, acknowledged.clone()),
+                acknowledged,
+            )
+        })
+        .collect();
+    wait_until("enough is acknowledged", || {
+        promises.iter().all(|(_, it)| it.load(Relaxed) > after)
+    });
+    master.kill();
+    let mut heir = replica.client();
+    assert_eq!(heir.call("REPLICAOF NO ONE").text(), "OK");
+    let mut lost = 0;
+    for (key, (thread, acknowledged)) in promises.into_iter().enumerate() {
+        thread.join().unwrap();
+        let acknowledged = acknowledged.load(Relaxed);
+        for name in [format!("n{key}"), format!("copy{key}")] {
+            let found = value(&mut heir, &name);
+            if found < acknowledged {
+                eprintln!("{name}: {acknowledged} was acknowledged, {found} is there");
+                lost += 1;
+            }
+        }
+    }
+    lost
+}
+
+#[test]
+fn what_was_acknowledged_is_there() {
+    let rounds = rounds("WAIT_ROUNDS", 2);
+    let mut lost = 0;
+    for round in 0..rounds {
+        let shards = (1 + round % 4, 1 + round / 2 % 4);
+        let master = prompt(Setup::ringshard(shards.0)).start();
+        let replica = prompt(Setup::ringshard(shards.1)).start();
+        lost += dies(master, &replica, (round * 7 % 50) as u64);
+    }
+    println!("{rounds} masters have died, {lost} acknowledged writes are lost");
+    assert_eq!(lost, 0);
+}
+
+#[test]
+fn who_waits_can_be_let_go() {
+    let master = prompt(Setup::ringshard(2)).start();
+    let (mut one, mut other) = (master.client(), master.client());
+    for (way, expected) in [
+        ("", "0"),
+        (" TIMEOUT", "0"),
+        (" ERROR", "UNBLOCKED client unblocked via CLIENT UNBLOCK"),
+    ] {
+        let id = one.call("CLIENT ID").integer();
+        one.send_args(&["WAIT", "1", "0"]);
+        wait_until("it waits", || {
+            other.call(&format!("CLIENT UNBLOCK {id}{way}")).integer() == 1
+        });
+        let reply = one.receive();
+        let text = match reply.is_error() {
+            true => reply.text(),
+            false => reply.integer().to_string(),
+        };
+        assert_eq!(text, expected, "CLIENT UNBLOCK{way}");
+    }
+    let id = one.call("CLIENT ID").integer();
+    assert_eq!(other.call(&format!("CLIENT UNBLOCK {id}")).integer(), 0);
+    one.send_args(&["WAIT", "1", "0"]);
+    assert!(
+        holds_within(Duration::from_secs(5), &mut || {
+            number(&mut other, "blocked_clients") == 1
+        }),
+        "INFO counts who waits"
+    );
+}
