@@ -271,7 +271,8 @@ fn keep(core: &mut Core, id: SessionId, data: &[u8]) {
     let Some(session) = core.sessions.find_mut(id) else {
         return;
     };
-    if session.closing == Closing::No {
+    // What of a master's stream has not run has to be known to its end: the rest counts as run.
+    if session.closing == Closing::No || session.is_master {
         session.pending.push(data);
         check_query_limit(core, id);
     }

@@ -198,6 +198,13 @@ fn wait_for_roles(leader: &Host, other: &Host) {
     wait_for("the other one follows", || {
         !other.has_address() && other.field("master_link_status") == "up"
     });
+    wait_for("the other one is fit", || {
+        let log = other.log();
+        let mut states = log.lines().filter(|line| line.contains("Entering "));
+        states
+            .next_back()
+            .is_some_and(|line| line.contains("BACKUP STATE"))
+    });
 }
 
 #[test]
