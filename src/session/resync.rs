@@ -211,5 +211,6 @@ impl Core {
             self.replication.receivers = hub.cut((now_ms, &config), db);
         }
         self.do_deeds();
+        self.end_outflow();
     }
 }
