@@ -52,8 +52,8 @@ pub struct Follower {
     pub is_resumable: bool,
     /// Unix milliseconds.
     pub down_since_ms: Option<i64>,
-    /// It was a master, or is new, and has not caught up with a master yet: its offset says nothing,
-    /// and nobody should promote it.
+    /// It was a master, or is new, and has not caught up with a master yet: its offset says
+    /// nothing, and nobody should promote it.
     pub is_doubtful: bool,
 }
 

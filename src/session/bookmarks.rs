@@ -9,8 +9,8 @@
 //!
 //! A cut that is to be marked is made by the core with the hub. On a master the offset is that of
 //! the merged stream at the cut; on a replica nothing of its master's stream is run meanwhile, so
-//! it is that of what has been applied. Whoever writes the file waits until one of the two is known,
-//! or until the sender is gone: then the file says nothing, and nobody can go on from it.
+//! it is that of what has been applied. Whoever writes the file waits until one of the two is
+//! known, or until the sender is gone: then the file says nothing, and nobody can go on from it.
 
 use super::core::Core;
 use super::order::Order;

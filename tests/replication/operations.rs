@@ -3,7 +3,8 @@
 //! | expected | shown by |
 //! |---|---|
 //! | masters with several slaves, slaves under slaves, `SLAVEOF NO ONE` | `lead.rs`, `follow.rs` |
-//! | full synchronization under writes, log lines of both sides | `lead.rs`, [`log_lines_are_those_that_people_tail`] |
+//! | full synchronization under writes | `lead.rs` |
+//! | log lines of both sides | [`log_lines_are_those_that_people_tail`] |
 //! | INFO replication of master and slave | [`info_has_all_fields`] |
 //! | READONLY, MASTERDOWN, a wrong or missing masterauth | `follow.rs` |
 //! | partial resync after a clean restart of either side | `restart.rs` |
@@ -13,7 +14,8 @@
 //! | `redis-cli --replica`, a replica that reads slowly, PUBLISH, the backlog's end | here |
 //! | CONFIG REWRITE after a role change | here, and by Sentinel in `sentinel.rs` |
 //! | Sentinel's events, reconfiguration, the old master's return | `sentinel.rs` |
-//! | keepalived's scripts: as delivered; as in the tutorials | `keepalived.rs`; [`roles_flip_and_nothing_is_lost`] |
+//! | keepalived with the files as delivered | `keepalived.rs` |
+//! | keepalived's scripts as in the tutorials | [`roles_flip_and_nothing_is_lost`] |
 //! | starting, stopping, configuration, authentication | tests/process, tests/config_*.rs |
 
 use crate::pair::wait_for_link;
@@ -94,7 +96,7 @@ fn log_lines_are_those_that_people_tail() {
         format!("Full resync requested by replica {name}"),
         "Starting BGSAVE for SYNC with target: ".into(),
         "Background saving started by ".into(),
-        "Background saving terminated with success".into(),
+        "terminated with success".into(),
         format!("Synchronization with replica {name} succeeded"),
         "bytes of backlog starting from offset".into(),
     ] {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const PASSWORD: &str = "secret";
 const CONF: &str = include_str!("../../conf/sentinel.conf");
 /// Of Sentinel, in milliseconds.
-const DOWN_AFTER_MS: u64 = 1000;
+const DOWN_AFTER_MS: u64 = 2000;
 /// A new master has to take writes so much later at the latest.
 const TAKEOVER: Duration = Duration::from_secs(3);
 /// What the Sentinel that leads a failover says, in order.
