@@ -1,13 +1,13 @@
 //! Nodes of a quicklist: a listpack with room to grow at both ends, or one large element.
 //!
 //! ```text
-//!   buffer   | gap | header | element | element | ... | 0xFF |  spare capacity
-//!                  ^ start: from here on it is a listpack
+//!   buffer   | gap | header | element | element | ... | 0xFF | room |
+//!                  ^ start                                   ^ end: between them is a listpack
 //! ```
 //!
-//! A push at the front moves the header, not the elements. The gap and the spare capacity fill up
+//! A push at the front moves the header, not the elements. The gap and the room behind fill up
 //! what the allocator hands out anyway; a node that nobody is going to grow gives
-//! them back ([`Node::settle`]). A node is never empty.
+//! them back ([`Node::settle`]). A node is never empty, and takes 24 bytes besides its buffer.
 
 use super::limit::NodeLimit;
 use super::view::{NewItem, Side};
@@ -19,8 +19,8 @@ use bytes::Bytes;
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     Packed(Pack),
-    /// An element too large to share a node.
-    Large(Bytes),
+    /// An element too large to share a node; in a box, so that other nodes are no larger for it.
+    Large(Box<Bytes>),
 }
 
 /// A node to read.
@@ -34,8 +34,9 @@ pub enum NodeRef<'a> {
 /// A listpack with room at both ends.
 #[derive(Debug)]
 pub(super) struct Pack {
-    buffer: Vec<u8>,
-    start: usize,
+    buffer: Box<[u8]>,
+    start: u32,
+    end: u32,
 }
 
 impl Clone for Pack {
@@ -45,9 +46,21 @@ impl Clone for Pack {
 }
 
 impl From<Vec<u8>> for Pack {
-    fn from(buffer: Vec<u8>) -> Pack {
-        Pack { buffer, start: 0 }
+    fn from(bytes: Vec<u8>) -> Pack {
+        let end = position(bytes.len());
+        let buffer = bytes.into_boxed_slice();
+        Pack {
+            buffer,
+            start: 0,
+            end,
+        }
     }
+}
+
+/// A place in a buffer.
+fn position(at: usize) -> u32 {
+    at.try_into()
+        .expect("a listpack counts its bytes in 32 bits")
 }
 
 /// What the allocator hands out for so many bytes: four sizes to each power of two.
@@ -60,61 +73,62 @@ impl Pack {
     /// Moves the content to a buffer with this much room before and behind.
     #[cold]
     fn remake(&mut self, front: usize, back: usize) {
-        let content = &self.buffer[self.start..];
-        let mut buffer = Vec::with_capacity(front + content.len() + back);
-        buffer.resize(front, 0);
-        buffer.extend_from_slice(content);
-        self.buffer = buffer;
-        self.start = front;
+        let content = self.bytes();
+        let end = front + content.len();
+        let mut buffer = vec![0; end + back];
+        buffer[front..end].copy_from_slice(content);
+        *self = Pack {
+            buffer: buffer.into_boxed_slice(),
+            start: position(front),
+            end: position(end),
+        };
     }
 
     /// Room that is worth making when some is needed.
     fn more(&self, needed: usize) -> usize {
-        let len = self.buffer.len() - self.start;
+        let len = self.bytes().len();
         size_class(len + needed) - len
     }
 
     /// Moves the bytes before `at` so that they end `grow` bytes earlier, or later.
     fn move_head(&mut self, at: usize, remove: usize, insert: usize) {
-        if insert > remove && self.start < insert - remove {
+        if insert > remove && (self.start as usize) < insert - remove {
             self.remake(self.more(insert - remove), 0);
         }
-        let start = self.start + remove - insert;
-        self.buffer.copy_within(self.start..self.start + at, start);
-        self.start = start;
+        let old = self.start as usize;
+        let start = old + remove - insert;
+        self.buffer.copy_within(old..old + at, start);
+        self.start = position(start);
     }
 
     fn move_tail(&mut self, at: usize, remove: usize, insert: usize) {
         let grow = insert.saturating_sub(remove);
-        if self.buffer.capacity() - self.buffer.len() < grow {
+        if self.buffer.len() - (self.end as usize) < grow {
             self.remake(0, self.more(grow));
         }
-        let (tail, len) = (self.start + at + remove, self.buffer.len());
-        if grow > 0 {
-            self.buffer.resize(len + grow, 0);
-        }
-        self.buffer.copy_within(tail..len, tail + insert - remove);
-        self.buffer.truncate(len + insert - remove);
+        let (tail, end) = (self.start as usize + at + remove, self.end as usize);
+        self.buffer.copy_within(tail..end, tail + insert - remove);
+        self.end = position(end + insert - remove);
     }
 }
 
 impl Room for Pack {
     #[inline]
     fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..]
+        &self.buffer[self.start as usize..self.end as usize]
     }
 
     #[inline]
     fn rewrite(&mut self, at: usize, remove: usize, insert: &[u8]) {
         if remove != insert.len() {
-            let tail = self.buffer.len() - self.start - at - remove;
+            let tail = self.bytes().len() - at - remove;
             if at <= tail {
                 self.move_head(at, remove, insert.len());
             } else {
                 self.move_tail(at, remove, insert.len());
             }
         }
-        self.buffer[self.start + at..][..insert.len()].copy_from_slice(insert);
+        self.buffer[self.start as usize + at..][..insert.len()].copy_from_slice(insert);
     }
 }
 
@@ -122,11 +136,16 @@ impl Node {
     /// A node of one element.
     pub(super) fn new(item: NewItem<'_>, limit: NodeLimit) -> Node {
         if limit.is_large(item.bytes.len()) {
-            return Node::Large(item.to_shared());
+            return Node::large(item.to_shared());
         }
-        let mut bytes = listpack::EMPTY.to_vec();
-        listpack::push_back(&mut bytes, item.bytes);
-        Node::Packed(bytes.into())
+        let mut pack = Pack::from(listpack::EMPTY.to_vec());
+        listpack::push_back(&mut pack, item.bytes);
+        Node::Packed(pack)
+    }
+
+    /// A node of a large element.
+    pub(super) fn large(element: Bytes) -> Node {
+        Node::Large(Box::new(element))
     }
 
     pub(super) fn view(&self) -> NodeRef<'_> {
@@ -140,8 +159,8 @@ impl Node {
     #[inline]
     pub(super) fn held(&self) -> usize {
         match self {
-            Node::Packed(pack) => pack.buffer.capacity(),
-            Node::Large(bytes) => bytes.len(),
+            Node::Packed(pack) => pack.buffer.len(),
+            Node::Large(bytes) => bytes.len() + size_of::<Bytes>(),
         }
     }
 
@@ -187,7 +206,7 @@ impl Node {
     /// Gives back room that nobody is going to use.
     pub(super) fn settle(&mut self) {
         if let Node::Packed(pack) = self
-            && pack.buffer.capacity() > size_class(pack.bytes().len())
+            && pack.buffer.len() > size_class(pack.bytes().len())
         {
             pack.remake(0, 0);
         }
@@ -229,6 +248,11 @@ mod tests {
                 assert_eq!(pack.bytes(), model, "seed {seed}");
             }
         }
+    }
+
+    #[test]
+    fn a_node_is_small() {
+        assert_eq!(size_of::<Node>(), 24);
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Quicklist {
 
     /// Adds an element as a node of its own behind the others.
     pub fn append_large(&mut self, element: Bytes) {
-        self.add(self.nodes.len(), Node::Large(element));
+        self.add(self.nodes.len(), Node::large(element));
     }
 
     /// The number of the node at an end.
@@ -199,6 +199,10 @@ impl Quicklist {
 
     /// Adds a node at this place.
     pub(super) fn add(&mut self, at: usize, node: Node) {
+        if self.nodes.len() == self.nodes.capacity() {
+            // Doubling would leave up to half of it empty.
+            self.nodes.reserve_exact((self.nodes.len() / 4).max(4));
+        }
         let len = node.view().len();
         self.held += node.held();
         self.len += len;
