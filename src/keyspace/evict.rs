@@ -98,6 +98,11 @@ fn is_for_volatile(policy: MaxmemoryPolicy) -> bool {
     )
 }
 
+fn is_random(policy: MaxmemoryPolicy) -> bool {
+    use MaxmemoryPolicy as Policy;
+    matches!(policy, Policy::AllkeysRandom | Policy::VolatileRandom)
+}
+
 /// How dispensable an entry is; `None` where chance decides.
 fn score(
     policy: MaxmemoryPolicy,
@@ -131,7 +136,9 @@ impl Keyspace {
         }
         let mut came = Evicted::Nothing;
         for draw in 0..DRAWS_MAX {
-            if !self.draw(choice) {
+            // Where chance decides, what was drawn with the last one is as good as another draw.
+            let is_drawn = is_random(choice.policy) && !self.candidates.list.is_empty();
+            if !is_drawn && !self.draw(choice) {
                 return came;
             }
             came = Evicted::Spared;
@@ -158,10 +165,7 @@ impl Keyspace {
         } = self;
         let (access, now_ms) = (common.access, common.now_ms);
         let count = dbs.len();
-        let is_random = matches!(
-            policy,
-            MaxmemoryPolicy::AllkeysRandom | MaxmemoryPolicy::VolatileRandom
-        );
+        let is_random = is_random(policy);
         let mut has_drawn = false;
         for step in 0..count {
             let number = (candidates.next_db as usize + step) % count;
@@ -184,14 +188,20 @@ impl Keyspace {
         has_drawn
     }
 
-    /// About how many bytes the entries take, by the mean of a few more of them each time.
+    /// About how many bytes the entries take, by the mean of a few more of them now and then.
     pub fn estimated_bytes(&mut self) -> u64 {
         /// How much one entry moves the mean.
         const WEIGHT: f64 = 1.0 / 64.0;
+        /// One draw answers so many questions: a full server asks before every command that
+        /// writes, and entries that nobody uses are cache misses.
+        const QUESTIONS_A_DRAW: u64 = 16;
         let random = &mut self.common.random;
         let dbs = self.dbs.iter_mut().filter(|db| !db.is_empty());
         let bytes = dbs.map(|db| {
             let mut mean = db.mean_bytes;
+            if mean > 0.0 && random.below(QUESTIONS_A_DRAW) > 0 {
+                return mean * db.len() as f64;
+            }
             db.draw(random, false, 1, |entry, _| {
                 let bytes = entry.estimated_bytes() as f64;
                 mean = match mean {
