@@ -7,7 +7,6 @@
 //! to the cores that own the keys; what has come in vain is taken away again. What it does not do:
 //! load from the socket of a stock master; there `repl-diskless-load` makes no difference.
 
-use super::load::Letter;
 use super::node::Node;
 use crate::base::process;
 use crate::keyspace::DbIndex;
@@ -16,7 +15,6 @@ use crate::replication::link::Intake;
 use crate::runtime::file::Spool;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 
 /// A snapshot that is being received.
 pub struct Incoming {
@@ -43,20 +41,9 @@ impl Incoming {
             .begin(self.node.clock.millis().0, bytes);
         // Redis: a log begins anew with another dataset; see `Core::mind_log`.
         self.node.aof.close();
-        self.flush();
-        tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
-    }
-
-    /// Takes all keys away, on all cores.
-    fn flush(&self) {
         tracing::info!("MASTER <-> REPLICA sync: Flushing old data");
-        let (sender, done) = channel();
-        for letters in &self.node.letters {
-            letters.post(Letter::Empty(sender.clone()));
-        }
-        drop(sender);
-        // Ends when every core has done so and let go of its sender.
-        while done.recv().is_ok() {}
+        self.node.empty_all();
+        tracing::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
 }
 
@@ -113,7 +100,7 @@ impl Intake for Incoming {
         let summary = super::inflow::load(&self.node, flows, came);
         let state = &self.node.state.loading;
         if summary.is_err() {
-            self.flush();
+            self.node.empty_all();
             state.give_up();
         }
         summary.map(|summary| state.end(&summary))

@@ -20,6 +20,7 @@ use crate::persistence::{
     Batch, Bookmark, Fault, Fed, Installed, LoadError, Loader, Rules, Summary,
 };
 use crate::replication::Place;
+use crate::router::ReplyTo;
 use crate::runtime::file::Incoming;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub enum Letter {
     Saved(Outcome),
     /// The dataset is at this place of a history; the sender is let go of when that is heeded.
     Resume(Bookmark, Sender<()>),
+    /// DEBUG RELOAD or LOADAOF of a client here has ended.
+    Reloaded(ReplyTo, Result<(), &'static str>),
     /// A signal asks for the end.
     Shutdown(ShutdownFlags),
 }
@@ -122,6 +125,17 @@ impl Node {
                 .then(|| self.clock.millis().0),
             packing: Packing::from(&*config),
         }
+    }
+
+    /// Takes all keys away, on all cores; they have done so when this returns.
+    pub(super) fn empty_all(&self) {
+        let (sender, done) = channel();
+        for letters in &self.letters {
+            letters.post(Letter::Empty(sender.clone()));
+        }
+        drop(sender);
+        // Ends when every core has done so and let go of its sender.
+        while done.recv().is_ok() {}
     }
 
     /// Loads a file into all cores; `None` when there is no such file.
@@ -227,6 +241,7 @@ impl Core {
                 }
                 Letter::Resume(place, done) => self.resume_history(place, done),
                 Letter::Saved(outcome) => self.saved(&outcome),
+                Letter::Reloaded(to, done) => self.reloaded(to, done),
                 Letter::Shutdown(flags) => self.shut_down(flags, None),
             }
         }

@@ -82,7 +82,8 @@ impl Core {
     fn is_paused_for(&self, session: &Session, flags: Flags) -> bool {
         let may_change = flags.has(Flags::WRITE) || flags.has(Flags::MAY_REPLICATE);
         let pause = self.node.pause(self.now_ms);
-        let is_exempt = session.is_monitor || session.is_master || session.is_replica();
+        let is_told = session.is_master || session.is_loader;
+        let is_exempt = is_told || session.is_monitor || session.is_replica();
         !is_exempt && pause.is_some_and(|pause| may_change || !pause.is_writes_only)
     }
 

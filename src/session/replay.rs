@@ -96,8 +96,18 @@ impl Node {
         Ok(())
     }
 
+    /// Runs the log there is once more.
+    pub(super) fn replay_log(&self) -> Result<(), Vec<String>> {
+        let place = Place::new(&self.config.value());
+        let manifest = place.find()?.unwrap_or_default();
+        self.aof.status.set_loading(true);
+        let replayed = Replay::new(self).files(&place, &manifest);
+        self.aof.status.set_loading(false);
+        replayed.map(drop)
+    }
+
     /// Lets all shards keep their effects, or no more, when nothing is under way that spans them.
-    fn record(&self, is_recording: bool) {
+    pub(super) fn record(&self, is_recording: bool) {
         let (sender, receiver) = channel();
         for letters in &self.letters {
             letters.post(Letter::Record(is_recording, sender.clone()));

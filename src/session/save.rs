@@ -14,6 +14,7 @@ use super::ending::Ending;
 use super::load::Letter;
 use super::node::{Node, REDIS_VERSION};
 use super::order::Order;
+use super::reload::Reload;
 use crate::command::{ArgStore, Flags, Group, Merge, Plan, Spec};
 use crate::config::Config;
 use crate::config::choice::MaxmemoryPolicy;
@@ -69,6 +70,8 @@ pub enum Wish {
     Background(ReplyTo),
     /// SAVE: the client gets it with the end.
     Save(ReplyTo),
+    /// DEBUG RELOAD: the dataset goes and comes back from the file.
+    Reload(ReplyTo, Reload),
     /// SHUTDOWN, or a signal; the process ends with it.
     Last,
 }
@@ -89,6 +92,7 @@ pub(super) struct Saves {
     cutting: VecDeque<(u64, ShardId)>,
     at_cut: Vec<ReplyTo>,
     at_end: Vec<ReplyTo>,
+    reload: Option<(ReplyTo, Reload)>,
     pub(super) ending: Option<Ending>,
 }
 
@@ -157,6 +161,7 @@ impl Core {
         match wish {
             Wish::Background(to) => self.saves.at_cut.push(to),
             Wish::Save(to) => self.saves.at_end.push(to),
+            Wish::Reload(to, what) => self.saves.reload = Some((to, what)),
             Wish::Nobody | Wish::Last => {}
         }
         if wish != Wish::Last {
@@ -213,6 +218,11 @@ impl Core {
                 // Redis: the reason is in the log.
                 false => drop(reply.error(&"ERR".into())),
             });
+        }
+        match self.saves.reload.take() {
+            Some((to, what)) if is_ok => self.begin_reload(to, what),
+            Some((to, _)) => self.reloaded(to, Err("ERR")),
+            None => {}
         }
         self.go_on_ending(is_ok);
     }

@@ -68,6 +68,33 @@ fn snapshots_are_loaded_by_redis_server_and_by_other_shards() {
 }
 
 #[test]
+fn a_dataset_is_reloaded_from_the_snapshot_and_from_the_log() {
+    let seed = seed_from("SNAPSHOT_SEED");
+    for shards in [1, 3] {
+        let server = debug(Setup::ringshard(shards))
+            .arg("appendonly", "yes")
+            .start();
+        let mut client = server.client();
+        fill(&mut client, 200, &mut Prng::new(seed));
+        let expected = digest(&server);
+        for command in ["DEBUG RELOAD", "DEBUG LOADAOF", "DEBUG RELOAD NOSAVE"] {
+            assert_eq!(client.call(command).text(), "OK", "{command}");
+            assert_eq!(digest(&server), expected, "{command} on {shards} shards");
+        }
+        let refused = client.call("DEBUG RELOAD NOSAVE NOFLUSH").text();
+        assert!(
+            refused.starts_with("ERR Error trying to load the RDB"),
+            "{refused}"
+        );
+        client.call("SET later 1");
+        let changed = digest(&server);
+        assert_eq!(client.call("DEBUG LOADAOF").text(), "OK");
+        assert_eq!(digest(&server), changed);
+        assert!(client.call("DEBUG RELOAD NONSENSE").is_error());
+    }
+}
+
+#[test]
 fn save_replies_when_the_file_is_there() {
     let server = Server::ringshard(2);
     let mut client = server.client();

@@ -13,7 +13,7 @@ use crate::command::{Flags, Group, Merge};
 use crate::commands::row::{ControlCtx, ControlOutcome, Family, Flow, control, data, family};
 use crate::replication::Report;
 use crate::resp::{ErrorReply, errors};
-use crate::session::Question;
+use crate::session::{Question, Reload};
 use crate::shard::{Outcome, ShardCtx};
 
 const GUARDED: Flags = OPERATOR.and(Flags::PROTECTED);
@@ -72,8 +72,8 @@ const FORMS: &[(&str, isize, Form)] = &[
     ("set-disable-deny-scripts", 3, accept),
     ("dict-resizing", 3, accept),
     ("replybuffer", 4, accept),
-    ("reload", -2, no_persistence),
-    ("loadaof", 2, no_persistence),
+    ("reload", -2, reload),
+    ("loadaof", 2, load_log),
     ("restart", -2, no_restart),
     ("crash-and-recover", -2, no_restart),
     ("panic", 2, panic_on_purpose),
@@ -181,10 +181,36 @@ fn accept(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     Ok(ctx.reply.ok().into())
 }
 
-fn no_persistence(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
-    let form = ctx.args.get(1).to_ascii_uppercase();
-    let form = String::from_utf8_lossy(&form);
-    Err(format!("ERR DEBUG {form} is not supported: this server keeps nothing on disk").into())
+/// DEBUG RELOAD: save, forget, and load.
+fn reload(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    let (mut saves, mut empties) = (true, true);
+    for at in 2..ctx.args.len() {
+        match at {
+            _ if ctx.args.is(at, "nosave") => saves = false,
+            _ if ctx.args.is(at, "noflush") => empties = false,
+            _ => {
+                let text = "ERR DEBUG RELOAD only supports the NOSAVE and NOFLUSH options here.";
+                return Err(text.into());
+            }
+        }
+    }
+    reload_from(ctx, Reload::Snapshot { saves, empties })
+}
+
+/// DEBUG LOADAOF: forget, and load what the log holds.
+fn load_log(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
+    reload_from(ctx, Reload::Log)
+}
+
+fn reload_from(ctx: &mut ControlCtx<'_>, what: Reload) -> ControlOutcome {
+    let session = ctx.core.sessions.find(ctx.session);
+    if session.is_some_and(|session| session.executing.is_some()) {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    if let Some(to) = ctx.core.hold_for_reply(ctx.session) {
+        ctx.core.reload(to, what);
+    }
+    Ok(Flow::Later)
 }
 
 fn no_restart(_: &mut ControlCtx<'_>) -> ControlOutcome {
@@ -230,6 +256,8 @@ const HELP: &[&str] = &[
     "    unit tests to simulate Redis errors.",
     "LEAK <string>",
     "    Create a memory leak of the input string.",
+    "LOADAOF",
+    "    Flush the AOF buffers on disk and reload the AOF in memory.",
     "LOG <message>",
     "    Write <message> to the server log.",
     "OBJECT <key>",
@@ -247,6 +275,11 @@ const HELP: &[&str] = &[
     "    Reply with a test value of the specified type. <type> can be: string,",
     "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
     "    true, false.",
+    "RELOAD [option ...]",
+    "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+    "    * NOFLUSH: the database will not be flushed before loading the RDB file.",
+    "      Conflicting keys fail the reload.",
+    "    * NOSAVE: the database will be loaded from an existing RDB file.",
     "SEGFAULT",
     "    Crash the server with sigsegv.",
     "SET-ACTIVE-EXPIRE <0|1>",

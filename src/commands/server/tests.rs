@@ -434,8 +434,8 @@ fn debug_has_its_forms() {
             "-ERR RESP2 is not supported by this command\r\n",
         ),
         (
-            "DEBUG RELOAD",
-            "-ERR DEBUG RELOAD is not supported: this server keeps nothing on disk\r\n",
+            "DEBUG RELOAD MERGE",
+            "-ERR DEBUG RELOAD only supports the NOSAVE and NOFLUSH options here.\r\n",
         ),
     ]);
     let (mut node, client) = node(3);

@@ -149,7 +149,9 @@ pub fn file_request(
             pipe.is_broken.store(true, Relaxed);
             // What the shards still send is let go.
             for word in receiver {
-                drop(word);
+                if let Word::Put(_, _, chunk) = word {
+                    pipe.waiting.fetch_sub(chunk.len(), Relaxed);
+                }
             }
         }
         outcome
