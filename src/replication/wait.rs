@@ -110,7 +110,14 @@ impl Hub {
 
     /// CLIENT UNBLOCK: one who waits gets the count of now, or an error.
     pub(super) fn release(&mut self, place: Place, is_error: bool) {
-        let Some(waiter) = self.waiters.remove(place) else {
+        // One who has just come is not among the others yet.
+        let fresh = self.fresh_waiters.iter().position(|it| it.place == place);
+        let fresh = fresh.map(|at| self.fresh_waiters.remove(at));
+        let fresh = fresh.map(|waiter| Waiter {
+            offset: self.offset,
+            ..waiter
+        });
+        let Some(waiter) = fresh.or_else(|| self.waiters.remove(place)) else {
             return;
         };
         let answer = match is_error {

@@ -22,6 +22,7 @@ use crate::config::choice::ShutdownFlags;
 use crate::keyspace::ShardId;
 use crate::persistence::Bookmark;
 use crate::router::ReplyTo;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How long writes wait at most: until the end has come one way or the other.
 const LAST_SAVE_MS: i64 = 24 * 3600 * 1000;
@@ -44,6 +45,8 @@ enum Step {
     },
     /// Replicas catch up.
     Resting,
+    /// The log of a replica has to get the dataset that the master has sent.
+    Logging,
     /// Another snapshot has to end first.
     Waiting,
     Saving,
@@ -146,7 +149,26 @@ impl Core {
         let Some(ending) = self.saves.ending.filter(|it| it.step == Step::Resting) else {
             return;
         };
-        if !self.saves_at_end(ending.flags) {
+        if self.has_log_to_begin(ending.flags) {
+            return self.end_at(Step::Logging);
+        }
+        self.save_at_end(ending.flags);
+    }
+
+    /// Whether the log does not hold the dataset yet, but will: it begins anew behind a full
+    /// resynchronization. Until then a restart would find what was there before.
+    fn has_log_to_begin(&self, flags: ShutdownFlags) -> bool {
+        let hurries = flags.has(ShutdownFlags::NOW) || flags.has(ShutdownFlags::FORCE);
+        let status = &self.node.aof.status;
+        let figures = &status.figures;
+        let is_there = status.is_on() && !figures.is_rewriting.load(Relaxed);
+        let is_replica = self.node.replication.is_replica();
+        let is_hopeless = figures.has_rewrite_failed.load(Relaxed);
+        self.config.appendonly && is_replica && !is_there && !hurries && !is_hopeless
+    }
+
+    fn save_at_end(&mut self, flags: ShutdownFlags) {
+        if !self.saves_at_end(flags) {
             return (self.node.stop)(Stop::Shutdown);
         }
         tracing::info!("Saving the final RDB snapshot before exiting.");
@@ -154,10 +176,15 @@ impl Core {
         self.mind_ending();
     }
 
-    /// The desk may be free: begins the last snapshot, if that is what is awaited.
+    /// The log may be there, or the desk free: goes on to the last snapshot.
     pub(super) fn mind_ending(&mut self) {
-        let step = self.saves.ending.map(|ending| ending.step);
-        if step == Some(Step::Waiting) && self.save(Wish::Last).is_ok() {
+        let Some(Ending { flags, step, .. }) = self.saves.ending else {
+            return;
+        };
+        if step == Step::Logging && !self.has_log_to_begin(flags) {
+            return self.save_at_end(flags);
+        }
+        if step == Step::Waiting && self.save(Wish::Last).is_ok() {
             self.end_at(Step::Saving);
         }
     }

@@ -28,13 +28,6 @@ fn ours(shards: usize, way: Way) -> Setup {
 /// Ends a server in good order.
 fn end(server: &mut Server, way: Way) {
     let mut client = server.client();
-    if way == Way::Log {
-        // A replica's log begins anew behind a full resync.
-        wait_until("the log is there", || {
-            let is_writing = field(&mut client, "aof_rewrite_in_progress") == "1";
-            !is_writing && field(&mut client, "aof_enabled") == "1"
-        });
-    }
     match way {
         Way::Shutdown => client.send_args(&["SHUTDOWN", "SAVE"]),
         Way::Log => client.send_args(&["SHUTDOWN", "NOSAVE"]),
