@@ -3,8 +3,12 @@
 //! Writers overwrite all keys, over and over, a pipeline each; a probe sends a GET every quarter of
 //! a millisecond. The same is measured before the save and during it. Memory is that of the process
 //! tree, shared pages counted once, so that a forked child's copies show.
+//!
+//! A scenario with `keys` saves one hash of so many fields instead: one writer overwrites them, and
+//! the probe's commands are HSETs of it, too.
 
-use crate::growth::{probe, summary, worst_of};
+use crate::deletion::{self, KEY};
+use crate::growth::{probe, probe_by, summary, worst_of};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::peer::Peer;
@@ -18,6 +22,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const WRITERS: u64 = 4;
+/// Far apart, so that a probe of the hash meets fields that are saved and fields that are not.
+const FIELD_STRIDE: u64 = 7919;
 /// How long the load runs before the save.
 const BEFORE: Duration = Duration::from_secs(6);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
@@ -58,16 +64,76 @@ struct Traffic {
     written: AtomicU64,
 }
 
+/// What is overwritten, and saved.
+#[derive(Clone, Copy)]
+enum Data {
+    Keys(Preload),
+    /// One hash of so many fields.
+    Hash(u64),
+}
+
+impl Data {
+    /// Keys or fields.
+    fn size(self) -> u64 {
+        match self {
+            Data::Keys(preload) => preload.keys,
+            Data::Hash(fields) => fields,
+        }
+    }
+
+    fn writers(self) -> u64 {
+        match self {
+            Data::Keys(_) => WRITERS,
+            Data::Hash(_) => 1,
+        }
+    }
+
+    /// Writes a request that overwrites one of them, differently in every turn.
+    fn push(self, requests: &mut Vec<u8>, number: u64, turn: u8) {
+        let letter = b'a' + turn % 26;
+        match self {
+            Data::Keys(preload) => {
+                let name = format!("key:{number:012}");
+                let value = value_of(number, letter, preload.value_bytes);
+                push_request(requests, &[b"SET", name.as_bytes(), &value]);
+            }
+            Data::Hash(fields) => {
+                let field = deletion::field(number % fields);
+                push_request(requests, &[b"HSET", KEY, field.as_bytes(), &[letter; 16]]);
+            }
+        }
+    }
+
+    /// Latencies of the probe.
+    fn probe(self, port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
+        match self {
+            Data::Keys(_) => probe(port, more),
+            Data::Hash(_) => {
+                let write = |requests: &mut Vec<u8>, number: u64| {
+                    self.push(requests, number.wrapping_mul(FIELD_STRIDE), b'z');
+                };
+                probe_by(port, write, more)
+            }
+        }
+    }
+}
+
 fn round(server: &Server, scenario: &Scenario) -> Result<(Figures, Figures)> {
-    let preload = scenario.preload.expect("a checked scenario has keys");
+    let data = match (scenario.preload, scenario.keys) {
+        (Some(preload), _) => Data::Keys(preload),
+        (None, fields) => Data::Hash(fields.expect("a checked scenario has one of them")),
+    };
+    if let Data::Hash(fields) = data {
+        deletion::fill(server.port, fields)?;
+    }
     let traffic = Traffic::default();
     thread::scope(|scope| {
         let write = |number| {
             let (port, pipeline, traffic) = (server.port, scenario.pipeline, &traffic);
-            scope.spawn(move || overwrite(port, (number, preload, pipeline), traffic))
+            scope.spawn(move || overwrite(port, (number, data, pipeline), traffic))
         };
-        let writers: Vec<_> = (0..WRITERS).map(write).collect();
-        let figures = measure(server, &traffic);
+        let writers: Vec<_> = (0..data.writers()).map(write).collect();
+        let figures = measure(server, data, &traffic);
         traffic.is_over.store(true, Relaxed);
         for writer in writers {
             writer.join().map_err(|_| anyhow!("a writer panicked"))??;
@@ -76,9 +142,9 @@ fn round(server: &Server, scenario: &Scenario) -> Result<(Figures, Figures)> {
     })
 }
 
-fn measure(server: &Server, traffic: &Traffic) -> Result<(Figures, Figures)> {
+fn measure(server: &Server, data: Data, traffic: &Traffic) -> Result<(Figures, Figures)> {
     let end = Instant::now() + BEFORE;
-    let before = watch(server, traffic, &mut || Ok(Instant::now() < end))?;
+    let before = watch((server, data), traffic, &mut || Ok(Instant::now() < end))?;
     let mut control = Connection::open(server.port)?;
     let reply = control.call(&[b"BGSAVE"])?;
     ensure!(reply.starts_with("Background saving"), "BGSAVE: {reply:?}");
@@ -87,7 +153,7 @@ fn measure(server: &Server, traffic: &Traffic) -> Result<(Figures, Figures)> {
         let info = control.call(&[b"INFO", b"persistence"])?;
         Ok(info.contains("rdb_bgsave_in_progress:1"))
     };
-    let mut during = watch(server, traffic, &mut is_saving)?;
+    let mut during = watch((server, data), traffic, &mut is_saving)?;
     during.put(Metric::SaveSeconds, started.elapsed().as_secs_f64());
     for (metric, kept) in [
         (Metric::Throughput, Metric::KeptThroughput),
@@ -102,14 +168,14 @@ fn measure(server: &Server, traffic: &Traffic) -> Result<(Figures, Figures)> {
 
 /// Throughput, the probe's latencies and the most memory as long as there is more.
 fn watch(
-    server: &Server,
+    (server, data): (&Server, Data),
     traffic: &Traffic,
     more: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Figures> {
     let going = AtomicBool::new(true);
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
     let (latencies, most) = thread::scope(|scope| {
-        let prober = scope.spawn(|| probe(server.port, || going.load(Relaxed)));
+        let prober = scope.spawn(|| data.probe(server.port, || going.load(Relaxed)));
         let most = most_memory(server, more);
         going.store(false, Relaxed);
         (prober.join(), most)
@@ -131,10 +197,10 @@ fn most_memory(server: &Server, more: &mut dyn FnMut() -> Result<bool>) -> Resul
     Ok(most as f64)
 }
 
-/// Sets a writer's share of the keys, again and again.
+/// Overwrites a writer's share, again and again.
 fn overwrite(
     port: u16,
-    (number, preload, pipeline): (u64, Preload, u32),
+    (number, data, pipeline): (u64, Data, u32),
     traffic: &Traffic,
 ) -> Result<()> {
     let mut connection = Connection::open(port)?;
@@ -142,25 +208,29 @@ fn overwrite(
     while !traffic.is_over.load(Relaxed) {
         requests.clear();
         for _ in 0..pipeline {
-            let name = format!("key:{key:012}");
-            let mut value = vec![b'a' + turn % 26; preload.value_bytes];
-            let digits = format!("{:016x}", key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            for piece in value.chunks_mut(2 * digits.len()) {
-                let len = piece.len().min(digits.len());
-                piece[..len].copy_from_slice(&digits.as_bytes()[..len]);
-            }
-            push_request(&mut requests, &[b"SET", name.as_bytes(), &value]);
-            key += WRITERS;
-            if key >= preload.keys {
+            data.push(&mut requests, key, turn);
+            key += data.writers();
+            if key >= data.size() {
                 (key, turn) = (number, turn.wrapping_add(1));
             }
         }
         connection.send(&requests)?;
         for _ in 0..pipeline {
             let reply = connection.reply().context("while overwriting")?;
-            ensure!(reply == "OK", "SET answers {reply:?}");
+            ensure!(reply == "OK" || reply == "0", "the write answers {reply:?}");
         }
         traffic.written.fetch_add(pipeline.into(), Relaxed);
     }
     Ok(())
+}
+
+/// A value with pieces that repeat themselves and pieces that do not.
+fn value_of(number: u64, letter: u8, bytes: usize) -> Vec<u8> {
+    let mut value = vec![letter; bytes];
+    let digits = format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    for piece in value.chunks_mut(2 * digits.len()) {
+        let len = piece.len().min(digits.len());
+        piece[..len].copy_from_slice(&digits.as_bytes()[..len]);
+    }
+    value
 }

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-const KEY: &[u8] = b"big";
+pub const KEY: &[u8] = b"big";
 /// Fields of one HSET, and how many of these are on their way at once.
 const FIELDS: u64 = 100;
 const PIPELINE: u64 = 10;
@@ -82,7 +82,8 @@ fn end(server: &Server, command: &[&[u8]]) -> Result<()> {
     Ok(())
 }
 
-fn fill(port: u16, fields: u64) -> Result<()> {
+/// Fills the hash with so many fields.
+pub fn fill(port: u16, fields: u64) -> Result<()> {
     let mut connection = Connection::open(port)?;
     let mut requests = Vec::new();
     for first in (0..fields).step_by((FIELDS * PIPELINE) as usize) {
@@ -101,8 +102,13 @@ fn fill(port: u16, fields: u64) -> Result<()> {
     Ok(())
 }
 
+/// The name of a field of the hash.
+pub fn field(number: u64) -> String {
+    format!("field:{number:010}")
+}
+
 fn push_hset(requests: &mut Vec<u8>, from: u64, to: u64) {
-    let fields: Vec<String> = (from..to).map(|n| format!("field:{n:010}")).collect();
+    let fields: Vec<String> = (from..to).map(field).collect();
     let mut words: Vec<&[u8]> = vec![b"HSET", KEY];
     words.extend(
         fields

@@ -95,19 +95,30 @@ fn grow(port: u16, keys: u64, pipeline: u32) -> Result<()> {
     Ok(())
 }
 
-/// Latencies in milliseconds of one command after another, each at its time.
+/// Latencies in milliseconds of one GET after another, each at its time.
 pub fn probe(port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
+    let get = |requests: &mut Vec<u8>, _| push_request(requests, &[b"GET", b"key:000000000000"]);
+    probe_by(port, get, more)
+}
+
+/// The same for requests that are written by number.
+pub fn probe_by(
+    port: u16,
+    write: impl Fn(&mut Vec<u8>, u64),
+    more: impl Fn() -> bool,
+) -> Result<Vec<f64>> {
     let mut connection = Connection::open(port)?;
     let mut latencies = Vec::new();
-    let mut due = Instant::now();
+    let (mut due, mut request) = (Instant::now(), Vec::new());
     while more() {
+        request.clear();
+        write(&mut request, latencies.len() as u64);
         let wait = due.saturating_duration_since(Instant::now());
         thread::sleep(wait);
         // Waking late is this thread's fault; being late for want of a reply is the server's.
         let from = if wait.is_zero() { due } else { Instant::now() };
-        connection
-            .call(&[b"GET", b"key:000000000000"])
-            .context("the probe failed")?;
+        connection.send(&request)?;
+        connection.reply().context("the probe failed")?;
         latencies.push(from.elapsed().as_secs_f64() * 1e3);
         due += PROBE_INTERVAL;
     }

@@ -38,7 +38,7 @@ fn main() -> Result<()> {
         return list();
     }
     if matches.get_flag("chart") {
-        return report::combined_chart(&places);
+        return report::combined_charts(&places);
     }
     for scenario in chosen(&matches)? {
         let mut rig = Rig::new(&places, strings(&matches, "peers"));
@@ -87,7 +87,7 @@ fn command() -> Command {
     .arg(flag("list", "say which scenarios there are"))
     .arg(flag(
         "chart",
-        "draw perf/chart.svg from the last full run of each scenario",
+        "draw the charts of the README from the last full run of each scenario",
     ))
     .arg_required_else_help(true)
 }

@@ -1,5 +1,5 @@
 //! Makes results known: a table in the terminal, a chart per scenario, lines in the ledger, and the
-//! one combined chart that the README shows.
+//! combined charts that the README shows.
 //!
 //! It decides what is shown of a kind of scenario; how it looks is the support folder's.
 
@@ -87,26 +87,49 @@ pub fn publish(
     ledger::append(&places.ledger, &setting, mode, comparison)
 }
 
-/// perf/chart.svg: the last full run of every scenario that measures busy clients.
-pub fn combined_chart(places: &Places) -> Result<()> {
+/// The charts of the README, from the last full run of every scenario: busy clients, the tests of
+/// redis-benchmark, and what saving in the background leaves.
+pub fn combined_charts(places: &Places) -> Result<()> {
     let lines = ledger::read(&places.ledger)?;
-    let mut groups = ledger::latest(&lines);
-    groups.retain(|group| {
-        let is_other = has(group, Metric::BytesPerIdle) || has(group, Metric::HitRate);
-        has(group, Metric::CpuPerOp) && !is_other
-    });
+    let groups = ledger::latest(&lines);
     ensure!(
         !groups.is_empty(),
         "{} has no full runs yet",
         places.ledger.display()
     );
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("perf/chart.svg");
     let machine = lines
         .last()
         .map_or("", |line| line.setting.machine.as_str());
-    let title = format!("redis-benchmark on the same machine: {machine}");
-    chart::draw(&path, &title, &[CPU, THROUGHPUT], &groups)?;
-    println!("{}: {} scenarios", path.display(), groups.len());
+    let is_busy = |group: &&Comparison| {
+        let is_other = has(group, Metric::BytesPerIdle) || has(group, Metric::HitRate);
+        has(group, Metric::CpuPerOp) && !is_other
+    };
+    let is_suite = |group: &&Comparison| group.scenario.starts_with("suite-");
+    let busy: Vec<&Comparison> = groups.iter().filter(is_busy).collect();
+    let (suite, busy): (Vec<&Comparison>, _) = busy.into_iter().partition(is_suite);
+    let saves = groups.iter().filter(|it| has(it, Metric::SaveSeconds));
+    let load = [CPU, THROUGHPUT];
+    for (name, title, panels, groups) in [
+        ("chart", "redis-benchmark", &load[..], busy),
+        (
+            "suite",
+            "redis-benchmark's own tests, 16-deep",
+            &load,
+            suite,
+        ),
+        (
+            "bgsave",
+            "BGSAVE while everything is overwritten",
+            &panels(Kind::Bgsave),
+            saves.collect(),
+        ),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("perf/{name}.svg"));
+        let groups: Vec<Comparison> = groups.into_iter().cloned().collect();
+        let title = format!("{title}, on the same machine: {machine}");
+        chart::draw(&path, &title, panels, &groups)?;
+        println!("{}: {} scenarios", path.display(), groups.len());
+    }
     Ok(())
 }
 

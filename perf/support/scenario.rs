@@ -87,7 +87,7 @@ pub struct Scenario {
     pub peers: Vec<Contestant>,
     /// Idle connections, of a scenario of that kind.
     pub connections: Option<usize>,
-    /// How far the keyspace grows; how many fields the big hash has; how many keys readers ask for.
+    /// How far the keyspace grows; how many fields a big hash has; how many keys readers ask for.
     pub keys: Option<u64>,
     /// Directives on every server's command line, and its environment.
     #[serde(default)]
@@ -209,12 +209,12 @@ impl Scenario {
         );
         ensure!(
             matches!(self.kind, Kind::Growth | Kind::BigDelete | Kind::FullMemory)
-                == self.keys.is_some(),
-            "`keys` belongs to growth, big-delete and full-memory"
+                == (self.keys.is_some() && self.kind != Kind::Bgsave),
+            "`keys` belongs to growth, big-delete, full-memory and bgsave"
         );
         ensure!(
-            self.kind != Kind::Bgsave || self.preload.is_some(),
-            "`preload` says what to save"
+            self.kind != Kind::Bgsave || self.preload.is_some() != self.keys.is_some(),
+            "either `preload` or `keys` says what to save"
         );
         ensure!(
             !matches!(self.kind, Kind::IdleCpu | Kind::FullMemory) || self.seconds.is_some(),
@@ -267,6 +267,8 @@ mod tests {
             "kind = 'growth'",
             "kind = 'big-delete'",
             "kind = 'idle-cpu'",
+            "kind = 'bgsave'",
+            "kind = 'bgsave'\nkeys = 5\npreload = { keys = 5, value_bytes = 5 }",
             "kind = 'sleep'\nseconds = 1.0",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

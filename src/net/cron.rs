@@ -26,7 +26,7 @@ const EVICT_AGAIN_MS: i64 = 1;
 /// when somebody has, and how soon it goes on then: clients of a busy core keep most of its time,
 /// and so do other programs on the machine that serve or load it.
 const WALK_NANOS: u64 = 500_000;
-const WALK_BUSY_NANOS: u64 = 120_000;
+const WALK_BUSY_NANOS: u64 = 80_000;
 const WALK_AGAIN_MS: i64 = 1;
 /// Elements of a large value in a step of the walk: some ten microseconds.
 const WALK_ELEMENTS: usize = 64;
