@@ -140,6 +140,9 @@ pub fn find(bytes: &[u8]) -> Result<Option<(Range<usize>, usize)>, FrameError> {
             false => Ok(None),
         };
     };
+    if digits.get(end + 1).is_some_and(|byte| *byte != b'\n') {
+        return Err(FrameError::Shape);
+    }
     let len = crate::base::number::parse_i64(&digits[..end]).ok_or(FrameError::Shape)?;
     let fits = |len: &usize| (AROUND_BYTES..=AROUND_BYTES + BODY_MAX).contains(len);
     let len = usize::try_from(len).ok().filter(fits);
