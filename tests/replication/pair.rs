@@ -4,6 +4,7 @@
 
 use crate::support::prng::Prng;
 use crate::support::{Client, Server, Setup, wait_until};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A stock server, if there is one on this machine.
 pub fn stock() -> Option<Setup> {
@@ -145,4 +146,18 @@ pub fn wait_for_equality(master: &Server, replica: &Server) {
     wait_until("both have the same data", || {
         digest(master) == digest(replica)
     });
+    // Of an expiry the digest knows only that there is one. What expires soon may be gone already.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let soon_ms = now.as_millis() as i64 + 5000;
+    assert_eq!(expiries(&mut one, soon_ms), expiries(&mut other, soon_ms));
+}
+
+/// When the keys of [`crate::load`] expire that do so later than this, in Unix milliseconds.
+fn expiries(client: &mut Client, soon_ms: i64) -> Vec<(String, i64)> {
+    let keys = ["k", "v"].map(|kind| (0..=50).map(move |number| format!("{kind}{number}")));
+    let expiry = |key: String| {
+        let at = client.call(&format!("PEXPIRETIME {key}")).integer();
+        (at > soon_ms).then_some((key, at))
+    };
+    keys.into_iter().flatten().filter_map(expiry).collect()
 }
