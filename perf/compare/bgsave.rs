@@ -59,14 +59,14 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 
 /// What the writers have done so far.
 #[derive(Default)]
-struct Traffic {
-    is_over: AtomicBool,
-    written: AtomicU64,
+pub struct Traffic {
+    pub is_over: AtomicBool,
+    pub written: AtomicU64,
 }
 
 /// What is overwritten, and saved.
 #[derive(Clone, Copy)]
-enum Data {
+pub enum Data {
     Keys(Preload),
     /// One hash of so many fields.
     Hash(u64),
@@ -198,7 +198,7 @@ fn most_memory(server: &Server, more: &mut dyn FnMut() -> Result<bool>) -> Resul
 }
 
 /// Overwrites a writer's share, again and again.
-fn overwrite(
+pub fn overwrite(
     port: u16,
     (number, data, pipeline): (u64, Data, u32),
     traffic: &Traffic,

@@ -23,6 +23,7 @@ mod growth;
 mod idle;
 mod load;
 mod report;
+mod resync;
 mod rig;
 
 use crate::rig::Rig;
@@ -48,6 +49,7 @@ fn main() -> Result<()> {
             Kind::IdleCpu => idle::compare_cpu(&mut rig, &scenario)?,
             Kind::BigDelete => deletion::compare(&mut rig, &scenario)?,
             Kind::Bgsave => bgsave::compare(&mut rig, &scenario)?,
+            Kind::Resync => resync::compare(&mut rig, &scenario)?,
             Kind::Growth => growth::compare(&mut rig, &scenario)?,
             Kind::FullMemory => full::compare(&mut rig, &scenario)?,
         };

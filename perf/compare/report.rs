@@ -49,6 +49,16 @@ fn panels(kind: Kind) -> Vec<Panel> {
                 title: "Throughput kept during the save, %",
             },
         ],
+        Kind::Resync => vec![
+            Panel {
+                metric: Metric::SaveSeconds,
+                title: "Seconds until a new replica has everything",
+            },
+            Panel {
+                metric: Metric::Worst,
+                title: "Worst of the probe on the master, ms",
+            },
+        ],
         Kind::FullMemory => vec![
             Panel {
                 metric: Metric::HitRate,

@@ -92,7 +92,13 @@ pub const METRICS: [Row; 21] = [
         1.0,
         1,
     ),
-    row(Metric::SaveSeconds, "save_seconds", "save s", 1.0, 2),
+    row(
+        Metric::SaveSeconds,
+        "save_seconds",
+        "save or sync s",
+        1.0,
+        2,
+    ),
     row(Metric::HitRate, "hit_percent", "hits %", 1.0, 2),
     row(Metric::Refused, "refused_percent", "refused %", 1.0, 2),
     row(

@@ -30,6 +30,8 @@ pub enum Kind {
     BigDelete,
     /// What saving in the background costs under load.
     Bgsave,
+    /// How long a new replica takes to get everything, and what its master's clients feel.
+    Resync,
     /// A cache at its memory limit: what it keeps, and whether it keeps to the limit.
     FullMemory,
 }
@@ -215,6 +217,10 @@ impl Scenario {
         ensure!(
             self.kind != Kind::Bgsave || self.preload.is_some() != self.keys.is_some(),
             "either `preload` or `keys` says what to save"
+        );
+        ensure!(
+            self.kind != Kind::Resync || self.preload.is_some(),
+            "`preload` says what to send"
         );
         ensure!(
             !matches!(self.kind, Kind::IdleCpu | Kind::FullMemory) || self.seconds.is_some(),

@@ -91,7 +91,11 @@ impl Loading {
             started_at: started_ms / 1000,
             total_bytes: total,
             loaded_bytes: loaded,
-            percent: loaded as f64 / total.max(1) as f64 * 100.0,
+            // How much a master will send nobody knows.
+            percent: match total {
+                0 => 0.0,
+                _ => loaded as f64 / total as f64 * 100.0,
+            },
             eta_seconds: eta,
         }
     }

@@ -280,7 +280,9 @@ impl Hub {
         {
             *total = total.or(length);
             *read += more as u64;
-            *io_ms = now_ms;
+            if more > 0 {
+                *io_ms = now_ms;
+            }
         }
     }
 

@@ -13,10 +13,13 @@ use super::history::ID_LEN;
 use super::link::{End, Speaker};
 use crate::runtime::peer::Peer;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// More shards than a server can have.
 const SHARDS_MAX: usize = 4096;
+
+/// How soon a thread notices that nobody wants what it waits for.
+pub const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// One of the connections.
 #[derive(Debug)]
@@ -40,8 +43,12 @@ impl Inflow {
         }
     }
 
-    /// The next piece of the shard's part of a snapshot. Errors are lines for the log.
-    pub fn receive(&mut self) -> Result<(Kind, Vec<u8>), String> {
+    /// The next piece of the shard's part of a snapshot, or none when it is not wanted any more.
+    /// Errors are lines for the log.
+    pub fn receive(
+        &mut self,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<Option<(Kind, Vec<u8>)>, String> {
         let damaged = |error: FrameError| format!("Bad data from MASTER: {}", error.line());
         loop {
             if let Some((range, end)) = frame::find(&self.ahead).map_err(damaged)? {
@@ -52,11 +59,28 @@ impl Inflow {
                 self.offset += body.len() as u64;
                 let piece = (header.kind, body.to_vec());
                 self.ahead.drain(..end);
-                return Ok(piece);
+                return Ok(Some(piece));
             }
-            let arrived = self.peer.receive(self.timeout).map_err(lost)?;
-            self.ahead.extend_from_slice(&arrived);
+            if !self.hear(is_over)? {
+                return Ok(None);
+            }
         }
+    }
+
+    /// Waits for more, as long as it is wanted; whether more has come.
+    fn hear(&mut self, is_over: &dyn Fn() -> bool) -> Result<bool, String> {
+        let deadline = Instant::now() + self.timeout;
+        while !is_over() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.peer.receive(left.min(LOOK_INTERVAL)) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && !left.is_zero() => {}
+                arrived => {
+                    self.ahead.extend_from_slice(&arrived.map_err(lost)?);
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Waits until the master hangs up, as it does when all shards' parts are sent.
@@ -152,9 +176,12 @@ mod tests {
         let first = frame(Kind::Entries, 0, b"one");
         let all = [first.clone(), frame(Kind::End, 3, b"")].concat();
         master.write_all(&all[..first.len() + 9]).unwrap();
-        assert_eq!(inflow.receive(), Ok((Kind::Entries, b"one".to_vec())));
+        let is_over = &|| false;
+        let one = Some((Kind::Entries, b"one".to_vec()));
+        assert_eq!(inflow.receive(is_over), Ok(one));
         master.write_all(&all[first.len() + 9..]).unwrap();
-        assert_eq!(inflow.receive(), Ok((Kind::End, vec![])));
+        assert_eq!(inflow.receive(is_over), Ok(Some((Kind::End, vec![]))));
+        assert_eq!(inflow.receive(&|| true), Ok(None));
         drop(master);
         assert_eq!(inflow.wait_for_end(), Ok(()));
     }
@@ -174,11 +201,12 @@ mod tests {
         ] {
             let (mut inflow, mut master) = pair(5000);
             master.write_all(&bytes).unwrap();
-            let line = inflow.receive().unwrap_err();
+            let line = inflow.receive(&|| false).unwrap_err();
             assert_eq!(line, format!("Bad data from MASTER: {why}"));
         }
         let (mut inflow, _master) = pair(20);
-        assert!(inflow.receive().unwrap_err().starts_with("Timeout"));
+        let late = inflow.receive(&|| false).unwrap_err();
+        assert!(late.starts_with("Timeout"));
         assert!(inflow.wait_for_end().unwrap_err().starts_with("Timeout"));
     }
 

@@ -32,7 +32,7 @@ pub use deed::{Answer, Deed, Place, Report, Wish};
 pub use flows::Receiver;
 pub use history::{History, fresh_id};
 pub use hub::{Hub, Syncs};
-pub use inflow::Inflow;
+pub use inflow::{Inflow, LOOK_INTERVAL};
 pub use info::{LinkPicture, Picture, ReplicaPicture, Replication};
 pub use psync::Applicant;
 pub use replicas::Stage;

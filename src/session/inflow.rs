@@ -14,11 +14,14 @@ use super::load::Dispatch;
 use super::node::Node;
 use crate::persistence::{Fed, LoadError, Loader, Summary};
 use crate::rdb::{CHECKSUM_BYTES, Output};
-use crate::replication::Inflow;
 use crate::replication::frame::Kind;
+use crate::replication::{Inflow, LOOK_INTERVAL};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+
+/// Why a snapshot is given up that nobody waits for any more.
+pub(super) const UNWANTED: &str = "MASTER <-> REPLICA sync: given up, there is another master";
 
 /// What has become of the part of a shard, and its connection.
 type Part = (Summary, Inflow);
@@ -51,14 +54,13 @@ pub(super) fn load(
     let mut ended = Vec::new();
     // All threads are waited for: what they still had on its way is in the cores then.
     while left > 0 {
-        match words.recv() {
+        match words.recv_timeout(LOOK_INTERVAL) {
             Ok(Word::Came(bytes)) => {
                 summary.bytes += bytes as u64;
                 node.state.loading.reached(summary.bytes);
-                if !came(bytes) {
-                    is_over.store(true, Relaxed);
-                }
+                is_over.fetch_or(!came(bytes), Relaxed);
             }
+            Err(RecvTimeoutError::Timeout) => drop(is_over.fetch_or(!came(0), Relaxed)),
             Ok(Word::Ended(Ok((part, flow)))) => {
                 ended.push(flow);
                 left -= 1;
@@ -70,7 +72,7 @@ pub(super) fn load(
                 is_over.store(true, Relaxed);
                 failure.get_or_insert(line);
             }
-            Err(_) => break,
+            Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     if let Some(line) = failure {
@@ -112,11 +114,9 @@ fn load_part(
     let mut dispatch = Dispatch::new(node);
     let (mut entries, mut longs) = (Dataset::begin(node), Dataset::begin(node));
     let loaded = loop {
-        if is_over.load(Relaxed) {
-            break Err("MASTER <-> REPLICA sync was aborted".into());
-        }
-        let (kind, bytes) = match flow.receive() {
-            Ok(frame) => frame,
+        let (kind, bytes) = match flow.receive(&|| is_over.load(Relaxed)) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break Err(UNWANTED.into()),
             Err(line) => break Err(line),
         };
         let fed = match kind {

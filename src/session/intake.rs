@@ -14,7 +14,7 @@ use crate::replication::Inflow;
 use crate::replication::link::Intake;
 use crate::runtime::file::Spool;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// A snapshot that is being received.
 pub struct Incoming {
@@ -72,6 +72,8 @@ impl Intake for Incoming {
             return Err(String::from(FAILED));
         };
         let state = &self.node.state.loading;
+        let node = self.node.clone();
+        let _turn = node.intake.lock().unwrap_or_else(PoisonError::into_inner);
         self.make_room(file.len());
         match self.node.load_file(file.path()) {
             Ok(Some(summary)) => {
@@ -96,6 +98,11 @@ impl Intake for Incoming {
         flows: Vec<Inflow>,
         came: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), String> {
+        let node = self.node.clone();
+        let _turn = node.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        if !came(0) {
+            return Err(super::inflow::UNWANTED.into());
+        }
         self.make_room(0);
         let summary = super::inflow::load(&self.node, flows, came);
         let state = &self.node.state.loading;

@@ -25,8 +25,8 @@ use crate::router::Numbers;
 use crate::runtime::Shelf;
 use crate::runtime::errands::{Errands, Mailbox};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The version of Redis whose behaviour clients may expect: they choose theirs by it.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -76,6 +76,8 @@ pub struct Node {
     pub desk: Desk,
     /// What threads beside the cores send to each core.
     pub letters: Vec<Mailbox<Letter>>,
+    /// One snapshot of a master at a time takes the place of what is here.
+    pub(super) intake: Mutex<()>,
     /// The append-only file.
     pub aof: Aof,
     is_ending: AtomicBool,
@@ -127,6 +129,7 @@ impl Node {
             monitors: AtomicU64::new(0),
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
+            intake: Mutex::default(),
             aof: Aof::new(shards),
             letters: (0..shards).map(|_| Mailbox::default()).collect(),
             is_ending: AtomicBool::new(false),

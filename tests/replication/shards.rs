@@ -120,8 +120,15 @@ fn nobody_joins_who_does_not_know_the_token() {
     assert_eq!(reply.text(), "ERR no replica waits for this connection");
 }
 
-/// Between a replica and its master: passes on what comes, but for one bit of one connection.
-fn damaging_proxy(master: &Server) -> u16 {
+/// What a proxy does to one connection, and where.
+#[derive(Clone, Copy)]
+enum Fault {
+    Flip(usize),
+    Stall(usize),
+}
+
+/// Between a replica and its master: passes on what comes, but for a fault on one connection.
+fn faulty_proxy(master: &Server, fault: Fault) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (port, target) = (listener.local_addr().unwrap().port(), master.port());
     std::thread::spawn(move || {
@@ -130,21 +137,28 @@ fn damaging_proxy(master: &Server) -> u16 {
                 return;
             };
             // The first connection talks, the second one is that of the first shard.
-            let damaged = (number == 1).then_some(100_000);
+            let fault = (number == 1).then_some(fault);
             let (from, to) = (master.try_clone().unwrap(), replica.try_clone().unwrap());
-            std::thread::spawn(move || pass(from, to, damaged));
+            std::thread::spawn(move || pass(from, to, fault));
             std::thread::spawn(move || pass(replica, master, None));
         }
     });
     port
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, damaged: Option<usize>) {
+fn pass(mut from: TcpStream, mut to: TcpStream, fault: Option<Fault>) {
     let (mut buffer, mut passed) = (vec![0; 16 * 1024], 0);
     while let Ok(got) = from.read(&mut buffer) {
-        let at = damaged.filter(|at| (passed..passed + got).contains(at));
-        if let Some(at) = at {
-            buffer[at - passed] ^= 4;
+        match fault {
+            Some(Fault::Flip(at)) if (passed..passed + got).contains(&at) => {
+                buffer[at - passed] ^= 4;
+            }
+            Some(Fault::Stall(at)) if passed >= at => {
+                // Until the replica hangs up.
+                let _ = to.read(&mut [0]);
+                break;
+            }
+            _ => {}
         }
         passed += got;
         if got == 0 || to.write_all(&buffer[..got]).is_err() {
@@ -159,7 +173,7 @@ fn a_flipped_bit_is_found_and_everything_comes_anew() {
     let (master, replica) = (ringshard(2), ringshard(2));
     fill(&mut master.client());
     fill_large(&master);
-    let port = damaging_proxy(&master);
+    let port = faulty_proxy(&master, Fault::Flip(100_000));
     let mut here = replica.client();
     here.call(&format!("REPLICAOF 127.0.0.1 {port}"));
     wait_until("the damage is found", || {
@@ -170,6 +184,23 @@ fn a_flipped_bit_is_found_and_everything_comes_anew() {
     wait_for_link(&replica);
     wait_for_equality(&master, &replica);
     assert_eq!(number(&mut master.client(), "sync_full"), 2);
+}
+
+#[test]
+fn a_part_that_stops_coming_is_not_waited_for() {
+    let (master, replica) = (ringshard(2), ringshard(2));
+    fill(&mut master.client());
+    fill_large(&master);
+    let port = faulty_proxy(&master, Fault::Stall(100_000));
+    let mut here = replica.client();
+    here.call("CONFIG SET repl-timeout 1");
+    here.call(&format!("REPLICAOF 127.0.0.1 {port}"));
+    wait_until("the replica has had enough", || {
+        let log = replica.log();
+        log.contains("Timeout receiving bulk data from MASTER")
+    });
+    wait_for_link(&replica);
+    wait_for_equality(&master, &replica);
 }
 
 /// Connections of a replica that takes nothing.
@@ -265,6 +296,8 @@ fn a_replica_that_dies_meanwhile_holds_up_nobody() {
     wait_until("another snapshot may begin", || {
         master.client().call("SAVE").text() == "OK"
     });
-    let list = master.client().call("CLIENT LIST").text();
-    assert_eq!(list.lines().count(), 1, "{list}");
+    let mut client = master.client();
+    wait_until("only this client is left", || {
+        client.call("CLIENT LIST").text().lines().count() == 1
+    });
 }

@@ -1,0 +1,121 @@
+//! A full resynchronization under load: how long does it take, and what do the master's clients
+//! feel?
+//!
+//! Two servers of a kind, on the cores that all share. A writer overwrites keys one by one, a probe
+//! sends the master a GET every quarter of a millisecond, first alone, then while the second server
+//! becomes its replica, until that says that its link is up.
+
+use crate::bgsave::{Data, Traffic, overwrite};
+use crate::growth::{probe, summary, worst_of};
+use crate::rig::{Rig, progress};
+use crate::support::figures::{Comparison, Figures, Metric};
+use crate::support::peer::Peer;
+use crate::support::scenario::Scenario;
+use crate::support::server::Server;
+use crate::support::wire::Connection;
+use anyhow::{Context, Result, anyhow, ensure};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the load runs before the resynchronization.
+const BEFORE: Duration = Duration::from_secs(3);
+/// Nobody takes longer.
+const TIMEOUT: Duration = Duration::from_secs(120);
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
+    let peers = rig.peers(scenario)?;
+    let bar = progress(peers.len() * scenario.rounds);
+    let mut rounds: Vec<(Peer, [Vec<Figures>; 2])> = peers
+        .into_iter()
+        .map(|peer| (peer, <[Vec<Figures>; 2]>::default()))
+        .collect();
+    for _ in 0..scenario.rounds {
+        for (peer, [befores, syncs]) in &mut rounds {
+            let master = rig.start(*peer, scenario, &bar)?;
+            let replica = rig.launcher.start(*peer, &scenario.extras())?;
+            bar.set_message(format!("{}: {}", scenario.name, peer.label()));
+            let figures = round(&master, &replica, scenario);
+            let (before, during) = figures.with_context(|| replica.last_words())?;
+            befores.push(before);
+            syncs.push(during);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    let outcomes = rounds.iter().flat_map(|(peer, [befores, syncs])| {
+        let label = peer.label();
+        let before = worst_of(&format!("{label} before"), befores);
+        [worst_of(&label, syncs), before]
+    });
+    Ok(Comparison {
+        scenario: scenario.name.clone(),
+        outcomes: outcomes.collect(),
+    })
+}
+
+fn round(master: &Server, replica: &Server, scenario: &Scenario) -> Result<(Figures, Figures)> {
+    let data = Data::Keys(scenario.preload.expect("a checked scenario has keys"));
+    let traffic = Traffic::default();
+    thread::scope(|scope| {
+        let load = (0, preload, scenario.pipeline);
+        let writer = scope.spawn(|| overwrite(master.port, load, &traffic));
+        let figures = measure(master, replica, &traffic);
+        traffic.is_over.store(true, Relaxed);
+        writer
+            .join()
+            .map_err(|_| anyhow!("the writer panicked"))??;
+        figures
+    })
+}
+
+fn measure(master: &Server, replica: &Server, traffic: &Traffic) -> Result<(Figures, Figures)> {
+    let end = Instant::now() + BEFORE;
+    let before = watch(master, traffic, &mut || Ok(Instant::now() < end))?;
+    let mut control = Connection::open(replica.port)?;
+    let port = master.port.to_string();
+    let reply = control.call(&[b"REPLICAOF", b"127.0.0.1", port.as_bytes()])?;
+    ensure!(reply.starts_with("OK"), "REPLICAOF: {reply:?}");
+    let started = Instant::now();
+    let mut is_syncing = || {
+        ensure!(started.elapsed() < TIMEOUT, "the replica does not come up");
+        let info = control.call(&[b"INFO", b"replication"])?;
+        Ok(!info.contains("master_link_status:up"))
+    };
+    let mut during = watch(master, traffic, &mut is_syncing)?;
+    during.put(Metric::SaveSeconds, started.elapsed().as_secs_f64());
+    if let Some(ratio) = during.ratio(&before, Metric::Throughput) {
+        during.put(Metric::KeptThroughput, ratio * 100.0);
+    }
+    Ok((before, during))
+}
+
+/// Throughput and the probe's latencies as long as there is more.
+fn watch(
+    master: &Server,
+    traffic: &Traffic,
+    more: &mut dyn FnMut() -> Result<bool>,
+) -> Result<Figures> {
+    let going = AtomicBool::new(true);
+    let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
+    let (latencies, waited) = thread::scope(|scope| {
+        let prober = scope.spawn(|| probe(master.port, || going.load(Relaxed)));
+        let waited = wait_while(more);
+        going.store(false, Relaxed);
+        (prober.join(), waited)
+    });
+    waited?;
+    let written = traffic.written.load(Relaxed) - first;
+    let elapsed = start.elapsed().as_secs_f64();
+    let mut figures = summary(latencies.map_err(|_| anyhow!("the probe panicked"))??)?;
+    figures.put(Metric::Throughput, written as f64 / elapsed);
+    Ok(figures)
+}
+
+fn wait_while(more: &mut dyn FnMut() -> Result<bool>) -> Result<()> {
+    while more()? {
+        thread::sleep(LOOK_INTERVAL);
+    }
+    Ok(())
+}
