@@ -59,9 +59,9 @@ fn round(master: &Server, replica: &Server, scenario: &Scenario) -> Result<(Figu
     let data = Data::Keys(scenario.preload.expect("a checked scenario has keys"));
     let traffic = Traffic::default();
     thread::scope(|scope| {
-        let load = (0, preload, scenario.pipeline);
-        let writer = scope.spawn(|| overwrite(master.port, load, &traffic));
-        let figures = measure(master, replica, &traffic);
+        let (port, pipeline, traffic) = (master.port, scenario.pipeline, &traffic);
+        let writer = scope.spawn(move || overwrite(port, (0, preload, pipeline), traffic));
+        let figures = measure(master, replica, traffic);
         traffic.is_over.store(true, Relaxed);
         writer
             .join()

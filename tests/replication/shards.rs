@@ -10,6 +10,7 @@ use crate::support::prng::Prng;
 use crate::support::{Client, Server, wait_until};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Values that are walked in pieces, and texts that are sent as they are.
 fn fill_large(master: &Server) {
@@ -70,6 +71,48 @@ fn a_dataset_comes_shard_by_shard() {
     for shards in [(1, 2), (2, 1), (2, 7), (7, 2)] {
         comes_shard_by_shard(shards);
     }
+}
+
+const COUNTERS: u64 = 50_000;
+
+/// Increments many counters, those that `pick` says, in one go.
+fn increment(client: &mut Client, pick: impl Fn(u64) -> u64, count: u64) {
+    for number in 0..count {
+        client.send_args(&["INCR", &format!("counter:{}", pick(number))]);
+    }
+    for _ in 0..count {
+        client.receive();
+    }
+}
+
+#[test]
+fn what_changes_during_the_walk_counts_once() {
+    let master = ringshard(2);
+    let mut there = master.client();
+    for start in (0..COUNTERS).step_by(1000) {
+        increment(&mut there, |number| start + number, 1000);
+    }
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let write = |seed| {
+            let (master, is_over) = (&master, &is_over);
+            move || {
+                let (mut client, mut at) = (master.client(), seed);
+                while !is_over.load(Relaxed) {
+                    increment(&mut client, |number| (at + number * 7919) % COUNTERS, 50);
+                    at += 31;
+                }
+            }
+        };
+        for seed in 0..3 {
+            scope.spawn(write(seed));
+        }
+        let replica = ringshard(3);
+        follow(&replica, &master);
+        wait_for_link(&replica);
+        is_over.store(true, Relaxed);
+        wait_for_equality(&master, &replica);
+    });
 }
 
 #[test]
