@@ -60,7 +60,7 @@ fn round(master: &Server, replica: &Server, scenario: &Scenario) -> Result<(Figu
     let traffic = Traffic::default();
     thread::scope(|scope| {
         let (port, pipeline, traffic) = (master.port, scenario.pipeline, &traffic);
-        let writer = scope.spawn(move || overwrite(port, (0, preload, pipeline), traffic));
+        let writer = scope.spawn(move || overwrite(port, (0, data, pipeline), traffic));
         let figures = measure(master, replica, traffic);
         traffic.is_over.store(true, Relaxed);
         writer

@@ -13,7 +13,7 @@ use super::history::ID_LEN;
 use super::link::{End, Speaker};
 use crate::runtime::peer::Peer;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// More shards than a server can have.
 const SHARDS_MAX: usize = 4096;
@@ -69,10 +69,11 @@ impl Inflow {
 
     /// Waits for more, as long as it is wanted; whether more has come.
     fn hear(&mut self, is_over: &dyn Fn() -> bool) -> Result<bool, String> {
-        let deadline = Instant::now() + self.timeout;
+        let mut left = self.timeout;
         while !is_over() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.peer.receive(left.min(LOOK_INTERVAL)) {
+            let step = left.min(LOOK_INTERVAL);
+            left -= step;
+            match self.peer.receive(step) {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !left.is_zero() => {}
                 arrived => {
                     self.ahead.extend_from_slice(&arrived.map_err(lost)?);

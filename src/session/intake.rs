@@ -14,7 +14,27 @@ use crate::replication::Inflow;
 use crate::replication::link::Intake;
 use crate::runtime::file::Spool;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Release};
+
+/// The right to put another dataset in the place of the one that is here.
+struct Turn(Arc<Node>);
+
+impl Turn {
+    /// One thread has it at a time; who comes while an attempt that was given up ends tries again.
+    fn take(node: &Arc<Node>) -> Result<Turn, String> {
+        match node.is_taking_in.swap(true, AcqRel) {
+            true => Err("MASTER <-> REPLICA sync: the last one has not ended yet".into()),
+            false => Ok(Turn(node.clone())),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.is_taking_in.store(false, Release);
+    }
+}
 
 /// A snapshot that is being received.
 pub struct Incoming {
@@ -72,8 +92,7 @@ impl Intake for Incoming {
             return Err(String::from(FAILED));
         };
         let state = &self.node.state.loading;
-        let node = self.node.clone();
-        let _turn = node.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = Turn::take(&self.node)?;
         self.make_room(file.len());
         match self.node.load_file(file.path()) {
             Ok(Some(summary)) => {
@@ -98,11 +117,7 @@ impl Intake for Incoming {
         flows: Vec<Inflow>,
         came: &mut dyn FnMut(usize) -> bool,
     ) -> Result<(), String> {
-        let node = self.node.clone();
-        let _turn = node.intake.lock().unwrap_or_else(PoisonError::into_inner);
-        if !came(0) {
-            return Err(super::inflow::UNWANTED.into());
-        }
+        let _turn = Turn::take(&self.node)?;
         self.make_room(0);
         let summary = super::inflow::load(&self.node, flows, came);
         let state = &self.node.state.loading;

@@ -25,8 +25,8 @@ use crate::router::Numbers;
 use crate::runtime::Shelf;
 use crate::runtime::errands::{Errands, Mailbox};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// The version of Redis whose behaviour clients may expect: they choose theirs by it.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -77,7 +77,7 @@ pub struct Node {
     /// What threads beside the cores send to each core.
     pub letters: Vec<Mailbox<Letter>>,
     /// One snapshot of a master at a time takes the place of what is here.
-    pub(super) intake: Mutex<()>,
+    pub(super) is_taking_in: AtomicBool,
     /// The append-only file.
     pub aof: Aof,
     is_ending: AtomicBool,
@@ -129,7 +129,7 @@ impl Node {
             monitors: AtomicU64::new(0),
             interest: Arc::new(Interest::new(shards)),
             paused_until_ms: AtomicI64::new(0),
-            intake: Mutex::default(),
+            is_taking_in: AtomicBool::new(false),
             aof: Aof::new(shards),
             letters: (0..shards).map(|_| Mailbox::default()).collect(),
             is_ending: AtomicBool::new(false),
