@@ -117,7 +117,7 @@ pub fn combined_charts(places: &Places) -> Result<()> {
     let is_suite = |group: &&Comparison| group.scenario.starts_with("suite-");
     let busy: Vec<&Comparison> = groups.iter().filter(is_busy).collect();
     let (suite, busy): (Vec<&Comparison>, _) = busy.into_iter().partition(is_suite);
-    let saves = groups.iter().filter(|it| has(it, Metric::SaveSeconds));
+    let saves = groups.iter().filter(|it| has(it, Metric::KeptMemory));
     let load = [CPU, THROUGHPUT];
     for (name, title, panels, groups) in [
         ("chart", "redis-benchmark", &load[..], busy),
