@@ -145,13 +145,15 @@ impl Generator {
             .iter()
             .any(|name| command[0] == name.as_bytes());
         // Spoiled, these would stop the server for ever, or fill it, or end this connection.
-        // (LATENCY ends its errors at a byte of zero, as C does.)
-        let is_dangerous = [&b"CLIENT"[..], b"CONFIG", b"DEBUG", b"LATENCY", b"MIGRATE"];
+        let is_dangerous = [&b"CLIENT"[..], b"CONFIG", b"DEBUG", b"MIGRATE"];
+        // These read as C does: errors end at a byte of zero, and a count of keys may be "+1".
+        let is_of_c = [&b"COMMAND"[..], b"LATENCY"].contains(&command[0].as_slice());
         // These would wait as long as they are told to.
         let may_wait = template.contains(" 0.001") || template.contains(" BLOCK ");
         let is_same = is_drawn
             || may_wait
             || template.contains(" Q ")
+            || is_of_c
             || is_dangerous.contains(&command[0].as_slice());
         let is_kept = is_same || is_newer;
         if !is_kept && self.prng.percent(10) {
