@@ -29,6 +29,16 @@ const BEFORE: Duration = Duration::from_secs(6);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
+    before_and_during(rig, scenario, |_, _, server| round(server, scenario))
+}
+
+/// Compares figures of before something happens with those of while it does: one round after the
+/// other, all peers in turn.
+pub fn before_and_during(
+    rig: &mut Rig,
+    scenario: &Scenario,
+    mut round: impl FnMut(&mut Rig, Peer, &Server) -> Result<(Figures, Figures)>,
+) -> Result<Comparison> {
     let peers = rig.peers(scenario)?;
     let bar = progress(peers.len() * scenario.rounds);
     let mut rounds: Vec<(Peer, [Vec<Figures>; 2])> = peers
@@ -36,20 +46,20 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
         .map(|peer| (peer, <[Vec<Figures>; 2]>::default()))
         .collect();
     for _ in 0..scenario.rounds {
-        for (peer, [befores, saves]) in &mut rounds {
+        for (peer, [befores, durings]) in &mut rounds {
             let server = rig.start(*peer, scenario, &bar)?;
             bar.set_message(format!("{}: {}", scenario.name, peer.label()));
-            let (before, during) = round(&server, scenario)?;
+            let (before, during) = round(rig, *peer, &server)?;
             befores.push(before);
-            saves.push(during);
+            durings.push(during);
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    let outcomes = rounds.iter().flat_map(|(peer, [befores, saves])| {
+    let outcomes = rounds.iter().flat_map(|(peer, [befores, durings])| {
         let label = peer.label();
         let before = worst_of(&format!("{label} before"), befores);
-        [worst_of(&label, saves), before]
+        [worst_of(&label, durings), before]
     });
     Ok(Comparison {
         scenario: scenario.name.clone(),

@@ -5,11 +5,10 @@
 //! sends the master a GET every quarter of a millisecond, first alone, then while the second server
 //! becomes its replica, until that says that its link is up.
 
-use crate::bgsave::{Data, Traffic, overwrite};
-use crate::growth::{probe, summary, worst_of};
-use crate::rig::{Rig, progress};
+use crate::bgsave::{Data, Traffic, before_and_during, overwrite};
+use crate::growth::{probe, summary};
+use crate::rig::Rig;
 use crate::support::figures::{Comparison, Figures, Metric};
-use crate::support::peer::Peer;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::Connection;
@@ -25,33 +24,9 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
 pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
-    let peers = rig.peers(scenario)?;
-    let bar = progress(peers.len() * scenario.rounds);
-    let mut rounds: Vec<(Peer, [Vec<Figures>; 2])> = peers
-        .into_iter()
-        .map(|peer| (peer, <[Vec<Figures>; 2]>::default()))
-        .collect();
-    for _ in 0..scenario.rounds {
-        for (peer, [befores, syncs]) in &mut rounds {
-            let master = rig.start(*peer, scenario, &bar)?;
-            let replica = rig.launcher.start(*peer, &scenario.extras())?;
-            bar.set_message(format!("{}: {}", scenario.name, peer.label()));
-            let figures = round(&master, &replica, scenario);
-            let (before, during) = figures.with_context(|| replica.last_words())?;
-            befores.push(before);
-            syncs.push(during);
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
-    let outcomes = rounds.iter().flat_map(|(peer, [befores, syncs])| {
-        let label = peer.label();
-        let before = worst_of(&format!("{label} before"), befores);
-        [worst_of(&label, syncs), before]
-    });
-    Ok(Comparison {
-        scenario: scenario.name.clone(),
-        outcomes: outcomes.collect(),
+    before_and_during(rig, scenario, |rig, peer, master| {
+        let replica = rig.launcher.start(peer, &scenario.extras())?;
+        round(master, &replica, scenario).with_context(|| replica.last_words())
     })
 }
 

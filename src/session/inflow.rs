@@ -10,6 +10,7 @@
 //! The two kinds of frames are two datasets to be read, each from its head to its end. A thread is
 //! only a few batches ahead of the cores, so what a master sends too fast stays in its sockets.
 
+use super::duty::Duty;
 use super::load::Dispatch;
 use super::node::Node;
 use crate::persistence::{Fed, LoadError, Loader, Summary};
@@ -41,12 +42,13 @@ pub(super) fn load(
     let (sender, words) = channel();
     let (is_over, mut left) = (Arc::new(AtomicBool::new(false)), flows.len());
     for flow in flows {
-        let duty = Duty {
-            sender: sender.clone(),
-            outcome: Err("no thread could be started".into()),
-        };
-        let (own, stop) = (node.clone(), is_over.clone());
-        let errand = move || duty.end(|sender| load_part(&own, flow, sender, &stop));
+        let told = sender.clone();
+        let duty = Duty::new(move |outcome| {
+            // Whoever does not listen any more does not want to know.
+            let _ = told.send(Word::Ended(outcome));
+        });
+        let (own, stop, sender) = (node.clone(), is_over.clone(), sender.clone());
+        let errand = move || duty.end(load_part(&own, flow, &sender, &stop));
         node.errands.run(Box::new(errand), || {});
     }
     drop(sender);
@@ -82,26 +84,6 @@ pub(super) fn load(
         flow.wait_for_end()?;
     }
     Ok(summary)
-}
-
-/// A thread's duty to tell how it has ended, whatever becomes of it.
-struct Duty {
-    sender: Sender<Word>,
-    outcome: Result<Part, String>,
-}
-
-impl Duty {
-    fn end(mut self, work: impl FnOnce(&Sender<Word>) -> Result<Part, String>) {
-        self.outcome = work(&self.sender);
-    }
-}
-
-impl Drop for Duty {
-    fn drop(&mut self) {
-        let outcome = std::mem::replace(&mut self.outcome, Err(String::new()));
-        // Whoever does not listen any more does not want to know.
-        let _ = self.sender.send(Word::Ended(outcome));
-    }
 }
 
 /// The part of one shard, whose frames are read on this thread.

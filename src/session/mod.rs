@@ -11,6 +11,7 @@ mod channels;
 mod class;
 mod core;
 mod describe;
+mod duty;
 mod ending;
 mod events;
 mod feed;

@@ -12,6 +12,7 @@
 //! kind need no file, see `outflow.rs`.
 
 use super::core::Core;
+use super::duty::Duty;
 use super::load::Letter;
 use super::node::Node;
 use super::order::Order;
@@ -119,27 +120,11 @@ impl Core {
     }
 }
 
-/// The thread's duty to tell what became of a snapshot, whatever becomes of the thread.
-struct Duty {
-    node: Arc<Node>,
-    parcel: Option<Parcelled>,
-    outcome: Outcome,
-}
-
-impl Duty {
-    fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl Drop for Duty {
-    fn drop(&mut self) {
-        self.node.desk.release();
-        let outcome = std::mem::replace(&mut self.outcome, Err(String::new()));
-        let parcel = self.parcel.take().map(Arc::new);
-        let letter = outcome.and_then(|_| parcel.ok_or_else(String::new));
-        self.node.letters[usize::from(HUB_CORE.0)].post(Letter::Snapshot(letter));
-    }
+/// Tells the hub what has become of a snapshot for replicas.
+fn parcelled(node: &Node, parcel: Parcelled, outcome: Outcome) {
+    node.desk.release();
+    let letter = outcome.map(|_| Arc::new(parcel));
+    node.letters[usize::from(HUB_CORE.0)].post(Letter::Snapshot(letter));
 }
 
 impl Core {
@@ -184,11 +169,8 @@ impl Core {
             late_aux: Some(late),
             ..self.target()
         };
-        let duty = Duty {
-            node: self.node.clone(),
-            parcel: Some(Parcelled(target.path.clone())),
-            outcome: Err("no thread could be started".into()),
-        };
+        let (told, parcel) = (self.node.clone(), Parcelled(target.path.clone()));
+        let duty = Duty::new(move |outcome| parcelled(&told, parcel, outcome));
         let style = style(&self.config, self.now_ms);
         let watch = Arc::new(Unwatched(self.node.clone()));
         let (request, work) = file_request(target, style, watch);

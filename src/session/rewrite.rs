@@ -10,6 +10,7 @@
 //! base exactly. A log that is turned on begins the same way: shards keep effects from the cut on.
 
 use super::core::Core;
+use super::duty::Duty;
 use super::node::{Node, REDIS_VERSION};
 use super::save::{Unwatched, style};
 use crate::persistence::aof::files::Place;
@@ -83,12 +84,8 @@ impl Core {
         figures.is_rewrite_scheduled.store(false, Relaxed);
         figures.rewrite_started_ms.store(self.now_ms, Relaxed);
         tracing::info!("Background append only file rewriting started by pid {pid}");
-        let duty = Duty {
-            node: node.clone(),
-            cut: id,
-            path,
-            outcome: Err("no thread could be started".into()),
-        };
+        let told = node.clone();
+        let duty = Duty::new(move |outcome| rewritten(&told, id, path, outcome));
         let errand = move || duty.end(work());
         node.errands.run(Box::new(errand), || {});
         self.make_cut(id, is_first, self.id);
@@ -211,33 +208,17 @@ const RETRY_MS: i64 = 60_000;
 /// The same while writes are refused until it is.
 const HEAL_MS: i64 = 1_000;
 
-/// Tells the log how its base ended, whatever becomes of the thread.
-struct Duty {
-    node: Arc<Node>,
-    cut: u64,
-    path: PathBuf,
-    outcome: Outcome,
-}
-
-impl Duty {
-    fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl Drop for Duty {
-    fn drop(&mut self) {
-        let path = std::mem::take(&mut self.path);
-        match &self.outcome {
-            Ok(Written { bytes }) => {
-                tracing::info!("Background AOF rewrite terminated with success, {bytes} bytes");
-                self.node.aof.tell(Message::Rewritten(self.cut, path));
-            }
-            Err(reason) => {
-                tracing::warn!("Background AOF rewrite terminated by error: {reason}");
-                self.node.aof.tell(Message::NotRewritten(self.cut));
-            }
+/// Tells the log how its base ended.
+fn rewritten(node: &Node, cut: u64, path: PathBuf, outcome: Outcome) {
+    match outcome {
+        Ok(Written { bytes }) => {
+            tracing::info!("Background AOF rewrite terminated with success, {bytes} bytes");
+            node.aof.tell(Message::Rewritten(cut, path));
         }
-        self.node.desk.release();
+        Err(reason) => {
+            tracing::warn!("Background AOF rewrite terminated by error: {reason}");
+            node.aof.tell(Message::NotRewritten(cut));
+        }
     }
+    node.desk.release();
 }

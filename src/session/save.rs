@@ -10,6 +10,7 @@
 //! began hears of the end.
 
 use super::core::Core;
+use super::duty::Duty;
 use super::ending::Ending;
 use super::load::Letter;
 use super::node::{Node, REDIS_VERSION};
@@ -178,11 +179,8 @@ impl Core {
         };
         let style = style(&self.config, self.now_ms);
         let (request, work) = file_request(target, style, watch);
-        let duty = Duty {
-            node: node.clone(),
-            core: self.id,
-            outcome: Err("no thread could be started".into()),
-        };
+        let (told, core) = (node.clone(), self.id);
+        let duty = Duty::new(move |outcome| saved(&told, core, outcome));
         let errand = move || duty.end(work());
         node.errands.run(Box::new(errand), || {});
         self.begin_marked_cut(request, bookmark);
@@ -354,36 +352,21 @@ impl Watch for Unwatched {
     }
 }
 
-/// Tells how a snapshot ended, whatever becomes of its thread.
-struct Duty {
-    node: Arc<Node>,
-    core: ShardId,
-    outcome: Outcome,
-}
-
-impl Duty {
-    fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl Drop for Duty {
-    fn drop(&mut self) {
-        let (saving, now_ms) = (&self.node.state.saving, self.node.clock.millis().0);
-        match &self.outcome {
-            Ok(Written { bytes }) => {
-                saving.succeed(now_ms);
-                tracing::info!("DB saved on disk, {bytes} bytes");
-                tracing::info!("Background saving terminated with success");
-            }
-            Err(reason) => {
-                saving.fail(now_ms);
-                tracing::warn!("Error saving DB on disk: {reason}");
-                tracing::warn!("Background saving error");
-            }
+/// Tells the log, the figures and the core that has begun a snapshot how it ended.
+fn saved(node: &Node, core: ShardId, outcome: Outcome) {
+    let (saving, now_ms) = (&node.state.saving, node.clock.millis().0);
+    match &outcome {
+        Ok(Written { bytes }) => {
+            saving.succeed(now_ms);
+            tracing::info!("DB saved on disk, {bytes} bytes");
+            tracing::info!("Background saving terminated with success");
         }
-        self.node.desk.release();
-        let outcome = std::mem::replace(&mut self.outcome, Err(String::new()));
-        self.node.letters[usize::from(self.core.0)].post(Letter::Saved(outcome));
+        Err(reason) => {
+            saving.fail(now_ms);
+            tracing::warn!("Error saving DB on disk: {reason}");
+            tracing::warn!("Background saving error");
+        }
     }
+    node.desk.release();
+    node.letters[usize::from(core.0)].post(Letter::Saved(outcome));
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows who is the master of whom.
 
+use crate::load::lasting_command;
 use crate::support::prng::Prng;
 use crate::support::{Client, Server, Setup, wait_until};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -76,24 +77,7 @@ pub fn fill(client: &mut Client) {
 /// Random writes whose effects are not the commands as they came.
 pub fn write(client: &mut Client, random: &mut Prng, count: usize) {
     for _ in 0..count {
-        let key = random.below(50);
-        let line = match random.below(14) {
-            0 => format!("SET k{key} {}", random.below(1000)),
-            1 => format!("INCRBYFLOAT f{key} 1.1"),
-            2 => format!("SADD s{key} a b c d e f g"),
-            3 => format!("SPOP s{key}"),
-            4 => format!("SET v{key} x EX 1000"),
-            5 => format!("PEXPIRE k{key} 100000"),
-            6 => format!("MSET m{key} 1 m{} 2 m{} 3", key + 1, key + 2),
-            7 => format!("LPUSH l{key} {}", random.below(100)),
-            8 => format!("RPOPLPUSH l{key} l{}", key + 1),
-            9 => format!("ZADD z{key} {} a", random.below(10)),
-            10 => format!("HINCRBYFLOAT h{key} field 0.5"),
-            11 => format!("XADD x{key} * f v"),
-            12 => format!("SUNIONSTORE u{key} s{key} s{}", key + 1),
-            _ => format!("DEL k{key} m{}", key + 1),
-        };
-        client.call(&line);
+        client.call(&lasting_command(random));
     }
     client.call("MULTI");
     client.call("SET in-multi-a 1");
