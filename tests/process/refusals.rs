@@ -72,8 +72,10 @@ fn without_lockable_memory_it_says_so() {
         "--regid=65534",
         "--clear-groups",
     ];
+    let folder = Folder::create();
+    let setup = Setup::ringshard(2).copied_to(&folder);
     for limit in ["--memlock=65536", "--memlock=0"] {
-        let said = refusal(&[&user[..], &["prlimit", limit]].concat());
+        let said = refusal_of(setup.clone(), &[&user[..], &["prlimit", limit]].concat());
         assert!(said.contains("ulimit -l"), "{limit}: {said}");
     }
 }

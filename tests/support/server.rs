@@ -69,6 +69,14 @@ impl Setup {
         })
     }
 
+    /// The same program as a copy in this folder, for users who may not read where it was built.
+    pub fn copied_to(mut self, folder: &Folder) -> Setup {
+        let copy = folder.path().join("server");
+        fs::copy(&self.binary, &copy).expect("room for a copy");
+        self.binary = copy.to_string_lossy().into_owned();
+        self
+    }
+
     /// A configuration file, before all arguments.
     pub fn file(mut self, path: &Path) -> Setup {
         self.file = Some(path.to_owned());
