@@ -305,3 +305,28 @@ fn a_transaction_that_waits_in_the_middle_is_one_unit() {
         pair.check("waiting");
     }
 }
+
+/// What a command on one key changes without an event is no change of whole databases: FLUSHDB
+/// stands where it stood, between what came before and what came behind.
+#[test]
+fn a_quiet_change_beside_flushdb_keeps_the_order() {
+    for shards in SHARDS {
+        let mut pair = Pair::new(shards, 7);
+        pair.send(0, &[words("PFADD h1 a b c")]);
+        pair.quiesce();
+        let lines = [
+            "MULTI",
+            "PFCOUNT h1",
+            "SET x 1",
+            "FLUSHDB",
+            "SET n2 behind",
+            "EXEC",
+        ];
+        pair.send(0, &lines.map(words));
+        let stream = pair.quiesce();
+        let flushes = requests(&stream);
+        let flushes = flushes.iter().filter(|it| it.args().get(0) == b"FLUSHDB");
+        assert_eq!(flushes.count(), 1, "{shards} shards");
+        pair.check("quiet");
+    }
+}

@@ -309,7 +309,7 @@ impl Effects {
     }
 
     /// Notes a change of whole databases, for which keyspace notifications have no event.
-    pub fn changed_whole(&mut self) {
+    pub fn changed_databases(&mut self) {
         (self.has_changed, self.is_whole) = (true, true);
     }
 

@@ -121,7 +121,7 @@ fn count_one(ctx: &mut ShardCtx<'_>) -> Outcome {
     if is_new {
         ctx.door()
             .edit_padded(&key, 0, |bytes| set_cached(bytes, count));
-        ctx.effects.changed_whole();
+        ctx.effects.changed_quietly();
     } else {
         make_raw(ctx, &key);
     }

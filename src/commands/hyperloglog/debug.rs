@@ -50,7 +50,7 @@ fn make_dense(
     let was_sparse = to_dense(&mut bytes)?;
     if was_sparse {
         ctx.door().set(key, NewValue::raw(bytes), Expiry::Keep);
-        ctx.effects.changed_whole();
+        ctx.effects.changed_quietly();
     }
     Ok(was_sparse)
 }

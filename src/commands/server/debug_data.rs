@@ -141,6 +141,6 @@ fn populate(ctx: &mut ShardCtx<'_>) -> Outcome {
         }
         ctx.door().set(&key, NewValue::text(value), Expiry::Clear);
     }
-    ctx.effects.changed_whole();
+    ctx.effects.changed_databases();
     Ok(ctx.reply.ok())
 }

@@ -75,7 +75,7 @@ fn dbsize(ctx: &mut ShardCtx<'_>) -> Outcome {
 fn flushdb(ctx: &mut ShardCtx<'_>) -> Outcome {
     check_mode(ctx)?;
     ctx.space.flush(ctx.db);
-    ctx.effects.changed_whole();
+    ctx.effects.changed_databases();
     Ok(ctx.reply.ok())
 }
 
@@ -85,7 +85,7 @@ fn flushall(ctx: &mut ShardCtx<'_>) -> Outcome {
     for db in 0..ctx.space.databases() {
         ctx.space.flush(DbIndex(db));
     }
-    ctx.effects.changed_whole();
+    ctx.effects.changed_databases();
     Ok(ctx.reply.ok())
 }
 
@@ -107,7 +107,7 @@ fn swapdb(ctx: &mut ShardCtx<'_>) -> Outcome {
         return Err(errors::DB_OUT_OF_RANGE.into());
     }
     ctx.space.swap(DbIndex(one as u32), DbIndex(other as u32));
-    ctx.effects.changed_whole();
+    ctx.effects.changed_databases();
     Ok(ctx.reply.ok())
 }
 

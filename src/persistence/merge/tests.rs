@@ -144,7 +144,7 @@ fn whole_databases_separate_what_comes_before_from_what_comes_behind() {
         };
         effects.begin_group(0);
         effects.instead(DbIndex(0), [&b"INCR"[..], before.as_bytes()]);
-        effects.changed_whole();
+        effects.changed_databases();
         effects.close_as(DbIndex(0), &["FLUSHALL"]);
         effects.instead(DbIndex(0), [&b"INCR"[..], behind.as_bytes()]);
         effects.end_part(place(0, false));
