@@ -330,3 +330,24 @@ fn a_quiet_change_beside_flushdb_keeps_the_order() {
         pair.check("quiet");
     }
 }
+
+/// A key that turns out to have expired in the middle of a transaction is in the database that has
+/// its number by then.
+#[test]
+fn what_expires_behind_swapdb_is_in_the_swapped_database() {
+    for shards in SHARDS {
+        let mut pair = Pair::new(shards, 7);
+        let lines = [
+            "SET near x PX 5",
+            "SET third 3",
+            "SELECT 1",
+            "SET near kept",
+        ];
+        pair.send(0, &lines.map(words));
+        pair.quiesce();
+        pair.node.clock.advance_millis(10);
+        let lines = ["MULTI", "SWAPDB 0 1", "RENAMENX third near", "EXEC"];
+        pair.send(0, &lines.map(words));
+        pair.check("swapped");
+    }
+}

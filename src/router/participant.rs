@@ -303,7 +303,7 @@ impl Router {
                 let client = client.expect("jobs belong to transactions");
                 Some(Done::Ran(batch.run(client, at_ms, place, shard), moment))
             }
-            Job::Fetch(keys) => Some(Done::Fetched(fetch_at(shard, &keys, at_ms))),
+            Job::Fetch(keys) => Some(Done::Fetched(fetch_at(shard, &keys, moment))),
             Job::Put(put) => {
                 install(shard, put.changed);
                 if let Some(place) = place {
@@ -392,12 +392,19 @@ pub(super) fn run_at(work: &Work, point: Option<Point>, shard: &mut Shard) -> Re
     reply
 }
 
-/// Copies what a shard has of these keys at this moment.
-fn fetch_at(shard: &mut Shard, keys: &ArgStore, at_ms: i64) -> Fetched {
+/// Copies what a shard has of these keys at this moment. What turns out to have expired is part of
+/// the transaction.
+fn fetch_at(shard: &mut Shard, keys: &ArgStore, moment: Moment) -> Fetched {
     let now_ms = shard.space.common.now_ms;
-    shard.set_now(at_ms);
+    shard.set_now(moment.at_ms);
+    if let Some(place) = moment.place {
+        shard.effects.begin_group(place.stage);
+    }
     let fetched = fetch(shard, keys.args().from(0));
-    shard.set_now(now_ms.max(at_ms));
+    if let Some(place) = moment.place {
+        shard.effects.end_part(place);
+    }
+    shard.set_now(now_ms.max(moment.at_ms));
     fetched
 }
 

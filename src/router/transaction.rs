@@ -355,11 +355,9 @@ impl Router {
         let Some(transaction) = self.transactions.get_mut(&ticket) else {
             return;
         };
-        let moment = Moment {
-            at_ms: transaction.at_ms,
-            is_last: false,
-            place: None,
-        };
+        // What turns out to have expired belongs behind the stages before: one of them may have
+        // given the databases other numbers.
+        let moment = transaction.next_moment(false);
         let mut jobs: Vec<(ShardId, ArgStore)> = Vec::new();
         for key in &keys {
             let owner = map.shard(Slot::of(key));
