@@ -108,6 +108,7 @@ fn has_more(core: &Core) -> bool {
         || core.router.has_news()
         || !core.exec_news.is_empty()
         || core.has_own_orders()
+        || core.has_flow_news()
         || core.transferred.has_letters()
 }
 
@@ -154,7 +155,9 @@ fn obey(core: &mut Core, order: Order) {
         Order::News(news) => core.take_news(&news),
         Order::Report(report) => core.hear_report(report),
         Order::Feed(session, bytes) => core.feed_replica(session, &bytes),
+        Order::Flow(id, news) => core.hear_flow(id, news),
         Order::Hold(session) => core.hold_replica(session),
+        Order::Release(session) => core.release_flow(session),
         Order::Lend(session, parcel) => core.lend(session, parcel),
         Order::Sent(session, is_whole) => core.snapshot_sent(session, is_whole),
         Order::Published(bytes) => core.feed_message(bytes),

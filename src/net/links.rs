@@ -11,12 +11,12 @@ use std::os::fd::AsRawFd;
 impl Reactor {
     /// Takes the connections to masters over that threads have made.
     pub(super) fn adopt_lines(&mut self) {
-        for (fd, mut session) in self.core.take_lines() {
+        for (fd, mut session, line) in self.core.take_lines() {
             session.origin.local_address = origin(&fd, "").local_address;
             session.origin.fd = fd.as_raw_fd();
             self.seats.take_here(self.port.core());
             let id = self.serve_on(fd, session);
-            self.core.follow_stream(id);
+            self.core.follow_line(id, line);
         }
     }
 

@@ -83,8 +83,8 @@ pub enum Deed {
     Feed { place: Place, bytes: Bytes },
     /// End a replica's connection.
     Close(Place),
-    /// The same, when all is sent.
-    CloseBehind(Place),
+    /// What was held back for the connection of a shard follows the snapshot.
+    Release(Place),
     /// A client gets its answer.
     Answer {
         core: ShardId,

@@ -1,12 +1,14 @@
-//! The connections on which a replica of our own kind gets what it gets shard by shard.
+//! The connections on which a replica of our own kind gets what it gets shard by shard: its part of
+//! a snapshot, then its stream.
 //!
 //! ```text
 //!   replica: PSYNC ..                          master: +FLOWS <token> <shards>
 //!   replica, on one connection per shard:      REPLCONF flow <token>:<shard>      +OK
+//!   then as anybody                            +CONTINUE or +FULLRESYNC on the first one
 //! ```
 //!
 //! The token is known to the two of them alone. A replica is ready when all its connections are
-//! there; one that is lost before its work is done takes the replica with it.
+//! there; one that is lost takes the replica with it.
 
 use super::deed::Place;
 use super::history::fresh_id;
@@ -24,6 +26,8 @@ pub struct Receiver {
 pub struct Flows {
     token: String,
     places: Vec<Option<Place>>,
+    /// How far the replica says it has run the stream of each.
+    acked: Vec<u64>,
 }
 
 impl Flows {
@@ -32,6 +36,7 @@ impl Flows {
         Flows {
             token: fresh_id(random),
             places: vec![None; shards],
+            acked: vec![0; shards],
         }
     }
 
@@ -56,6 +61,30 @@ impl Flows {
     /// All connections, if all are there.
     pub fn all(&self) -> Option<Vec<Place>> {
         self.places.iter().copied().collect()
+    }
+
+    /// How many there are to be.
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The connection for a shard, if it is there.
+    pub fn place(&self, shard: usize) -> Option<Place> {
+        self.places.get(shard).copied().flatten()
+    }
+
+    /// A connection says how far the stream of its shard has been run; whether it is one of these.
+    pub fn ack(&mut self, place: Place, offset: u64) -> bool {
+        let shard = self.places.iter().position(|it| *it == Some(place));
+        if let Some(shard) = shard {
+            self.acked[shard] = self.acked[shard].max(offset);
+        }
+        shard.is_some()
+    }
+
+    /// How far the streams have been run.
+    pub fn acked(&self) -> &[u64] {
+        &self.acked
     }
 
     /// Those that are there.

@@ -15,6 +15,7 @@ use super::history::History;
 use super::hub::{AtMark, Hub, Recording};
 use super::info::LinkPicture;
 use super::link::Call;
+use super::order::Chunk;
 use crate::config::choice::ReplDisklessLoad;
 use crate::config::{Config, Master};
 use crate::keyspace::ShardId;
@@ -359,10 +360,33 @@ impl Hub {
         }
     }
 
-    /// These bytes of the master's stream have been applied.
-    pub fn applied(&mut self, bytes: &[u8]) {
-        if self.follower.is_some() && !bytes.is_empty() {
-            self.feed(bytes::Bytes::copy_from_slice(bytes));
+    /// This of the master's stream is being applied, and will be.
+    pub fn applied(&mut self, chunk: Chunk) {
+        if self.follower.is_some() && !chunk.bytes.is_empty() {
+            self.feed(chunk);
+        }
+    }
+
+    /// What has come could not be applied: everything has to come anew.
+    pub fn distrust(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.is_resumable = false;
+        }
+    }
+
+    /// The streams of the master's shards are at these offsets.
+    pub fn adopt_streams(&mut self, offsets: Vec<u64>) {
+        self.streams.adopt(offsets);
+        let bytes = self.streams.beginning(self.shards, self.offset);
+        for replica in self
+            .replicas
+            .iter()
+            .filter(|it| it.is_fed() && it.flows.is_some())
+        {
+            self.deeds.push(Deed::Feed {
+                place: replica.place(),
+                bytes: bytes.clone(),
+            });
         }
     }
 

@@ -6,11 +6,14 @@
 //!       1      8         8      at most 256 KiB          8        little-endian
 //! ```
 //!
-//! The offset counts the bodies that this connection has carried before, so nothing can be missing
-//! or come twice unnoticed; the position says where in the history the body belongs; the checksum
-//! is about all before it. Whoever reads needs no more memory than one frame.
+//! The offset counts what of its kind came before, so nothing can be missing or come twice
+//! unnoticed: bodies of a snapshot on this connection, bytes of the shard's stream, on the first
+//! connection those of the history. The position says where in the history it was when the frame
+//! was made; the checksum is about all before it. Whoever reads needs no more memory than one
+//! frame.
 
 use crate::rdb::{CHECKSUM_BYTES, Checksum};
+use bytes::Bytes;
 use std::ops::Range;
 
 /// The longest body.
@@ -33,12 +36,20 @@ pub enum Kind {
     Longs,
     /// Nothing: the shard's part of the snapshot ends here.
     End,
-    /// A stretch of the history.
+    /// A stretch of the shard's stream.
     Stream,
+    /// In which order the streams of all shards happened; on the first connection.
+    Order,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::Entries, Kind::Longs, Kind::End, Kind::Stream];
+    const ALL: [Kind; 5] = [
+        Kind::Entries,
+        Kind::Longs,
+        Kind::End,
+        Kind::Stream,
+        Kind::Order,
+    ];
 
     fn number(self) -> u8 {
         self as u8 + 1
@@ -88,6 +99,21 @@ impl Header {
         let tail = [&checksum.value().to_le_bytes()[..], LINE_END].concat();
         (head, tail)
     }
+}
+
+/// A whole frame, at an offset of its connection and a position of the history.
+pub fn encode(kind: Kind, (offset, position): (u64, u64), body: &[u8]) -> Bytes {
+    let header = Header {
+        kind,
+        offset,
+        position,
+    };
+    let (head, tail) = header.around(body);
+    let mut frame = Vec::with_capacity(head.len() + body.len() + tail.len());
+    frame.extend_from_slice(&head);
+    frame.extend_from_slice(body);
+    frame.extend_from_slice(&tail);
+    Bytes::from(frame)
 }
 
 /// Why something is no frame.

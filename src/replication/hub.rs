@@ -8,9 +8,11 @@ use super::backlog::Backlog;
 use super::board::Board;
 use super::deed::{Answer, Deed, Place, Report, Wish};
 use super::failover::Failover;
+use super::flows::Flows;
 use super::follow::Follower;
 use super::history::History;
 use super::info::Picture;
+use super::order::{Chunk, Frames, Streams};
 use super::psync::{Applicant, Continuation};
 use super::replicas::{Replica, Stage};
 use super::sync::Wanting;
@@ -85,9 +87,25 @@ pub struct Hub {
     board: Arc<Board>,
     /// How many shards this node has.
     pub(super) shards: usize,
+    /// The streams of the shards of whoever makes the history.
+    pub(super) streams: Streams,
     syncs: Syncs,
     /// The process is about to end: nothing is said by itself.
     pub(super) is_resting: bool,
+}
+
+/// What a replica with connections for the shards gets.
+fn feed_apart(first: Place, flows: &Flows, frames: &Frames, deeds: &mut Vec<Deed>) {
+    for (shard, bytes) in &frames.flows {
+        if let Some(place) = flows.place(*shard) {
+            let bytes = bytes.clone();
+            deeds.push(Deed::Feed { place, bytes });
+        }
+    }
+    for bytes in &frames.first {
+        let (place, bytes) = (first, bytes.clone());
+        deeds.push(Deed::Feed { place, bytes });
+    }
 }
 
 impl Hub {
@@ -113,6 +131,7 @@ impl Hub {
             random,
             board,
             shards,
+            streams: Streams::new(shards),
             syncs: Syncs::default(),
             is_resting: false,
         }
@@ -149,7 +168,7 @@ impl Hub {
             Report::Psync(applicant) => self.admit(*applicant, now),
             Report::Ack { place, offset } => self.acked(place, offset, now),
             Report::Sent { place, is_whole } => self.sent(place, is_whole, now),
-            Report::Flow { place, words } => self.join_flow(place, &words),
+            Report::Flow { place, words } => self.join_flow(place, &words, now),
             Report::Release { place, is_error } => self.release(place, is_error),
             Report::Rename => self.history = History::fresh(&mut self.random),
             Report::Gone(place) => self.gone(place, now.0),
@@ -202,19 +221,33 @@ impl Hub {
         });
     }
 
-    /// The stream goes on with these bytes.
-    pub fn feed(&mut self, bytes: Bytes) {
-        self.offset += bytes.len() as u64;
+    /// The stream goes on with this.
+    pub fn feed(&mut self, chunk: Chunk) {
+        let before = self.offset;
+        self.offset += chunk.bytes.len() as u64;
         self.has_asked = false;
         if let Some(backlog) = &mut self.backlog {
-            backlog.push(&bytes);
+            backlog.push(&chunk.bytes);
         }
-        for replica in self.replicas.iter().filter(|replica| replica.is_fed()) {
-            self.deeds.push(Deed::Feed {
-                place: replica.place(),
-                bytes: bytes.clone(),
-            });
+        let fed = || self.replicas.iter().filter(|replica| replica.is_fed());
+        let frames = match fed().any(|replica| replica.flows.is_some()) {
+            true => self.streams.take_apart(&chunk, before, self.shards),
+            false => {
+                self.streams.count(&chunk);
+                Frames::default()
+            }
+        };
+        let mut deeds = Vec::new();
+        for replica in fed() {
+            match &replica.flows {
+                None => deeds.push(Deed::Feed {
+                    place: replica.place(),
+                    bytes: chunk.bytes.clone(),
+                }),
+                Some(flows) => feed_apart(replica.place(), flows, &frames, &mut deeds),
+            }
         }
+        self.deeds.append(&mut deeds);
     }
 
     pub(super) fn say(&mut self, place: Place, line: String) {
@@ -224,20 +257,30 @@ impl Hub {
 
     /// A client asks to become a replica.
     fn admit(&mut self, applicant: Applicant, now: (i64, &Config)) {
-        let place = applicant.place;
         if applicant.is_failover && !self.accepts_role(&applicant) {
             return;
         }
-        if self
-            .follower
-            .as_ref()
-            .is_some_and(|follower| !follower.is_up())
-        {
+        let name = applicant.name();
+        tracing::info!("Replica {name} asks for synchronization");
+        match applicant.can_flows && now.1.repl_shard_streams {
+            true => self.open_flows(applicant, now.0),
+            false => self.synchronize(applicant, None, now),
+        }
+        self.idle_since_ms = None;
+    }
+
+    /// Lets a replica go on where it is, if that is possible, or begin anew.
+    pub(super) fn synchronize(
+        &mut self,
+        applicant: Applicant,
+        flows: Option<Flows>,
+        now: (i64, &Config),
+    ) {
+        let (name, place) = (applicant.name(), applicant.place);
+        if self.follower.as_ref().is_some_and(|it| !it.is_up()) {
             let line = "-NOMASTERLINK Can't SYNC while not connected with my master\r\n";
             return self.say(place, line.into());
         }
-        let name = applicant.name();
-        tracing::info!("Replica {name} asks for synchronization");
         match Continuation::of(&applicant, &self.history, self.backlog.as_ref()) {
             Continuation::Partial { bytes, offset } => {
                 self.syncs.partial_ok += 1;
@@ -255,19 +298,31 @@ impl Hub {
                 );
                 let mut replica = Replica::new(applicant, Stage::Online, now.0);
                 replica.acked = offset.saturating_sub(1);
-                self.replicas.push(replica);
                 let bytes = Bytes::from(bytes);
-                self.deeds.push(Deed::Feed { place, bytes });
+                let frames = match &flows {
+                    None => vec![bytes],
+                    Some(flows) => {
+                        let first = self.streams.beginning(flows.count(), replica.acked);
+                        let rest = Streams::catch_up(bytes, replica.acked);
+                        std::iter::once(first).chain(rest).collect()
+                    }
+                };
+                replica.flows = flows;
+                self.replicas.push(replica);
+                let feeds = frames.into_iter().map(|bytes| Deed::Feed { place, bytes });
+                self.deeds.extend(feeds);
             }
             Continuation::Full { reason } => {
                 tracing::info!("{reason}");
                 self.syncs.partial_err += u64::from(!applicant.is_new());
                 self.syncs.full += 1;
                 self.keep_backlog(now.1);
-                self.await_snapshot(applicant, now);
+                let mut replica = Replica::new(applicant, Stage::Waiting, now.0);
+                replica.flows = flows;
+                self.replicas.push(replica);
+                self.begin_snapshots(now);
             }
         }
-        self.idle_since_ms = None;
     }
 
     /// A replica asks this node, itself one, to take over.
@@ -361,6 +416,9 @@ impl Hub {
 
     fn acked(&mut self, place: Place, offset: u64, now: (i64, &Config)) {
         let Some(replica) = self.replica_at(place) else {
+            let mut flows = self.replicas.iter_mut().filter_map(|it| it.flows.as_mut());
+            // One that is no replica's is of one that has gone.
+            let _ = flows.any(|flows| flows.ack(place, offset));
             return;
         };
         replica.acked = replica.acked.max(offset);
@@ -428,7 +486,7 @@ impl Hub {
         let may_ping = self.failover.is_none() && !self.is_resting;
         if is_due && self.follower.is_none() && may_ping {
             self.pinged_ms = now_ms;
-            self.feed(Bytes::from_static(PING));
+            self.feed(Chunk::aside(Bytes::from_static(PING)));
         }
         // Who waits for a snapshot hears an empty line, so that it does not give up.
         let waiting = self.replicas.iter().filter(|it| it.stage == Stage::Waiting);
@@ -479,6 +537,7 @@ impl Hub {
 
     /// The node is a master from now on.
     fn lead(&mut self) {
+        self.streams.lead(self.shards);
         self.deeds.push(Deed::BecomeReplica(false));
     }
 
@@ -505,6 +564,8 @@ impl Hub {
             previous_end: previous.map(|previous| previous.end),
             offset: self.offset,
             backlog: self.backlog.as_ref().map(|it| (it.first(), it.count())),
+            streams: self.streams.offsets().to_vec(),
+            ran: Vec::new(),
         }
     }
 

@@ -20,6 +20,10 @@ pub struct Picture {
     pub offset: u64,
     /// The offset of the first byte in the backlog, and how many bytes there are.
     pub backlog: Option<(u64, usize)>,
+    /// The offsets of the streams of the shards of whoever makes the history.
+    pub streams: Vec<u64>,
+    /// On a replica: what of each has run here, and what has come.
+    pub ran: Vec<(u64, u64)>,
 }
 
 /// A replica's link to its master.
@@ -50,6 +54,8 @@ pub struct ReplicaPicture {
     pub offset: u64,
     pub lag_seconds: i64,
     pub is_online: bool,
+    /// What it has run of the stream of each shard, if it gets them one by one.
+    pub streams: Vec<u64>,
 }
 
 /// The section of INFO.
@@ -77,6 +83,46 @@ impl Source for Replication<'_> {
         }
         self.write_replicas(section);
         self.write_stream(section);
+    }
+}
+
+/// The section that says how the streams of the shards are, one by one.
+pub struct ReplicationShards<'a>(pub &'a Picture);
+
+impl Source for ReplicationShards<'_> {
+    fn heading(&self) -> &'static str {
+        "Replication_shards"
+    }
+
+    fn write(&self, section: &mut Writer) {
+        let picture = self.0;
+        let replicas = picture.replicas.iter().filter(|it| !it.streams.is_empty());
+        section
+            .field("shard_streams", picture.streams.len())
+            .field("shard_stream_replicas", replicas.count());
+        for (shard, offset) in picture.streams.iter().enumerate() {
+            match picture.ran.get(shard) {
+                None => section.field(
+                    format_args!("shard{shard}"),
+                    format_args!("offset={offset}"),
+                ),
+                Some((ran, came)) => section.field(
+                    format_args!("shard{shard}"),
+                    format_args!("offset={offset},received={came},applied={ran}"),
+                ),
+            };
+        }
+        for (number, replica) in picture.replicas.iter().enumerate() {
+            // With fewer connections than streams some connections carry several.
+            let sent = super::order::fold(&picture.streams, replica.streams.len());
+            for (shard, (acked, sent)) in replica.streams.iter().zip(sent).enumerate() {
+                let behind = sent.saturating_sub(*acked);
+                section.field(
+                    format_args!("slave{number}_shard{shard}"),
+                    format_args!("offset={acked},lag_bytes={behind}"),
+                );
+            }
+        }
     }
 }
 

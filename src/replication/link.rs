@@ -69,6 +69,15 @@ pub enum News {
 #[derive(Debug)]
 pub struct Line {
     pub peer: Peer,
+    /// Those for its shards, if their streams come apart.
+    pub flows: Vec<Peer>,
+}
+
+impl Line {
+    fn new(peer: Peer, flows: Vec<Inflow>) -> Line {
+        let flows = flows.into_iter().map(Inflow::into_peer).collect();
+        Line { peer, flows }
+    }
 }
 
 /// What becomes of a snapshot. Errors are lines for the log.
@@ -79,13 +88,13 @@ pub trait Intake: Send {
     /// That was all: returns when it is in place, and in which database the stream goes on.
     fn finish(&mut self) -> Result<DbIndex, String>;
 
-    /// Takes one that comes shard by shard; returns when it is in place. `came` hears of bytes, and
-    /// says whether it is still wanted.
+    /// Takes one that comes shard by shard; returns the connections when it is in place. `came`
+    /// hears of bytes, and says whether it is still wanted.
     fn take_flows(
         &mut self,
         flows: Vec<Inflow>,
         came: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<(), String>;
+    ) -> Result<Vec<Inflow>, String>;
 }
 
 /// Who talks to a master.
@@ -259,7 +268,7 @@ impl Speaker {
             answer = self.answer(&mut peer)?;
         }
         if let Some(rest) = answer.strip_prefix(b"+CONTINUE") {
-            return self.go_on(peer, rest);
+            return self.go_on(peer, flows, rest);
         }
         if let Some(rest) = answer.strip_prefix(b"+FULLRESYNC ") {
             let (start, db) = full_resync(rest)
@@ -274,14 +283,14 @@ impl Speaker {
         self.refused(peer, &answer)
     }
 
-    fn go_on(&self, peer: Peer, rest: &[u8]) -> Result<(), End> {
+    fn go_on(&self, peer: Peer, flows: Vec<Inflow>, rest: &[u8]) -> Result<(), End> {
         tracing::info!("Successful partial resynchronization with master.");
         let id = rest.strip_prefix(b" ").map(<[u8]>::trim_ascii);
         let id = id.filter(|id| id.len() == super::history::ID_LEN);
         let id = id.map(|id| String::from_utf8_lossy(id).into_owned());
         self.tell(News::Continued {
             id,
-            line: Line { peer },
+            line: Line::new(peer, flows),
         })
     }
 
@@ -339,7 +348,7 @@ impl Speaker {
             peer.give_back(rest);
         }
         let db = self.intake.finish()?;
-        self.tell(News::Whole(Line { peer }, db))
+        self.tell(News::Whole(Line::new(peer, Vec::new()), db))
     }
 
     /// The snapshot, shard by shard; the stream behind it goes on in this database.
@@ -349,8 +358,8 @@ impl Speaker {
         );
         self.tell(News::Begins(None))?;
         let Speaker { intake, tell, .. } = self;
-        intake.take_flows(flows, &mut |bytes| tell(News::Came(bytes)))?;
-        self.tell(News::Whole(Line { peer }, db))
+        let flows = intake.take_flows(flows, &mut |bytes| tell(News::Came(bytes)))?;
+        self.tell(News::Whole(Line::new(peer, flows), db))
     }
 
     fn announced(

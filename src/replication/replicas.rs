@@ -1,6 +1,7 @@
 //! The replicas of a node, as their master sees them.
 //!
 //! ```text
+//!   Opening   its connections for the shards are being made
 //!   Waiting   for a snapshot to begin       gets nothing
 //!   Sending   the snapshot is on its way    what the stream brings waits behind it
 //!   Online                                  gets the stream, acknowledges every second
@@ -15,6 +16,7 @@ use crate::config::Config;
 /// How far a replica has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    Opening,
     Waiting,
     Sending,
     Online,
@@ -24,7 +26,7 @@ impl Stage {
     /// As INFO calls it.
     pub fn name(self) -> &'static str {
         match self {
-            Stage::Waiting => "wait_bgsave",
+            Stage::Opening | Stage::Waiting => "wait_bgsave",
             Stage::Sending => "send_bulk",
             Stage::Online => "online",
         }
@@ -66,13 +68,13 @@ impl Replica {
 
     /// Whether it waits for a snapshot that could begin now.
     pub fn is_waiting(&self) -> bool {
-        let is_ready = self.flows.as_ref().is_none_or(|it| it.all().is_some());
-        self.stage == Stage::Waiting && is_ready
+        self.stage == Stage::Waiting
     }
 
     /// Whether the stream goes to it.
     pub fn is_fed(&self) -> bool {
-        self.stage != Stage::Waiting && !self.applicant.is_snapshot_only
+        let is_synced = !matches!(self.stage, Stage::Opening | Stage::Waiting);
+        is_synced && !self.applicant.is_snapshot_only
     }
 
     /// Whether it counts for `min-replicas-to-write`.
@@ -92,6 +94,9 @@ impl Replica {
     /// Whether it has been silent for too long; while it loads it says nothing.
     pub fn is_silent(&self, config: &Config, now_ms: i64) -> bool {
         let limit_ms = i64::from(config.repl_timeout) * 1000;
+        if self.stage == Stage::Opening && now_ms - self.since_ms > limit_ms {
+            return true;
+        }
         // One that uses SYNC does not acknowledge.
         let acks = self.stage == Stage::Online && self.applicant.request.is_some();
         acks && now_ms - self.acked_ms > limit_ms
@@ -106,6 +111,10 @@ impl Replica {
             offset: self.acked,
             lag_seconds: self.lag_s(now_ms),
             is_online: self.stage == Stage::Online,
+            streams: self
+                .flows
+                .as_ref()
+                .map_or_else(Vec::new, |it| it.acked().to_vec()),
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::backlog::Backlog;
 use super::history::History;
 use super::hub::{AtMark, Hub, Recording};
+use super::order::Chunk;
 use super::replicas::{Replica, Stage};
 use super::wait::GET_ACK;
 use crate::config::Config;
@@ -43,7 +44,7 @@ impl Hub {
         self.is_resting = is_resting;
         let has_online = self.replicas.iter().any(|it| it.stage == Stage::Online);
         if is_resting && has_online && self.follower.is_none() {
-            self.feed(Bytes::from_static(GET_ACK));
+            self.feed(Chunk::aside(Bytes::from_static(GET_ACK)));
             self.has_asked = true;
         }
     }

@@ -36,31 +36,35 @@ impl Wanting {
 }
 
 impl Hub {
-    /// A replica has to get everything.
-    pub(super) fn await_snapshot(&mut self, applicant: Applicant, now: (i64, &Config)) {
+    /// A replica is to make a connection for each shard first.
+    pub(super) fn open_flows(&mut self, applicant: Applicant, now_ms: i64) {
         let place = applicant.place;
-        let takes_flows = applicant.can_flows && now.1.repl_shard_streams;
-        let mut replica = Replica::new(applicant, Stage::Waiting, now.0);
-        if takes_flows {
-            let flows = Flows::new(self.shards, &mut self.random);
-            self.say(place, flows.line());
-            replica.flows = Some(flows);
-        }
+        let mut replica = Replica::new(applicant, Stage::Opening, now_ms);
+        let flows = Flows::new(self.shards, &mut self.random);
+        self.say(place, flows.line());
+        replica.flows = Some(flows);
         self.replicas.push(replica);
-        self.begin_snapshots(now);
     }
 
-    /// A connection is to be that of a shard for a replica that waits for it.
-    pub(super) fn join_flow(&mut self, place: Place, words: &[u8]) {
-        let waiting = self.replicas.iter_mut();
-        let waiting = waiting.filter(|replica| replica.stage == Stage::Waiting);
-        let mut flows = waiting.filter_map(|replica| replica.flows.as_mut());
-        match flows.any(|flows| flows.join(words, place)) {
-            true => self.say(place, "+OK\r\n".into()),
-            false => self.say(
-                place,
-                "-ERR no replica waits for this connection\r\n".into(),
-            ),
+    /// A connection is to be that of a shard for a replica that waits for it. With the last one the
+    /// replica is synchronized.
+    pub(super) fn join_flow(&mut self, place: Place, words: &[u8], now: (i64, &Config)) {
+        let joined = self.replicas.iter_mut().position(|replica| {
+            let flows = replica.flows.as_mut();
+            let mut flows = flows.filter(|_| replica.stage == Stage::Opening);
+            flows.as_mut().is_some_and(|flows| flows.join(words, place))
+        });
+        let Some(at) = joined else {
+            let line = "-ERR no replica waits for this connection\r\n";
+            return self.say(place, line.into());
+        };
+        self.say(place, "+OK\r\n".into());
+        let flows = self.replicas[at].flows.as_ref();
+        if flows.is_some_and(|flows| flows.all().is_some()) {
+            let Replica {
+                applicant, flows, ..
+            } = self.replicas.remove(at);
+            self.synchronize(applicant, flows, now);
         }
     }
 
@@ -154,6 +158,13 @@ impl Hub {
                 });
             }
             self.deeds.push(Deed::Hold(replica.place()));
+            let Some(flows) = &replica.flows else {
+                continue;
+            };
+            self.deeds.extend(flows.places().map(Deed::Hold));
+            let bytes = self.streams.beginning(flows.count(), offset);
+            let place = replica.place();
+            self.deeds.push(Deed::Feed { place, bytes });
         }
         places
     }
@@ -179,14 +190,11 @@ impl Hub {
         }
         replica.stage = Stage::Online;
         replica.acked_ms = now.0;
-        let flows = replica.flows.take();
+        let flows: Vec<Place> = replica.flows.iter().flat_map(Flows::places).collect();
         let name = replica.applicant.name();
         let is_done = replica.applicant.is_snapshot_only;
         tracing::info!("Synchronization with replica {name} succeeded");
-        // The replica takes that for the end of what it gets shard by shard.
-        for place in flows.iter().flat_map(Flows::places) {
-            self.deeds.push(Deed::CloseBehind(place));
-        }
+        self.deeds.extend(flows.into_iter().map(Deed::Release));
         if is_done {
             tracing::info!("Close the connection with replica {name} as RDB transfer is complete");
             self.deeds.push(Deed::Close(place));

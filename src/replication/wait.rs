@@ -5,6 +5,7 @@
 
 use super::deed::{Answer, Deed, Place};
 use super::hub::Hub;
+use super::order::Chunk;
 use super::replicas::{Replica, Stage};
 use bytes::Bytes;
 
@@ -87,7 +88,7 @@ impl Hub {
         }
         self.finish_waiting(now_ms);
         if !self.waiters.is_empty() && !self.has_asked && self.follower.is_none() {
-            self.feed(Bytes::from_static(GET_ACK));
+            self.feed(Chunk::aside(Bytes::from_static(GET_ACK)));
             self.has_asked = true;
         }
     }

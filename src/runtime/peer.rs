@@ -116,9 +116,9 @@ impl Peer {
         }
     }
 
-    /// Takes back the end of what was received.
+    /// Takes back the end of what was received: it is what arrives next.
     pub fn give_back(&mut self, rest: Vec<u8>) {
-        self.input = rest;
+        self.input.splice(0..0, rest);
     }
 
     /// Leaves the socket to somebody else, with what has arrived on it.

@@ -134,6 +134,9 @@ impl Core {
 
     /// The database that the master's stream has selected.
     pub(super) fn stream_db(&self) -> DbIndex {
+        if let Some(db) = self.db_of_parts() {
+            return db;
+        }
         let stream = self.replication.stream.as_ref();
         let session = stream.and_then(|stream| self.sessions.find(stream.session));
         session.map_or(self.replication.db, |session| session.db)

@@ -89,7 +89,9 @@ impl Filter {
         let origin = &session.origin;
         // The connections for shards go with the replica's first one.
         let is_meant = !session.is_flow() || self.class.is_none();
+        let is_client = !session.is_runner && !session.is_loader;
         is_meant
+            && is_client
             && meets(self.number, |number| number as u64 == session.id)
             && meets(self.class, |class| class == session.class())
             && meets(self.address.as_deref(), |address| {

@@ -559,7 +559,7 @@ impl Core {
             if let Some(executing) = session.executing {
                 self.exec_news.push((executing.exec, ExecNews::Gone));
             }
-            if !session.is_replica() {
+            if !session.is_replica() && !session.is_flow() {
                 self.counters().connected_clients.sub(1);
             }
             self.part_with(id, &session);

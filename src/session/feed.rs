@@ -15,7 +15,8 @@ use super::replication::HUB_CORE;
 use super::save::everywhere;
 use crate::command::{ArgStore, Spec};
 use crate::keyspace::{DbIndex, ShardId};
-use crate::persistence::merge::{Merge, Stream};
+use crate::persistence::merge::{Merge, Run, Stream};
+use crate::replication::order::Chunk;
 use crate::resp::Protocol;
 use crate::router::{Head, ReplyTo};
 use crate::shard::{Journal, Outcome, Records, ShardCtx};
@@ -58,7 +59,7 @@ impl Feed {
     fn new(shards: usize, first: u64) -> Feed {
         Feed {
             merge: Merge::new(shards),
-            out: Stream::default(),
+            out: Stream::tracked(),
             deliveries: 0,
             first,
             begun: vec![false; shards],
@@ -80,19 +81,34 @@ impl Feed {
     }
 
     /// What has become of it since the last time, cut into pieces at the marks.
-    fn take(&mut self) -> Vec<(Bytes, Option<u64>)> {
+    fn take(&mut self) -> Vec<(Chunk, Option<u64>)> {
         let mut rest = Bytes::from(std::mem::take(&mut self.out.bytes));
+        let mut runs = std::mem::take(&mut self.out.runs).into_iter();
         let mut pieces = Vec::new();
         let mut before = 0;
         for (at, number) in std::mem::take(&mut self.out.cuts) {
-            pieces.push((rest.split_to(at - before), Some(number)));
+            let chunk = piece(rest.split_to(at - before), &mut runs);
+            pieces.push((chunk, Some(number)));
             before = at;
         }
         if !rest.is_empty() {
-            pieces.push((rest, None));
+            pieces.push((piece(rest, &mut runs), None));
         }
         pieces
     }
+}
+
+/// The next bytes with the runs they consist of: a cut lies between two.
+fn piece(bytes: Bytes, runs: &mut impl Iterator<Item = Run>) -> Chunk {
+    let (mut left, mut own) = (bytes.len(), Vec::new());
+    while left > 0 {
+        let Some(run) = runs.next() else {
+            break;
+        };
+        left = left.saturating_sub(run.bytes);
+        own.push(run);
+    }
+    Chunk { bytes, runs: own }
 }
 
 /// A journal from the unit with this mark on.
@@ -131,9 +147,10 @@ impl Core {
             return;
         };
         feed.push(shard, journal);
-        for (bytes, mark) in feed.take() {
-            if let Some(hub) = self.replication.hub.as_mut().filter(|_| !bytes.is_empty()) {
-                hub.feed(bytes);
+        for (chunk, mark) in feed.take() {
+            let hub = self.replication.hub.as_mut();
+            if let Some(hub) = hub.filter(|_| !chunk.bytes.is_empty()) {
+                hub.feed(chunk);
             }
             if let Some(mark) = mark {
                 self.reach_mark(mark);

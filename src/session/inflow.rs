@@ -30,7 +30,7 @@ type Part = (Summary, Inflow);
 /// What the thread of a shard tells.
 enum Word {
     Came(usize),
-    Ended(Result<Part, String>),
+    Ended(usize, Result<Part, String>),
 }
 
 /// Loads what comes; returns when all shards' parts have ended, or one has failed.
@@ -38,14 +38,16 @@ pub(super) fn load(
     node: &Arc<Node>,
     flows: Vec<Inflow>,
     came: &mut dyn FnMut(usize) -> bool,
-) -> Result<Summary, String> {
+) -> Result<(Summary, Vec<Inflow>), String> {
     let (sender, words) = channel();
+    // Connections go back in the order in which they came.
+    let mut ended: Vec<Option<Inflow>> = flows.iter().map(|_| None).collect();
     let (is_over, mut left) = (Arc::new(AtomicBool::new(false)), flows.len());
-    for flow in flows {
+    for (number, flow) in flows.into_iter().enumerate() {
         let told = sender.clone();
         let duty = Duty::new(move |outcome| {
             // Whoever does not listen any more does not want to know.
-            let _ = told.send(Word::Ended(outcome));
+            let _ = told.send(Word::Ended(number, outcome));
         });
         let (own, stop, sender) = (node.clone(), is_over.clone(), sender.clone());
         let errand = move || duty.end(load_part(&own, flow, &sender, &stop));
@@ -53,7 +55,6 @@ pub(super) fn load(
     }
     drop(sender);
     let (mut summary, mut failure) = (Summary::default(), None);
-    let mut ended = Vec::new();
     // All threads are waited for: what they still had on its way is in the cores then.
     while left > 0 {
         match words.recv_timeout(LOOK_INTERVAL) {
@@ -63,13 +64,13 @@ pub(super) fn load(
                 is_over.fetch_or(!came(bytes), Relaxed);
             }
             Err(RecvTimeoutError::Timeout) => drop(is_over.fetch_or(!came(0), Relaxed)),
-            Ok(Word::Ended(Ok((part, flow)))) => {
-                ended.push(flow);
+            Ok(Word::Ended(number, Ok((part, flow)))) => {
+                ended[number] = Some(flow);
                 left -= 1;
                 summary.keys += part.keys;
                 summary.expired += part.expired;
             }
-            Ok(Word::Ended(Err(line))) => {
+            Ok(Word::Ended(_, Err(line))) => {
                 left -= 1;
                 is_over.store(true, Relaxed);
                 failure.get_or_insert(line);
@@ -80,10 +81,7 @@ pub(super) fn load(
     if let Some(line) = failure {
         return Err(line);
     }
-    for flow in &mut ended {
-        flow.wait_for_end()?;
-    }
-    Ok(summary)
+    Ok((summary, ended.into_iter().flatten().collect()))
 }
 
 /// The part of one shard, whose frames are read on this thread.
@@ -104,7 +102,7 @@ fn load_part(
         let fed = match kind {
             Kind::Entries => entries.feed(&bytes, &mut dispatch),
             Kind::Longs => longs.feed(&bytes, &mut dispatch),
-            Kind::End | Kind::Stream => break Ok(()),
+            Kind::End | Kind::Stream | Kind::Order => break Ok(()),
         };
         if let Err(error) = fed {
             break Err(error.to_string());

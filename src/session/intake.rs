@@ -116,15 +116,18 @@ impl Intake for Incoming {
         &mut self,
         flows: Vec<Inflow>,
         came: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<(), String> {
+    ) -> Result<Vec<Inflow>, String> {
         let _turn = Turn::take(&self.node)?;
         self.make_room(0);
-        let summary = super::inflow::load(&self.node, flows, came);
+        let loaded = super::inflow::load(&self.node, flows, came);
         let state = &self.node.state.loading;
-        if summary.is_err() {
+        if loaded.is_err() {
             self.node.empty_all();
             state.give_up();
         }
-        summary.map(|summary| state.end(&summary))
+        loaded.map(|(summary, flows)| {
+            state.end(&summary);
+            flows
+        })
     }
 }

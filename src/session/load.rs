@@ -4,13 +4,12 @@
 //! what the keys take. It runs on whatever thread calls it and waits there.
 
 use super::core::Core;
+use super::flows::FlowId;
 use super::node::Node;
 use super::outflow::Framed;
-use super::registry::SessionId;
 use super::replay::Replayed;
 use super::replication::HUB_CORE;
 use super::resync::Parcelled;
-use super::session::Closing;
 use crate::base::alloc;
 use crate::config::choice::ShutdownFlags;
 use crate::keyspace::DbIndex;
@@ -22,6 +21,7 @@ use crate::persistence::{
 use crate::replication::Place;
 use crate::router::ReplyTo;
 use crate::runtime::file::Incoming;
+use crate::runtime::peer::Peer;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -45,8 +45,8 @@ pub enum Letter {
     Frame(u64, Framed),
     /// A snapshot that went shard by shard has ended; who has got all of it, and who has not.
     FlowsEnded(Vec<(Place, bool)>),
-    /// The connection of a shard ends behind all that was sent on it.
-    HangUp(u64),
+    /// A connection to the master for one of its shards.
+    Flow(FlowId, Peer),
     /// A snapshot that this core began has ended.
     Saved(Outcome),
     /// The dataset is at this place of a history; the sender is let go of when that is heeded.
@@ -227,9 +227,7 @@ impl Core {
                 Letter::Sent(session, is_whole) => self.snapshot_sent(session, is_whole),
                 Letter::Frame(session, frame) => self.send_frame(session, frame),
                 Letter::FlowsEnded(outcome) => self.flows_ended(outcome),
-                Letter::HangUp(session) => {
-                    self.close(SessionId::from_bits(session), Closing::AfterReplies);
-                }
+                Letter::Flow(id, peer) => self.take_flow(id, peer),
                 Letter::Load(batch, reports) => {
                     // Whoever has given up loading does not want to know.
                     let _ = reports.send(batch.install(&mut self.shard.space));

@@ -15,6 +15,7 @@ mod duty;
 mod ending;
 mod events;
 mod feed;
+mod flows;
 mod inflow;
 mod intake;
 mod late;
@@ -36,6 +37,7 @@ mod replication;
 mod resync;
 mod rewrite;
 mod rules;
+mod runner;
 mod save;
 #[allow(clippy::module_inception)]
 mod session;

@@ -5,6 +5,7 @@
 
 use super::bookmarks::MarkedCut;
 use super::class::{Class, Filter};
+use super::flows::{FlowId, FlowNews};
 use super::resync::Parcelled;
 use crate::keyspace::ShardId;
 use crate::pubsub::{Kind, News};
@@ -102,8 +103,12 @@ pub enum Order {
     Report(Report),
     /// A part of the stream, for a replica of yours.
     Feed(u64, Bytes),
+    /// Of a flow of the master's stream.
+    Flow(FlowId, FlowNews),
     /// What this replica is fed from now on waits for its snapshot.
     Hold(u64),
+    /// What was held back for this connection of a replica follows all that was sent on it.
+    Release(u64),
     /// Send this replica its snapshot.
     Lend(u64, Arc<Parcelled>),
     /// This replica has got its snapshot, or has not.

@@ -14,7 +14,7 @@ use super::bookmarks::Bookmarks;
 use super::core::Core;
 use super::ending::Rest;
 use super::feed::Feed;
-use super::load::Letter;
+use super::flows::{Inlet, LineOf, Parts};
 use super::order::{self, Order, Question};
 use super::outflow::Outflow;
 use super::registry::SessionId;
@@ -26,11 +26,13 @@ use crate::keyspace::{DbIndex, ShardId};
 use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::{News, encode};
-use crate::replication::{Answer, Deed, Hub, Place, Receiver, Report, Wish};
+use crate::replication::order::Chunk;
+use crate::replication::{Answer, Deed, Hub, Picture, Place, Receiver, Report, Wish};
 use crate::resp::Writer;
 use crate::router::Why;
 use crate::runtime::errands::Mailbox;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -70,7 +72,17 @@ pub struct Replication {
     /// The database that the stream was in when its connection ended.
     pub(super) db: DbIndex,
     /// Connections to masters that the loop has to take over.
-    pub(super) lines: Vec<(OwnedFd, Session)>,
+    pub(super) lines: Vec<(OwnedFd, Session, LineOf)>,
+    /// The master's stream, where it comes shard by shard; and its flows on this core.
+    pub(super) parts: Option<Parts>,
+    pub(super) inlets: Vec<Inlet>,
+    pub(super) links: u64,
+    pub(super) has_flow_news: bool,
+    /// The link has ended, and what was granted of it is being run to its end: nothing is done that
+    /// the hub decides, until then.
+    pub(super) is_draining: bool,
+    /// What is to be done.
+    pub(super) deeds: VecDeque<Deed>,
     /// The stream that this node makes, if it does.
     pub(super) feed: Option<Feed>,
     pub(super) marks: u64,
@@ -109,6 +121,12 @@ impl Core {
     #[inline]
     pub fn has_replication_news(&self) -> bool {
         let replication = &self.replication;
+        if !replication.inlets.is_empty()
+            || replication.parts.is_some()
+            || replication.has_flow_news
+        {
+            return true;
+        }
         replication.hub.is_some()
             && (replication.news.has_letters()
                 || replication
@@ -164,10 +182,15 @@ impl Core {
     /// Looks after replication: what the thread says, what the stream has brought, the time.
     #[cold]
     pub fn tend_replication(&mut self) {
+        self.tend_flows();
+        if self.replication.hub.is_none() {
+            return;
+        }
         for (talk, news) in self.replication.news.take() {
             self.hear_news(talk, news);
         }
         self.pass_on();
+        self.drain_parts();
         if self.replication.awaits_calm {
             self.begin_replica_snapshot();
         }
@@ -198,6 +221,7 @@ impl Core {
             hub.tick((now_ms, &config));
         }
         self.acknowledge();
+        self.acknowledge_flows();
         self.drop_stalled(&config);
         self.do_deeds();
     }
@@ -207,13 +231,16 @@ impl Core {
         let Some(hub) = &mut self.replication.hub else {
             return;
         };
-        let deeds = hub.take_deeds();
+        self.replication.deeds.extend(hub.take_deeds());
         let syncs = hub.take_syncs();
         let counters = self.node.board.core(usize::from(self.id.0));
         counters.sync_full.add(syncs.full);
         counters.sync_partial_ok.add(syncs.partial_ok);
         counters.sync_partial_err.add(syncs.partial_err);
-        for deed in deeds {
+        while !self.replication.is_draining {
+            let Some(deed) = self.replication.deeds.pop_front() else {
+                break;
+            };
             self.do_deed(deed);
         }
         self.replication.due_ms = self.replication.hub.as_ref().and_then(|hub| hub.due_ms());
@@ -233,9 +260,9 @@ impl Core {
             Deed::Close(place) => {
                 self.orders_for(place.core).push(Order::Part(place.session));
             }
-            Deed::CloseBehind(place) => {
-                let letter = Letter::HangUp(place.session);
-                self.node.letters[usize::from(place.core.0)].post(letter);
+            Deed::Release(place) => {
+                let order = Order::Release(place.session);
+                self.orders_for(place.core).push(order);
             }
             Deed::Answer {
                 core,
@@ -319,6 +346,8 @@ impl Core {
             if self.is_stream(id) {
                 self.replication.db = session.db;
                 self.lost_master();
+            } else {
+                self.lost_flow(id);
             }
             return;
         }
@@ -340,7 +369,7 @@ impl Core {
     pub fn feed_message(&mut self, bytes: Bytes) {
         let hub = self.replication.hub.as_mut();
         if let Some(hub) = hub.filter(|hub| hub.is_recording() && !hub.is_replica()) {
-            hub.feed(bytes);
+            hub.feed(Chunk::aside(bytes));
             self.do_deeds();
         }
     }
@@ -379,7 +408,10 @@ impl Core {
         let Some(hub) = &self.replication.hub else {
             return;
         };
-        let picture = hub.picture(now);
+        let picture = Picture {
+            ran: self.flow_offsets(),
+            ..hub.picture(now)
+        };
         let bytes = hub.backlog_bytes() as u64;
         self.counters().replication_backlog_bytes.set(bytes);
         let Ok(()) = self

@@ -101,6 +101,22 @@ impl Core {
     /// A replica has got its snapshot: what has gathered behind follows.
     pub fn snapshot_sent(&mut self, session: u64, is_whole: bool) {
         let id = SessionId::from_bits(session);
+        if self.sessions.find(id).is_none() {
+            return;
+        }
+        self.release_held(id);
+        let place = self.place(id);
+        self.report(Report::Sent { place, is_whole });
+    }
+
+    /// What has waited behind a shard's part of a snapshot follows, behind the last of its frames.
+    pub fn release_flow(&mut self, session: u64) {
+        self.take_letters();
+        self.release_held(SessionId::from_bits(session));
+    }
+
+    /// What has waited behind a snapshot follows.
+    pub(super) fn release_held(&mut self, id: SessionId) {
         let Some(session) = self.sessions.find_mut(id) else {
             return;
         };
@@ -108,8 +124,6 @@ impl Core {
             session.output.append(&mut behind);
         }
         self.mark_dirty(id);
-        let place = self.place(id);
-        self.report(Report::Sent { place, is_whole });
     }
 
     /// What a replica is fed from now on waits until it has got its snapshot.

@@ -88,6 +88,8 @@ pub struct Session {
     pub introduction: Option<Box<Introduction>>,
     /// It is no client: it runs what a log says.
     pub is_loader: bool,
+    /// It is no client: it runs what a master says on several connections.
+    pub is_runner: bool,
     pub is_no_evict: bool,
     pub is_no_touch: bool,
     pub reply_mode: ReplyMode,
@@ -154,6 +156,7 @@ impl Session {
             awaits_replicas: false,
             introduction: None,
             is_loader: false,
+            is_runner: false,
             is_no_evict: false,
             is_no_touch: false,
             reply_mode: ReplyMode::On,

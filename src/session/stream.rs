@@ -7,10 +7,13 @@
 //! been applied on their shards.
 
 use super::core::Core;
+use super::flows::LineOf;
 use super::intake::Incoming;
 use super::registry::SessionId;
 use super::session::{Closing, Origin, ReplyMode, Session};
 use crate::replication::link::{Call, Line, News, Speaker};
+use crate::replication::order::Chunk;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -76,6 +79,7 @@ impl Core {
             self.keep_db(stream.session);
             self.close(stream.session, Closing::Now);
         }
+        self.end_parts();
         self.replication.lines.clear();
     }
 
@@ -124,11 +128,14 @@ impl Core {
     /// The stream can be followed: its connection is to become a client of this core.
     fn take_line(&mut self, line: Line) {
         self.replication.talk = None;
+        if !line.flows.is_empty() {
+            self.begin_parts(line.flows);
+        }
         match line.peer.into_parts() {
             Ok((fd, input)) => {
                 let mut session = self.session_of_master();
                 session.pending.push(&input);
-                self.replication.lines.push((fd, session));
+                self.replication.lines.push((fd, session, LineOf::Master));
             }
             Err(error) => {
                 tracing::warn!("Taking over the connection to the master: {error}");
@@ -137,7 +144,7 @@ impl Core {
         }
     }
 
-    fn session_of_master(&self) -> Session {
+    pub(super) fn session_of_master(&self) -> Session {
         let address = self
             .config
             .replicaof
@@ -159,12 +166,19 @@ impl Core {
     }
 
     /// Connections to the master that the loop has to take over.
-    pub fn take_lines(&mut self) -> Vec<(OwnedFd, Session)> {
+    pub fn take_lines(&mut self) -> Vec<(OwnedFd, Session, LineOf)> {
         std::mem::take(&mut self.replication.lines)
     }
 
-    /// The loop has taken the connection to the master over.
-    pub fn follow_stream(&mut self, id: SessionId) {
+    /// The loop has taken a connection to the master over.
+    pub fn follow_line(&mut self, id: SessionId, line: LineOf) {
+        match line {
+            LineOf::Master => self.follow_stream(id),
+            LineOf::Flow(flow) => self.follow_flow(flow, id),
+        }
+    }
+
+    fn follow_stream(&mut self, id: SessionId) {
         let Some(session) = self.sessions.find(id) else {
             return;
         };
@@ -181,7 +195,7 @@ impl Core {
         self.acknowledge();
     }
 
-    fn stream_offset(&self) -> u64 {
+    pub(super) fn stream_offset(&self) -> u64 {
         let hub = self.replication.hub.as_ref();
         hub.map_or(0, |hub| hub.offset())
     }
@@ -197,7 +211,8 @@ impl Core {
     pub fn note_stream(&mut self, bytes: &[u8]) {
         self.counters().repl_input_bytes.add(bytes.len() as u64);
         let now_ms = self.now_ms;
-        if let Some(stream) = &mut self.replication.stream {
+        let is_whole = self.replication.parts.is_none();
+        if let Some(stream) = self.replication.stream.as_mut().filter(|_| is_whole) {
             stream.unpassed.extend_from_slice(bytes);
         }
         if let Some(hub) = &mut self.replication.hub {
@@ -207,6 +222,23 @@ impl Core {
 
     /// Passes on what of the stream has been run, and notes how far it has been applied.
     pub(super) fn pass_on(&mut self) {
+        if self.replication.stream.is_none() {
+            return;
+        }
+        match self.advance_parts() {
+            Some(applied) => {
+                if let Some(stream) = &mut self.replication.stream {
+                    stream.applied = applied;
+                }
+            }
+            None => self.pass_on_whole(),
+        }
+        self.answer_asked();
+        self.do_deeds();
+    }
+
+    /// The same where all of the stream comes on one connection.
+    fn pass_on_whole(&mut self) {
         let Some(stream) = &mut self.replication.stream else {
             return;
         };
@@ -220,16 +252,14 @@ impl Core {
             let left = session.pending.len() + begun;
             let run = stream.unpassed.len().saturating_sub(left);
             if let Some(hub) = self.replication.hub.as_mut().filter(|_| run > 0) {
-                hub.applied(&stream.unpassed[..run]);
+                let bytes = Bytes::copy_from_slice(&stream.unpassed[..run]);
+                hub.applied(Chunk::whole(bytes));
                 let offset = hub.offset();
                 stream
                     .in_flight
                     .push_back((session.late.next_seq(), offset));
             }
             stream.unpassed.drain(..run);
-        }
-        if std::mem::take(&mut stream.is_asked) {
-            stream.asked = self.replication.hub.as_ref().map(|hub| hub.offset());
         }
         while let Some((seq, offset)) = stream.in_flight.front().copied() {
             if !session.late.is_out(seq) {
@@ -238,18 +268,29 @@ impl Core {
             stream.applied = offset;
             stream.in_flight.pop_front();
         }
+    }
+
+    /// Acknowledges what the master has asked for, when it has been applied.
+    fn answer_asked(&mut self) {
+        let Some(stream) = &mut self.replication.stream else {
+            return;
+        };
+        if std::mem::take(&mut stream.is_asked) {
+            stream.asked = self.replication.hub.as_ref().map(|hub| hub.offset());
+        }
         if stream.asked.is_some_and(|asked| asked <= stream.applied) {
             stream.asked = None;
             self.acknowledge();
         }
-        self.do_deeds();
     }
 
     /// The master wants to know how far its stream has been applied.
     pub fn acknowledge_soon(&mut self, id: SessionId) {
-        if let Some(stream) = &mut self.replication.stream
-            && stream.session == id
-        {
+        let is_master = self
+            .sessions
+            .find(id)
+            .is_some_and(|session| session.is_master);
+        if let Some(stream) = self.replication.stream.as_mut().filter(|_| is_master) {
             stream.is_asked = true;
         }
     }
@@ -259,12 +300,18 @@ impl Core {
         let Some(stream) = &self.replication.stream else {
             return;
         };
-        let (id, applied) = (stream.session, stream.applied.to_string());
+        let (id, applied) = (stream.session, stream.applied);
+        self.send_ack(id, applied);
+    }
+
+    /// Says on a connection to the master that this offset has been applied.
+    pub(super) fn send_ack(&mut self, id: SessionId, offset: u64) {
         let Some(session) = self.sessions.find_mut(id) else {
             return;
         };
-        let len = applied.len();
-        let ack = format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${len}\r\n{applied}\r\n");
+        let offset = offset.to_string();
+        let len = offset.len();
+        let ack = format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${len}\r\n{offset}\r\n");
         session.output.buffer().extend_from_slice(ack.as_bytes());
         self.mark_dirty(id);
     }
@@ -272,6 +319,7 @@ impl Core {
     /// The connection to the master is gone.
     pub(super) fn lost_master(&mut self) {
         self.replication.stream = None;
+        self.end_parts();
         self.lost_stream();
     }
 
@@ -287,6 +335,9 @@ impl Core {
 impl Core {
     /// Lets nothing more of the stream be run; whether all that was run has been applied.
     pub(super) fn calm_stream(&mut self) -> bool {
+        if self.replication.parts.is_some() {
+            return self.calm_parts();
+        }
         let Some(id) = self.replication.stream.as_ref().map(|it| it.session) else {
             return true;
         };
@@ -309,6 +360,9 @@ impl Core {
         let rests = self.is_cutting() || self.has_waiting_cut() || self.node.is_ending();
         if rests || self.replication.awaits_calm {
             return;
+        }
+        if self.replication.parts.is_some() {
+            return self.resume_parts();
         }
         let Some(id) = self.replication.stream.as_ref().map(|it| it.session) else {
             return;

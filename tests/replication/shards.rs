@@ -344,3 +344,124 @@ fn a_replica_that_dies_meanwhile_holds_up_nobody() {
         client.call("CLIENT LIST").text().lines().count() == 1
     });
 }
+
+/// The lines of a server's section about the streams of shards.
+fn streams(client: &mut Client) -> Vec<(String, String)> {
+    let text = client.call("INFO replication_shards").text();
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    lines
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// The offset that such a line names.
+fn offset_of(streams: &[(String, String)], name: &str) -> u64 {
+    let found = streams.iter().find(|(it, _)| it == name);
+    let found = found.unwrap_or_else(|| panic!("no {name} in {streams:?}"));
+    let offset = found.1.split(',').next().unwrap();
+    offset.strip_prefix("offset=").unwrap().parse().unwrap()
+}
+
+fn set_many(client: &mut Client, round: u64) {
+    for number in 0..2000 {
+        client.send_args(&["SET", &format!("key:{number}"), &format!("{round}")]);
+    }
+    for _ in 0..2000 {
+        client.receive();
+    }
+}
+
+#[test]
+fn each_shard_has_a_stream_that_a_chain_passes_on() {
+    let (master, middle, leaf) = (ringshard(2), ringshard(2), ringshard(2));
+    let (mut there, mut between, mut here) = (master.client(), middle.client(), leaf.client());
+    follow(&middle, &master);
+    wait_for_link(&middle);
+    follow(&leaf, &middle);
+    wait_for_link(&leaf);
+    set_many(&mut there, 1);
+    wait_for_equality(&master, &leaf);
+    let own = streams(&mut there);
+    for shard in ["shard0", "shard1"] {
+        let offset = offset_of(&own, shard);
+        // A good half of the keys each.
+        assert!(offset > 20_000, "{own:?}");
+        wait_until("the replica has acknowledged the shard's stream", || {
+            offset_of(&streams(&mut there), &format!("slave0_{shard}")) == offset
+        });
+        assert_eq!(offset_of(&streams(&mut between), shard), offset);
+        assert_eq!(offset_of(&streams(&mut here), shard), offset);
+    }
+    // The survivors go on where they are, with the streams of the new master's shards.
+    let full = number(&mut between, "sync_full");
+    drop(master);
+    assert_eq!(between.call("REPLICAOF NO ONE").text(), "OK");
+    set_many(&mut between, 2);
+    wait_for_link(&leaf);
+    wait_for_equality(&middle, &leaf);
+    assert_eq!(number(&mut between, "sync_full"), full);
+    set_many(&mut between, 3);
+    wait_for_equality(&middle, &leaf);
+    let own = streams(&mut between);
+    for shard in ["shard0", "shard1"] {
+        let offset = offset_of(&own, shard);
+        assert_eq!(offset_of(&streams(&mut here), shard), offset, "{own:?}");
+    }
+}
+
+/// What is about one shard and what is about several come in the order in which they happened,
+/// whatever way they take, on any number of shards.
+#[test]
+fn mixed_writes_keep_their_order() {
+    for (shards, own) in [(2, 3), (4, 1), (3, 3)] {
+        let (master, replica) = (ringshard(shards), ringshard(own));
+        follow(&replica, &master);
+        wait_for_link(&replica);
+        let mut there = master.client();
+        for round in 0..30 {
+            for number in 0..100 {
+                let (key, value) = (format!("k{}", number % 10), format!("{round}.{number} "));
+                there.send_args(&["APPEND", &key, &value]);
+                let rare = number == round;
+                match rare {
+                    true => there.send_args(&["RENAME", &key, &format!("k{}", round % 7)]),
+                    false => there.send_args(&["APPEND", "k0", &value]),
+                }
+                if number == 50 && round % 5 == 0 {
+                    there.send_args(&["MSET", "k1", "a", "k2", "b", "k3", "c"]);
+                }
+                if number == 70 && round % 9 == 0 {
+                    there.send_args(&["SWAPDB", "0", "1"]);
+                }
+            }
+            let extra = u64::from(round % 5 == 0) + u64::from(round % 9 == 0);
+            for _ in 0..200 + extra {
+                there.receive();
+            }
+        }
+        wait_for_equality(&master, &replica);
+    }
+}
+
+#[test]
+fn a_damaged_stream_of_a_shard_is_not_applied() {
+    let (master, replica) = (ringshard(2), ringshard(2));
+    let port = faulty_proxy(&master, Fault::Flip(60_000));
+    let mut here = replica.client();
+    here.call(&format!("REPLICAOF 127.0.0.1 {port}"));
+    wait_for_link(&replica);
+    let mut there = master.client();
+    for round in 0..3 {
+        set_many(&mut there, round);
+    }
+    wait_until("the damage is found", || {
+        let log = replica.log();
+        log.contains("Bad data from MASTER: a frame with a wrong checksum")
+            || log.contains("Bad data from MASTER: a frame of another shape than agreed")
+            || log.contains("Protocol error")
+            || log.contains("Connection with master lost")
+    });
+    wait_for_link(&replica);
+    wait_for_equality(&master, &replica);
+    assert_eq!(number(&mut there, "sync_full"), 1);
+}

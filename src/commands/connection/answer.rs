@@ -4,7 +4,7 @@
 
 use super::monitor;
 use crate::router::{Asker, Why};
-use crate::session::{Answer, Closing, Core, Filter, Question, SessionId};
+use crate::session::{Answer, Closing, Core, Filter, Question, Session, SessionId};
 use hashbrown::HashMap;
 
 /// Answers a question, or obeys it; no answer yet if it will be sent to the asker later.
@@ -22,7 +22,11 @@ fn answer_now(core: &mut Core, question: &Question) -> Answer {
         Question::List(class) => {
             let now_ms = core.now_ms;
             let sessions = core.sessions.iter().map(|(_, session)| session);
-            let listed = sessions.filter(|session| class.is_none_or(|it| it == session.class()));
+            let clients = sessions.filter(|session| !session.is_runner && !session.is_loader);
+            // A replica is one, however many connections it has.
+            let is_listed =
+                |session: &&Session, class| !session.is_flow() && session.class() == class;
+            let listed = clients.filter(|it| class.is_none_or(|class| is_listed(it, class)));
             Answer::Lines(
                 listed
                     .map(|session| (session.id, session.describe(now_ms)))

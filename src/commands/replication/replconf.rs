@@ -27,6 +27,9 @@ pub fn replconf(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
         if args.is(at, "flow") {
             return Ok(join_flow(ctx, args.get(at + 1)));
         }
+        if args.is(at, "frame") && ctx.core.take_frame(ctx.session, args.get(at + 1)) {
+            return Ok(Flow::Later);
+        }
         if args.is(at, "getack") {
             ctx.core.acknowledge_soon(ctx.session);
             return Ok(Flow::Later);

@@ -30,7 +30,7 @@ pub const ROWS: &[Directive] = &[
         "repl-shard-streams",
         true,
         "Two servers of this kind use a connection for each shard of the master: a full \
-         resynchronization goes straight from its memory into the replica's, on all cores. With no \
-         they talk like stock servers.",
+         resynchronization goes straight from its memory into the replica's, on all cores, and so \
+         does the stream of each shard. With no they talk like stock servers.",
     ),
 ];

@@ -25,7 +25,7 @@ mod order;
 mod stream;
 
 pub use order::Merge;
-pub use stream::Stream;
+pub use stream::{Run, Stream, Track};
 
 #[cfg(test)]
 mod tests;

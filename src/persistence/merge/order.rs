@@ -92,7 +92,7 @@ impl Merge {
             }
             queue.until = None;
             if unit.point.is_none() && queue.items.is_empty() {
-                out.unit(unit, list, bytes);
+                out.unit(shard, (unit, list, bytes));
                 continue;
             }
             let (list, bytes) = (list.to_vec(), bytes.to_vec());
@@ -183,7 +183,8 @@ impl Merge {
             queue.gone += 1;
             if let Some(item) = queue.items.pop_front().flatten() {
                 self.bytes -= item.unit.bytes;
-                out.unit(item.unit, &item.records.list, &item.records.bytes);
+                let id = ShardId(shard as u16);
+                out.unit(id, (item.unit, &item.records.list, &item.records.bytes));
             }
         }
     }

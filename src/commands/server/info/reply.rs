@@ -14,7 +14,7 @@ use crate::observe::info::{Selection, render};
 use crate::observe::sections::{
     CommandStats, Cpu, ErrorCounts, Keyspace, LatencyStats, Shards, Stats,
 };
-use crate::replication::Replication;
+use crate::replication::{Replication, ReplicationShards};
 use crate::session::{Node, Question};
 
 /// The row of INFO.
@@ -88,6 +88,7 @@ pub fn text(node: &Node, selection: &Selection) -> String {
                 picture: &picture,
                 config: &config,
             },
+            &ReplicationShards(&picture),
             &Cpu,
             &Modules,
             &CommandStats { board, names },
