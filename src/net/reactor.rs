@@ -20,7 +20,7 @@ use crate::keyspace::ShardId;
 use crate::resp::Output;
 use crate::runtime::mesh::Port;
 use crate::runtime::ring::{Buffers, Chunk, Completion, Ring, Sleep};
-use crate::session::{Closing, Core, Parcel, Session, SessionId};
+use crate::session::{AT_ONCE_MS, Closing, Core, Parcel, Session, SessionId};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -153,6 +153,10 @@ impl Reactor {
                 .min(self.core.now_ms + super::cron::TICK_MS),
         };
         let replication_ms = self.core.replication_due_ms().unwrap_or(i64::MAX);
+        if replication_ms == AT_ONCE_MS {
+            // Under traffic an instant that has passed would be kept to the next tick.
+            return Sleep::Poll;
+        }
         match due_ms.min(waking_ms).min(replication_ms) {
             i64::MAX => Sleep::Forever,
             due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),

@@ -63,7 +63,7 @@ pub use pending::Pending;
 pub use registry::{SessionId, Sessions};
 pub use reload::Reload;
 pub use replay::Replayed;
-pub use replication::{HUB_CORE, Introduction, Replication};
+pub use replication::{AT_ONCE_MS, HUB_CORE, Introduction, Replication};
 pub use rewrite::NoRewrite;
 pub use save::{IN_PROGRESS, Refusal, Wish};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};

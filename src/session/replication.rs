@@ -39,6 +39,9 @@ use std::sync::Arc;
 /// How soon to look again whether the data are loaded, in milliseconds.
 const LOOK_AGAIN_MS: i64 = 50;
 
+/// When the hub is to be looked after in the very next turn, whatever the clock says.
+pub const AT_ONCE_MS: i64 = 0;
+
 /// The core where the hub is.
 pub const HUB_CORE: ShardId = ShardId(0);
 
