@@ -117,7 +117,8 @@ impl Core {
         let left = session.pending.len() as u64;
         runner.taken = runner.take_to(runner.bytes - left);
         // In the middle of a command or of a transaction nothing is done.
-        if session.queue.is_none() && session.assembly.is_none() {
+        let is_between = session.queue.is_none() && session.assembly.is_none();
+        if is_between && session.executing.is_none() {
             let mark = (session.late.next_seq(), runner.taken);
             if runner.in_flight.back().is_none_or(|last| last.1 < mark.1) {
                 runner.in_flight.push_back(mark);
