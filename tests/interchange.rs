@@ -4,8 +4,11 @@
 //! DEBUG DIGEST-VALUE has to be the same at every station. What no server of today writes (the
 //! formats of Redis 1 to 6) is put together by hand and given to both. Redis 7.4's and Valkey's
 //! expiring fields have no counterpart in redis-server 7.0 and are checked by their content.
+//! Whole files, RDB and AOF, are in `interchange/`.
 #![allow(clippy::unwrap_used)]
 
+#[path = "interchange/datasets.rs"]
+mod datasets;
 #[path = "interchange/files.rs"]
 mod files;
 #[path = "interchange/old.rs"]

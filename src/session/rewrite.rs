@@ -15,7 +15,7 @@ use super::node::{Node, REDIS_VERSION};
 use super::save::{Unwatched, style};
 use crate::persistence::aof::files::Place;
 use crate::persistence::aof::{Message, Opening};
-use crate::persistence::snapshot::{Outcome, Target, Written, file_request};
+use crate::persistence::snapshot::{Format, Outcome, Style, Target, Written, file_request};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -64,12 +64,17 @@ impl Core {
     fn make_base(&mut self, is_first: bool) -> Result<(), NoRewrite> {
         let (node, place) = (self.node.clone(), Place::new(&self.config));
         let pid = std::process::id();
-        let path = place.folder.join(format!("temp-rewriteaof-bg-{pid}.rdb"));
+        let (format, end) = match self.config.aof_use_rdb_preamble {
+            true => (Format::Rdb, "rdb"),
+            false => (Format::Commands, "aof"),
+        };
+        let path = place.folder.join(format!("temp-rewriteaof-bg-{pid}.{end}"));
         let watch = Arc::new(Unwatched(node.clone()));
-        let (target, style) = (
-            self.base_target(path.clone()),
-            style(&self.config, self.now_ms),
-        );
+        let target = self.base_target(path.clone());
+        let style = Style {
+            format,
+            ..style(&self.config, self.now_ms)
+        };
         let (request, work) = file_request(target, style, watch);
         let id = node.desk.put(request);
         if is_first && let Err(refusal) = self.open_log(&place, id) {

@@ -2,14 +2,15 @@
 //!
 //! A whole node in this process, its messages delivered in an order drawn from a seed: random
 //! writes, expiries, renames, flushes and swaps between the steps of the walk, each step a table
-//! line or a few elements. What was written is loaded and has to have the digest of the cut.
+//! line or a few elements. What was written, as RDB or as commands, is loaded and has to have the
+//! digest of the cut.
 
 use super::support::prng::Prng;
 use ringshard::base::clock::Millis;
 use ringshard::commands::local::{LocalClient, LocalNode};
 use ringshard::config::{Config, Startup};
 use ringshard::keyspace::{ShardId, Size, Step};
-use ringshard::persistence::snapshot::{Chunk, Lane, Request, Sink, Style};
+use ringshard::persistence::snapshot::{Chunk, Format, Lane, Request, Sink, Style};
 use ringshard::persistence::{Batch, Fed, Loader, Rules};
 use ringshard::rdb::{Output, crc64};
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ enum Got {
 
 struct Memory {
     shard: usize,
+    style: Style,
     got: Sender<Got>,
 }
 
@@ -31,7 +33,7 @@ impl Sink for Memory {
     fn begin(&mut self, _: Size) {}
 
     fn put(&mut self, lane: Lane, chunk: Chunk) {
-        let bytes = chunk.into_bytes(true);
+        let bytes = chunk.into_bytes(self.style);
         let got = match lane {
             Lane::Entries => Got::Entries(bytes),
             Lane::Longs => Got::Long(self.shard, bytes),
@@ -159,17 +161,19 @@ impl Case {
         self.node.talk(self.client, b"DEBUG DIGEST\r\n")
     }
 
-    /// Takes a snapshot and writes on meanwhile; the file.
-    fn snapshot(&mut self) -> Vec<u8> {
+    /// Takes a snapshot and writes on meanwhile; what has come of it, entries before longs.
+    fn snapshot(&mut self, format: Format) -> Vec<u8> {
         let (got, receiver) = channel();
+        let style = Style {
+            format,
+            long_min: 12,
+            ..Style::default()
+        };
         let request = Request {
-            style: Style {
-                long_min: 12,
-                ..Style::default()
-            },
+            style,
             sink: Box::new(move |shard: ShardId| {
                 let (shard, got) = (shard.0.into(), got.clone());
-                Box::new(Memory { shard, got })
+                Box::new(Memory { shard, style, got })
             }),
         };
         assert!(self.node.node.desk.claim());
@@ -187,12 +191,11 @@ impl Case {
             self.write(commands);
         }
         self.node.node.desk.release();
-        let mut out = Output::new(true);
-        out.magic();
+        let mut out = Vec::new();
         let (mut longs, mut ends) = (vec![Vec::new(); shards], 0);
         for got in receiver.try_iter() {
             match got {
-                Got::Entries(bytes) => out.raw(&bytes),
+                Got::Entries(bytes) => out.extend(bytes),
                 Got::Long(shard, bytes) => longs[shard].extend(bytes),
                 Got::End(is_whole) => {
                     assert!(is_whole);
@@ -201,12 +204,20 @@ impl Case {
             }
         }
         assert_eq!(ends, shards);
-        longs.iter().for_each(|long| out.raw(long));
-        out.end();
-        let sum = crc64(&out.bytes);
-        out.raw(&sum.to_le_bytes());
-        out.bytes
+        out.extend(longs.into_iter().flatten());
+        out
     }
+}
+
+/// A file of these entries.
+fn file(entries: &[u8]) -> Vec<u8> {
+    let mut out = Output::new(true);
+    out.magic();
+    out.raw(entries);
+    out.end();
+    let sum = crc64(&out.bytes);
+    out.raw(&sum.to_le_bytes());
+    out.bytes
 }
 
 #[test]
@@ -224,15 +235,23 @@ fn a_snapshot_is_the_dataset_at_the_cut() {
         case.write(600);
         for round in 0..3 {
             let (expected, at) = (case.digest(), case.node.clock.clock().millis());
-            let file = case.snapshot();
+            let format = [Format::Rdb, Format::Commands][(seed as usize / 4 + round) % 2];
+            let written = case.snapshot(format);
             let mut fresh = node(2, 1);
-            fresh.clock.turn_to(at);
-            load(&mut fresh, &file, at);
             let client = fresh.connect(0);
+            if format == Format::Commands {
+                // Nothing has expired by then, as while a log is loaded.
+                fresh.talk(client, &written);
+            }
+            fresh.clock.turn_to(at);
+            if format == Format::Rdb {
+                load(&mut fresh, &file(&written), at);
+            }
+            fresh.talk(client, b"SELECT 0\r\n");
             let digest = fresh.talk(client, b"DEBUG DIGEST\r\n");
             assert_eq!(
                 digest, expected,
-                "seed {seed}, round {round}, {shards} shards"
+                "seed {seed}, round {round}, {shards} shards, {format:?}"
             );
         }
     }

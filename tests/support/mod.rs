@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod client;
+pub mod every;
 pub mod merged;
 pub mod notation;
 pub mod prng;

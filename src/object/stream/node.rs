@@ -11,7 +11,7 @@
 //! read backwards. A deleted entry stays and is only marked, until all of a node are.
 
 use super::id::StreamId;
-use super::pack::{DELETED, Pack, SAME_NAMES};
+use super::pack::{DELETED, Entry, Pack, SAME_NAMES};
 use crate::object::listpack::{self, Listpack};
 
 /// Entries whose ids follow each other.
@@ -150,6 +150,18 @@ impl Node {
     pub(super) fn pack(&self, first: StreamId) -> Pack<'_> {
         let pack = Pack::read(Listpack::new(&self.bytes), first);
         pack.expect("a node begins with its master entry")
+    }
+
+    /// The entries of a node with this first id that are not deleted.
+    pub fn entries(&self, first: StreamId) -> impl Iterator<Item = Entry<'_>> {
+        let pack = self.pack(first);
+        let mut at = pack.start;
+        let all = std::iter::from_fn(move || {
+            let entry = pack.entry_at(at)?;
+            at = entry.end();
+            Some(entry)
+        });
+        all.filter(|entry| !entry.is_deleted())
     }
 
     /// Number of entries that are not deleted.

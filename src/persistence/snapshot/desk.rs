@@ -3,8 +3,10 @@
 //! The cut itself is an operation over all shards, which carries a number and no more. There is
 //! one request at a time; a later one takes its place.
 
-use super::recorder::{Recorder, Style};
+use super::recorder::Recorder;
 use super::sink::Sink;
+use super::style::{Format, Style};
+use super::teller::Teller;
 use crate::keyspace::{Press, Scribe, ShardId, Size};
 use crate::runtime::Shelf;
 use std::convert::Infallible;
@@ -143,7 +145,10 @@ impl Press for ShardPress {
         sink.begin(size);
         self.walking.fetch_add(1, AcqRel);
         let walking = Walking(self.walking.clone());
-        let recorder = Recorder::new(request.style, sink);
-        Some(Box::new(recorder.with(Box::new(walking))))
+        let (style, held) = (request.style, Box::new(walking));
+        Some(match style.format {
+            Format::Rdb => Box::new(Recorder::new(style, sink, held)),
+            Format::Commands => Box::new(Teller::new(style, sink, held)),
+        })
     }
 }

@@ -5,15 +5,19 @@
 //!                                                    ^ from files beside it, which have no name
 //! ```
 //!
+//! A file of commands (the base of a log without RDB) has no head and no end, but a line with a
+//! checksum before each chunk, as the log itself.
+//!
 //! The file appears under its name when all of it is on disk, and not before; whatever fails leaves
 //! the old one in its place. Cores never wait for the disk: what they have written waits here, and
 //! when that is much their walks rest.
 
 use super::desk::Request;
-use super::recorder::Style;
 use super::sink::{Chunk, Lane, Sink};
+use super::style::{Format, Style};
 use crate::base::alloc;
 use crate::keyspace::{ShardId, Size};
+use crate::persistence::aof::frame::checksum_line;
 use crate::rdb::{Checksum, Output, combine};
 use crate::runtime::draft::Draft;
 use std::io;
@@ -166,7 +170,7 @@ fn write(
     (pipe, watch): (&Pipe, &dyn Watch),
 ) -> Outcome {
     let named = |error: io::Error| error.to_string();
-    let mut file = Body::begin(target).map_err(named)?;
+    let mut file = Body::begin(target, style.format).map_err(named)?;
     let mut left = target.shards;
     let mut noted = alloc::thread_allocated_bytes().live();
     while left > 0 {
@@ -175,7 +179,7 @@ fn write(
             Word::End { is_whole: false } => return Err("a part of the data was lost".into()),
             Word::Put(shard, lane, chunk) => {
                 let len = chunk.len();
-                let bytes = chunk.into_bytes(style.compresses);
+                let bytes = chunk.into_bytes(style);
                 file.put(shard, lane, &bytes).map_err(named)?;
                 drop(bytes);
                 pipe.waiting.fetch_sub(len, Relaxed);
@@ -189,6 +193,7 @@ fn write(
 
 /// The file, and the files beside it.
 struct Body {
+    format: Format,
     draft: Draft,
     checksum: Checksum,
     bytes: u64,
@@ -205,16 +210,9 @@ struct Side {
 }
 
 impl Body {
-    fn begin(target: &Target) -> io::Result<Body> {
-        let mut head = Output::new(false);
-        head.magic();
-        // The shards' chunks wait meanwhile, as they do for a slow disk.
-        let late = target.late_aux.as_ref().map(Receiver::recv);
-        let late = late.and_then(Result::ok).unwrap_or_default();
-        for (name, value) in target.aux.iter().chain(&late) {
-            head.aux(name, value);
-        }
+    fn begin(target: &Target, format: Format) -> io::Result<Body> {
         let mut body = Body {
+            format,
             draft: Draft::create(&target.path)?,
             checksum: Checksum::default(),
             bytes: 0,
@@ -222,7 +220,9 @@ impl Body {
             flushes: target.flushes,
             sides: (0..target.shards).map(|_| None).collect(),
         };
-        body.add(&head.bytes)?;
+        if format == Format::Rdb {
+            body.add(&head(target))?;
+        }
         Ok(body)
     }
 
@@ -237,7 +237,15 @@ impl Body {
         Ok(())
     }
 
+    /// Adds a chunk; among commands with a line before it that says its checksum.
     fn put(&mut self, shard: usize, lane: Lane, bytes: &[u8]) -> io::Result<()> {
+        if self.format == Format::Commands {
+            self.place(shard, lane, checksum_line(bytes).as_bytes())?;
+        }
+        self.place(shard, lane, bytes)
+    }
+
+    fn place(&mut self, shard: usize, lane: Lane, bytes: &[u8]) -> io::Result<()> {
         if lane == Lane::Entries {
             return self.add(bytes);
         }
@@ -262,15 +270,37 @@ impl Body {
             sum = combine(sum, side.checksum.value(), side.bytes);
             self.bytes += side.bytes;
         }
-        let mut end = Output::new(false);
-        end.end();
-        sum = combine(sum, crate::rdb::crc64(&end.bytes), end.bytes.len() as u64);
-        let sum = if target.has_checksum { sum } else { 0 };
-        end.raw(&sum.to_le_bytes());
-        self.draft.write(&end.bytes)?;
+        let end = match self.format {
+            Format::Rdb => end(sum, target.has_checksum),
+            Format::Commands => Vec::new(),
+        };
+        self.draft.write(&end)?;
         self.draft.publish(&target.path)?;
         Ok(Written {
-            bytes: self.bytes + end.bytes.len() as u64,
+            bytes: self.bytes + end.len() as u64,
         })
     }
+}
+
+/// What stands before the entries of an RDB file.
+fn head(target: &Target) -> Vec<u8> {
+    let mut head = Output::new(false);
+    head.magic();
+    // The shards' chunks wait meanwhile, as they do for a slow disk.
+    let late = target.late_aux.as_ref().map(Receiver::recv);
+    let late = late.and_then(Result::ok).unwrap_or_default();
+    for (name, value) in target.aux.iter().chain(&late) {
+        head.aux(name, value);
+    }
+    head.bytes
+}
+
+/// What stands behind them; so far the checksum is this.
+fn end(sum: u64, has_checksum: bool) -> Vec<u8> {
+    let mut end = Output::new(false);
+    end.end();
+    let sum = combine(sum, crate::rdb::crc64(&end.bytes), end.bytes.len() as u64);
+    let sum = if has_checksum { sum } else { 0 };
+    end.raw(&sum.to_le_bytes());
+    end.bytes
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   keyspace walk --> Recorder (RDB) --> Sink  shard 0 --+
 //!   keyspace walk --> Recorder (RDB) --> Sink  shard 1 --+--> writer: one standard file
+//!                     Teller (commands)
 //! ```
 //!
 //! A [`Request`] says where the parts of all shards go. Whoever begins a snapshot puts it on the
@@ -12,10 +13,14 @@
 
 mod desk;
 mod file;
+mod outlet;
 mod recorder;
+mod requests;
 mod sink;
+mod style;
+mod teller;
 
 pub use desk::{Desk, Request};
 pub use file::{Outcome, Pairs, Target, Watch, Written, file_request};
-pub use recorder::{Recorder, Style};
 pub use sink::{Chunk, Lane, Sink};
+pub use style::{Format, Style};

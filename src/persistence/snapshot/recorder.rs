@@ -3,111 +3,45 @@
 //! Entries gather in a buffer until it is worth sending; each buffer names its database, so that
 //! buffers may be put in any order. Large values have a buffer of their own.
 
-use super::sink::{Chunk, Lane, Sink};
-use crate::keyspace::{AccessRule, DbIndex, EntryRef, Head, Piece, Scribe, Shape, StringRef};
-use crate::rdb::{Code, Output, Use, ValueRef};
-
-/// A buffer is sent when it has so many bytes.
-const BUFFER_BYTES: usize = 128 * 1024;
-/// Texts from this length on are left to the sink: compressing them takes too long here.
-const TEXT_MIN: usize = 64 * 1024;
-
-/// As many elements are written in some hundred microseconds.
-const LONG_MIN: usize = 1024;
-
-/// How entries are written.
-#[derive(Clone, Copy, Debug)]
-pub struct Style {
-    /// Whether long strings are compressed (rdbcompression).
-    pub compresses: bool,
-    /// What is noted of the keys' use, by the eviction policy; `None`: nothing.
-    pub noted: Option<AccessRule>,
-    /// Unix milliseconds.
-    pub now_ms: i64,
-    /// From so many elements on a value is written in slices.
-    pub long_min: usize,
-}
-
-impl Default for Style {
-    fn default() -> Style {
-        Style {
-            compresses: true,
-            noted: None,
-            now_ms: 0,
-            long_min: LONG_MIN,
-        }
-    }
-}
-
-impl Style {
-    fn used(self, access: u32) -> Use {
-        match self.noted {
-            None => Use::Unknown,
-            Some(rule @ AccessRule::Recency) => {
-                Use::IdleSeconds(rule.idle_seconds(access, self.now_ms).into())
-            }
-            Some(rule) => Use::Frequency(rule.frequency(access, self.now_ms) as u8),
-        }
-    }
-}
+use super::outlet::{BUFFER_BYTES, Outlet, TEXT_MIN};
+use super::sink::{Lane, Sink};
+use super::style::Style;
+use crate::keyspace::{DbIndex, EntryRef, Head, Piece, Scribe, Shape, StringRef};
+use crate::rdb::{Code, Output, ValueRef};
 
 /// The scribe of a shard.
 pub struct Recorder {
     style: Style,
-    sink: Box<dyn Sink>,
+    outlet: Outlet,
     entries: Output,
     /// The database that the entries at the end of the buffer belong to.
     db: Option<DbIndex>,
     longs: Output,
     long_db: Option<DbIndex>,
     earliest_ms: Option<i64>,
-    keys: u64,
-    /// What is to be let go with it.
-    held: Option<Box<dyn Send>>,
 }
 
 impl Recorder {
-    pub fn new(style: Style, sink: Box<dyn Sink>) -> Recorder {
+    /// A scribe; something goes when it goes.
+    pub fn new(style: Style, sink: Box<dyn Sink>, held: Box<dyn Send>) -> Recorder {
         Recorder {
             style,
-            sink,
+            outlet: Outlet::new(sink, held),
             entries: Output::new(style.compresses),
             db: None,
             longs: Output::new(style.compresses),
             long_db: None,
             earliest_ms: None,
-            keys: 0,
-            held: None,
         }
-    }
-
-    /// The same, with something that goes when it goes.
-    pub(super) fn with(mut self, held: Box<dyn Send>) -> Recorder {
-        self.held = Some(held);
-        self
     }
 
     fn send_entries(&mut self) {
-        if !self.entries.bytes.is_empty() {
-            let bytes = std::mem::take(&mut self.entries.bytes);
-            self.sink.put(Lane::Entries, Chunk::Plain(bytes));
-        }
+        self.outlet.send(Lane::Entries, &mut self.entries.bytes);
         self.db = None;
-        self.sink.advance(std::mem::take(&mut self.keys));
     }
 
     fn send_longs(&mut self) {
-        if !self.longs.bytes.is_empty() {
-            let bytes = std::mem::take(&mut self.longs.bytes);
-            self.sink.put(Lane::Longs, Chunk::Plain(bytes));
-        }
-    }
-
-    /// A text that the sink writes: the buffer so far goes with it.
-    fn send_with(&mut self, text: bytes::Bytes) {
-        let bytes = std::mem::take(&mut self.entries.bytes);
-        self.sink.put(Lane::Entries, Chunk::WithText(bytes, text));
-        self.db = None;
+        self.outlet.send(Lane::Longs, &mut self.longs.bytes);
     }
 }
 
@@ -117,7 +51,7 @@ impl Scribe for Recorder {
     }
 
     fn entry(&mut self, db: DbIndex, entry: EntryRef<'_>) {
-        if self.sink.is_broken() {
+        if self.outlet.is_broken() {
             return;
         }
         if self.db != Some(db) {
@@ -130,10 +64,12 @@ impl Scribe for Recorder {
         let (value, used) = (ValueRef::from(entry), self.style.used(entry.access()));
         let (key, expires_at_ms) = (entry.key(), entry.expires_at_ms());
         self.entries.key(value.code(), key, expires_at_ms, used);
-        self.keys += 1;
+        self.outlet.count();
         match entry.string() {
             Some(StringRef::Shared(text)) if text.len() >= TEXT_MIN => {
-                self.send_with(text.clone());
+                let buffer = &mut self.entries.bytes;
+                self.outlet.send_with(buffer, text.clone());
+                self.db = None;
             }
             _ => value.write(&mut self.entries),
         }
@@ -168,11 +104,11 @@ impl Scribe for Recorder {
         }
         self.earliest_ms = earliest_ms;
         self.longs.length(count);
-        self.keys += 1;
+        self.outlet.count();
     }
 
     fn piece(&mut self, piece: Piece<'_>) {
-        if self.sink.is_broken() {
+        if self.outlet.is_broken() {
             return;
         }
         let out = &mut self.longs;
@@ -196,14 +132,12 @@ impl Scribe for Recorder {
     }
 
     fn is_full(&self) -> bool {
-        self.sink.is_full()
+        self.outlet.is_full()
     }
 
     fn finish(mut self: Box<Self>, is_whole: bool) {
         self.send_longs();
         self.send_entries();
-        let Recorder { sink, held, .. } = *self;
-        drop(held);
-        sink.end(is_whole);
+        self.outlet.end(is_whole);
     }
 }

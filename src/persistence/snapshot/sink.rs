@@ -5,6 +5,7 @@
 //! longs are pieces: together, in order, they are whole entries. So a sink may mix the shards'
 //! entries as they come, but has to keep each shard's longs behind each other.
 
+use super::style::{Format, Style};
 use crate::keyspace::Size;
 use crate::rdb::Output;
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub enum Lane {
 pub enum Chunk {
     Plain(Vec<u8>),
     /// Bytes, and behind them a large text that is not written as a string yet: whoever has the
-    /// time compresses it.
+    /// time compresses it. Among commands it is the last word of one, whose length stands before.
     WithText(Vec<u8>, Bytes),
 }
 
@@ -40,14 +41,17 @@ impl Chunk {
     }
 
     /// All of it, written.
-    pub fn into_bytes(self, compresses: bool) -> Vec<u8> {
-        match self {
-            Chunk::Plain(bytes) => bytes,
-            Chunk::WithText(bytes, text) => {
-                let mut out = Output::new(compresses);
+    pub fn into_bytes(self, style: Style) -> Vec<u8> {
+        match (self, style.format) {
+            (Chunk::Plain(bytes), _) => bytes,
+            (Chunk::WithText(bytes, text), Format::Rdb) => {
+                let mut out = Output::new(style.compresses);
                 out.bytes = bytes;
                 out.text(&text);
                 out.bytes
+            }
+            (Chunk::WithText(bytes, text), Format::Commands) => {
+                [&bytes[..], &text[..], b"\r\n"].concat()
             }
         }
     }
