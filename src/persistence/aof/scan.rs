@@ -38,7 +38,7 @@ const ARGUMENTS_MAX: u64 = 1024 * 1024 * 1024;
 const ARGUMENT_BYTES_MAX: u64 = 4 << 30;
 
 /// A log being read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scanner {
     /// What has come and is not safe yet, without what was read before.
     buffer: Vec<u8>,
