@@ -9,7 +9,7 @@
 //! | `acks-before-write` | `tests/aof/storm.rs` with `everysec` |
 //! | `acks-before-sync` | `tests/aof/power.rs` with `always` |
 //! | `never-syncs` | the same with `everysec` |
-//! | `splits-transactions` | the same, in some ten rounds |
+//! | `splits-transactions` | `tests/aof/torn.rs`; `tests/aof/power.rs` in some ten rounds |
 //! | `removes-early` | `tests/aof/storm.rs` with rewrites, in some ten rounds |
 //! | `syncs-again` | `tests/aof/disk.rs`, after a failed fsync |
 //! | `skips-checksum` | `tests/aof/damage.rs`, every flipped bit |

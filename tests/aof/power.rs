@@ -28,8 +28,11 @@ struct Outage {
 
 impl Outage {
     fn start(self, shards: usize, volume: &Volume) -> Server {
+        // Bases are of both kinds.
+        let preamble = if shards == 2 { "no" } else { "yes" };
         with_log(Setup::ringshard(shards), &volume.path())
             .arg("appendfsync", self.policy)
+            .arg("aof-use-rdb-preamble", preamble)
             .start()
     }
 

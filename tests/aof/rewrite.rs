@@ -3,7 +3,7 @@
 //!
 //! Also what turns the log on and off while the server runs, and WAITAOF.
 
-use super::{MANIFEST, ask, digest, kill, log_file, stop, with_log};
+use super::{MANIFEST, ask, digest, kill, log_file, rounds, stop, with_log};
 use crate::support::prng::{Prng, seed_from};
 use crate::support::server::Folder;
 use crate::support::values::fill;
@@ -12,6 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 fn is_rewritten(client: &mut Client, times: usize) -> bool {
     let info = client.call("INFO persistence").text();
@@ -154,19 +155,36 @@ fn a_log_is_turned_on_and_off_while_clients_write() {
     }
 }
 
-/// Kills at any moment of a rewrite: the old files or the new ones, and nothing left over.
+/// Waits until there is a file that was not there before and has this in its name.
+fn wait_for_file(folder: &Path, before: &[String], part: &str) -> bool {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let (start, mut is_there) = (Instant::now(), false);
+    while !is_there && start.elapsed() < PATIENCE {
+        let is_new = |name: &String| name.contains(part) && !before.contains(name);
+        is_there = files(folder).iter().any(is_new);
+    }
+    is_there
+}
+
+/// Kills at any moment of a rewrite, and just when files change: the old ones or the new ones, and
+/// nothing left over.
 #[test]
 fn a_rewrite_that_is_killed_changes_nothing() {
+    /// A draft, the next increment, the next manifest before it has its name, the next base.
+    const CHANGES: [&str; 4] = ["temp-", ".incr.", ".manifest.", ".base."];
     let seed = seed_from("AOF_SEED");
     println!("AOF_SEED={seed}");
-    let mut random = Prng::new(seed);
+    let (mut random, mut seen) = (Prng::new(seed), [0; CHANGES.len()]);
     let folder = Folder::create();
-    let setup = with_log(Setup::ringshard(2), folder.path()).arg("appendfsync", "always");
+    let preamble = *random.pick(&["yes", "no"]);
+    let setup = with_log(Setup::ringshard(2), folder.path())
+        .arg("appendfsync", "always")
+        .arg("aof-use-rdb-preamble", preamble);
     let server = setup.start();
     fill(&mut server.client(), 100, &mut Prng::new(seed));
     let expected = digest(&server);
     kill(server);
-    for round in 0..6 {
+    for round in 0..rounds(6) {
         let server = setup.start();
         assert_eq!(digest(&server), expected, "round {round}");
         let names = files(folder.path());
@@ -175,11 +193,18 @@ fn a_rewrite_that_is_killed_changes_nothing() {
             "{names:?}"
         );
         server.client().call("BGREWRITEAOF");
-        let pause = std::time::Duration::from_micros(random.below(30_000) as u64);
-        crate::support::wait::holds_within(pause, &mut || false);
+        if round % 2 == 0 {
+            let pause = Duration::from_micros(random.below(30_000) as u64);
+            crate::support::wait::holds_within(pause, &mut || false);
+        } else {
+            let change = round / 2 % CHANGES.len();
+            let is_seen = wait_for_file(folder.path(), &names, CHANGES[change]);
+            seen[change] += usize::from(is_seen);
+        }
         kill(server);
     }
     assert_eq!(digest(&setup.start()), expected);
+    println!("preamble {preamble}, killed at {CHANGES:?}: {seen:?}");
 }
 
 #[test]

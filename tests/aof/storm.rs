@@ -4,16 +4,11 @@
 //! the new ones count, never a mix, and nothing is left over. `AOF_ROUNDS=` makes them longer.
 
 use super::clients::{Ledger, pause, rewrite_on};
-use super::{digest, kill, stop, with_log};
+use super::{digest, kill, rounds, stop, with_log};
 use crate::support::prng::{Prng, seed_from};
 use crate::support::server::Folder;
 use crate::support::{Server, Setup};
 use std::path::Path;
-
-fn rounds(everyday: usize) -> usize {
-    let asked = std::env::var("AOF_ROUNDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(everyday)
-}
 
 /// What a storm is like.
 #[derive(Clone, Copy)]
@@ -34,8 +29,11 @@ impl Storm {
     }
 
     fn start(self, shards: usize, folder: &Path) -> Server {
+        // Bases are of both kinds.
+        let preamble = if shards == 2 { "no" } else { "yes" };
         with_log(Setup::ringshard(shards), folder)
             .arg("appendfsync", self.policy)
+            .arg("aof-use-rdb-preamble", preamble)
             .start()
     }
 
