@@ -18,15 +18,25 @@ mod exchange;
 mod power;
 #[path = "aof/rewrite.rs"]
 mod rewrite;
+#[path = "aof/slow.rs"]
+mod slow;
 #[path = "aof/storm.rs"]
 mod storm;
 mod support;
+#[path = "aof/torn.rs"]
+mod torn;
 #[allow(dead_code)]
 #[path = "aof/volume.rs"]
 mod volume;
 
 use std::path::{Path, PathBuf};
 use support::{Client, Reply, Server, Setup};
+
+/// How often something is tried that may end in many ways: as the environment says, or a few times.
+pub fn rounds(few: usize) -> usize {
+    let asked = std::env::var("AOF_ROUNDS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(few)
+}
 
 /// A server with a log, in a folder that outlives it.
 pub fn with_log(setup: Setup, folder: &Path) -> Setup {

@@ -22,8 +22,10 @@ fn eviction_nanos(tenacity: u32) -> u64 {
 impl Core {
     pub(super) fn memory_rules(&self) -> MemoryRules {
         let config = &*self.config;
-        // Redis: nothing changes by itself during a pause; and what is loaded is all wanted.
+        // Redis: nothing changes by itself during a pause; and what is loaded is all wanted. While
+        // the disk is behind writes wait, and what evicting would say has to wait as well.
         let is_paused = self.is_loading
+            || self.disk_is_behind()
             || self.node.paused_until_ms.load(Relaxed) != 0
                 && self.node.pause(self.now_ms).is_some();
         // A replica's master evicts for both.
