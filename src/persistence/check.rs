@@ -73,6 +73,7 @@ pub fn check(
         databases: u32::MAX,
         verifies: true,
         expired_by_ms: None,
+        merges: false,
         packing: Packing::default(),
     };
     let mut loader = Loader::new(rules);

@@ -283,6 +283,7 @@ fn rules() -> Rules {
         databases: u32::MAX,
         verifies: true,
         expired_by_ms: None,
+        merges: false,
         packing: Packing::from(&Config::default()),
     }
 }

@@ -123,6 +123,7 @@ impl Node {
             // A replica's keys go when its master says so; at the start it has no role yet.
             expired_by_ms: (!self.replication.is_replica() && config.replicaof.is_none())
                 .then(|| self.clock.millis().0),
+            merges: false,
             packing: Packing::from(&*config),
         }
     }
@@ -140,14 +141,19 @@ impl Node {
 
     /// Loads a file into all cores; `None` when there is no such file.
     pub fn load_file(&self, path: &Path) -> Result<Option<Summary>, LoadError> {
+        self.load_by(self.load_rules(), path)
+    }
+
+    /// The same by rules of the caller's.
+    pub(super) fn load_by(&self, rules: Rules, path: &Path) -> Result<Option<Summary>, LoadError> {
         let before = alloc::thread_allocated_bytes().live();
-        let loaded = self.load_incoming(path);
+        let loaded = self.load_incoming(rules, path);
         self.note_helper(alloc::thread_allocated_bytes().live() - before);
         loaded
     }
 
-    fn load_incoming(&self, path: &Path) -> Result<Option<Summary>, LoadError> {
-        let mut loader = Loader::new(self.load_rules());
+    fn load_incoming(&self, rules: Rules, path: &Path) -> Result<Option<Summary>, LoadError> {
+        let mut loader = Loader::new(rules);
         let unreadable = |loader: &Loader, error: std::io::Error| {
             loader.error(Fault::Read(format!("{}: {error}", path.display())))
         };

@@ -14,7 +14,7 @@ use super::node::Node;
 use super::order::Question;
 use super::pause::Pause;
 use super::save::Wish;
-use crate::persistence::Summary;
+use crate::persistence::{Rules, Summary};
 use crate::router::ReplyTo;
 use std::sync::Arc;
 
@@ -24,10 +24,12 @@ const PAUSE_MS: i64 = 24 * 3600 * 1000;
 /// What the dataset is to come back from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// A snapshot, which may be one from before; the keys there are may stay.
+    /// A snapshot, which may be one from before; the keys there are may stay, or be replaced by
+    /// those of the same name.
     Snapshot {
         saves: bool,
         empties: bool,
+        merges: bool,
     },
     Log,
 }
@@ -80,18 +82,24 @@ impl Core {
 impl Node {
     fn reload(self: &Arc<Node>, what: Reload) -> Result<(), &'static str> {
         match what {
-            Reload::Snapshot { empties, .. } => self.reload_snapshot(empties),
+            Reload::Snapshot {
+                empties, merges, ..
+            } => self.reload_snapshot(empties, merges),
             Reload::Log => self.reload_log(),
         }
     }
 
-    fn reload_snapshot(&self, empties: bool) -> Result<(), &'static str> {
+    fn reload_snapshot(&self, empties: bool, merges: bool) -> Result<(), &'static str> {
         let config = self.config.value();
         self.state.loading.begin(self.clock.millis().0, 0);
         if empties {
             self.empty_all();
         }
-        match self.load_file(&config.dir.join(&config.dbfilename)) {
+        let rules = Rules {
+            merges,
+            ..self.load_rules()
+        };
+        match self.load_by(rules, &config.dir.join(&config.dbfilename)) {
             Ok(Some(summary)) => {
                 self.state.loading.end(&summary);
                 tracing::warn!("DB reloaded by DEBUG RELOAD");

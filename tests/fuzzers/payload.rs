@@ -303,6 +303,7 @@ pub fn loader() -> Fuzzer {
             databases: 16,
             verifies: prng.percent(50),
             expired_by_ms: prng.percent(50).then_some(0),
+            merges: prng.percent(50),
             packing: Packing::default(),
         };
         let mut spaces: Vec<Keyspace> = (0..3)

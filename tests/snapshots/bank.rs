@@ -3,10 +3,10 @@
 //! Clients move money by MULTI and by MSET with WATCH at full load; in every snapshot, loaded by
 //! Ringshard and by redis-server, the sum is what it always was. `SNAPSHOT_BANKS` says how many.
 
-use super::loading::with_file;
+use super::loading::{debug, with_file};
 use super::saving::rounds;
 use crate::support::prng::{Prng, seed_from};
-use crate::support::{Client, Server, Setup, wait_until};
+use crate::support::{Client, Setup, wait_until};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -71,13 +71,14 @@ fn the_sum_is_constant_in_every_snapshot() {
     let (rounds, seed) = (rounds("SNAPSHOT_BANKS", 3), seed_from("SNAPSHOT_SEED"));
     println!("SNAPSHOT_SEED={seed}");
     for shards in [2, 7] {
-        let server = Server::ringshard(shards);
+        let server = debug(Setup::ringshard(shards)).start();
         let mut client = server.client();
         for number in 0..ACCOUNTS {
             client.call(&format!("SET {} {AMOUNT}", account(number)));
         }
         // Something to walk over.
-        client.call("DEBUG POPULATE 20000 key 100");
+        let populated = client.call("DEBUG POPULATE 20000 key 100").text();
+        assert_eq!(populated, "OK");
         let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             for number in 0..4 {

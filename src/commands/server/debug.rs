@@ -183,18 +183,24 @@ fn accept(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
 
 /// DEBUG RELOAD: save, forget, and load.
 fn reload(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
-    let (mut saves, mut empties) = (true, true);
+    let (mut saves, mut empties, mut merges) = (true, true, false);
     for at in 2..ctx.args.len() {
         match at {
             _ if ctx.args.is(at, "nosave") => saves = false,
             _ if ctx.args.is(at, "noflush") => empties = false,
+            _ if ctx.args.is(at, "merge") => merges = true,
             _ => {
-                let text = "ERR DEBUG RELOAD only supports the NOSAVE and NOFLUSH options here.";
+                let text = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
                 return Err(text.into());
             }
         }
     }
-    reload_from(ctx, Reload::Snapshot { saves, empties })
+    let what = Reload::Snapshot {
+        saves,
+        empties,
+        merges,
+    };
+    reload_from(ctx, what)
 }
 
 /// DEBUG LOADAOF: forget, and load what the log holds.

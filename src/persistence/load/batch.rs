@@ -43,6 +43,8 @@ struct Loaded {
 pub struct Batch {
     bytes: Vec<u8>,
     keys: Vec<Loaded>,
+    /// Whether its keys replace those that are there.
+    merges: bool,
 }
 
 /// A batch whose keys are where they belong: its memory goes back to whoever filled it.
@@ -53,6 +55,13 @@ pub struct Installed {
 }
 
 impl Batch {
+    pub(super) fn new(merges: bool) -> Batch {
+        Batch {
+            merges,
+            ..Batch::default()
+        }
+    }
+
     /// Whether it is time to send it.
     pub(super) fn is_full(&self) -> bool {
         self.bytes.len() >= BYTES_MAX || self.keys.len() >= KEYS_MAX
@@ -85,7 +94,7 @@ impl Batch {
         });
     }
 
-    /// Makes the values and puts them under their keys, which must be new.
+    /// Makes the values and puts them under their keys, which must be new unless they replace.
     pub fn install(mut self, space: &mut Keyspace) -> Result<Installed, LoadError> {
         let (packing, rule) = (space.common.packing, space.common.access);
         let now_ms = space.common.now_ms;
@@ -99,7 +108,10 @@ impl Batch {
                 expires_at_ms,
                 access,
             };
-            if !space.door(db).add(&Key::new(place.key), entry) {
+            let (mut door, key) = (space.door(db), Key::new(place.key));
+            if self.merges {
+                door.put(&key, entry);
+            } else if !door.add(&key, entry) {
                 return Err(place.failed(Fault::Duplicate));
             }
         }

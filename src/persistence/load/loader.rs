@@ -24,6 +24,8 @@ pub struct Rules {
     pub verifies: bool,
     /// Keys whose time had come by then are left out; `None` keeps them, as a replica does.
     pub expired_by_ms: Option<i64>,
+    /// Whether a key that is there already is replaced; otherwise it is an error.
+    pub merges: bool,
     pub packing: Packing,
 }
 
@@ -92,7 +94,7 @@ pub type Deliver<'d> = dyn FnMut(ShardId, Batch) -> Result<(), LoadError> + 'd;
 impl Loader {
     /// At the beginning of a dataset.
     pub fn new(rules: Rules) -> Loader {
-        let batches = (0..rules.map.shards()).map(|_| Batch::default());
+        let batches = (0..rules.map.shards()).map(|_| Batch::new(rules.merges));
         Loader {
             reader: FileReader::new(rules.verifies),
             state: State::Between,
@@ -232,7 +234,8 @@ impl Loader {
         let shard = self.rules.map.shard(Slot::of(&head.key));
         let batch = &mut self.batches[shard.0 as usize];
         if batch.is_full() {
-            deliver(shard, std::mem::take(batch)).map_err(Failure::Final)?;
+            let next = Batch::new(self.rules.merges);
+            deliver(shard, std::mem::replace(batch, next)).map_err(Failure::Final)?;
         }
         Ok(())
     }
@@ -241,7 +244,8 @@ impl Loader {
     pub fn hand_out(&mut self, deliver: &mut Deliver<'_>) -> Result<(), LoadError> {
         for (shard, batch) in self.batches.iter_mut().enumerate() {
             if !batch.is_empty() {
-                deliver(ShardId(shard as u16), std::mem::take(batch))?;
+                let next = Batch::new(self.rules.merges);
+                deliver(ShardId(shard as u16), std::mem::replace(batch, next))?;
             }
         }
         Ok(())

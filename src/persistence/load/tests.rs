@@ -14,6 +14,7 @@ fn rules(shards: usize) -> Rules {
         databases: 16,
         verifies: true,
         expired_by_ms: Some(0),
+        merges: false,
         packing: Packing::default(),
     }
 }
