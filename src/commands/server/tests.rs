@@ -434,8 +434,8 @@ fn debug_has_its_forms() {
             "-ERR RESP2 is not supported by this command\r\n",
         ),
         (
-            "DEBUG RELOAD MERGE",
-            "-ERR DEBUG RELOAD only supports the NOSAVE and NOFLUSH options here.\r\n",
+            "DEBUG RELOAD OTHER",
+            "-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.\r\n",
         ),
     ]);
     let (mut node, client) = node(3);
