@@ -19,6 +19,9 @@ use std::ops::Range;
 /// The longest body.
 pub const BODY_MAX: usize = 256 * 1024;
 
+/// No frame is longer, with all that stands around its body.
+pub const BYTES_MAX: usize = BODY_MAX + 256;
+
 const PREFIX: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$5\r\nframe\r\n$";
 const HEADER_BYTES: usize = 17;
 /// What stands around the body in the argument.

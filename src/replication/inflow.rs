@@ -14,6 +14,7 @@ use super::history::ID_LEN;
 use super::link::{End, Speaker};
 use crate::runtime::peer::Peer;
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 /// More shards than a server can have.
@@ -27,8 +28,9 @@ pub const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Inflow {
     peer: Peer,
     timeout: Duration,
-    /// What has come and is not read.
-    ahead: Vec<u8>,
+    /// Room for two frames, and where in it that lies which has come and is not read.
+    room: Box<[u8]>,
+    ahead: Range<usize>,
     /// Bytes of bodies that have come.
     offset: u64,
 }
@@ -39,46 +41,48 @@ impl Inflow {
         Inflow {
             peer,
             timeout,
-            ahead: Vec::new(),
+            room: vec![0; 2 * frame::BYTES_MAX].into(),
+            ahead: 0..0,
             offset: 0,
         }
     }
 
     /// The next piece of the shard's part of a snapshot, or none when it is not wanted any more.
     /// Errors are lines for the log.
-    pub fn receive(
-        &mut self,
-        is_over: &dyn Fn() -> bool,
-    ) -> Result<Option<(Kind, Vec<u8>)>, String> {
+    pub fn receive(&mut self, is_over: &dyn Fn() -> bool) -> Result<Option<(Kind, &[u8])>, String> {
         let damaged = |error: FrameError| format!("Bad data from MASTER: {}", error.line());
-        loop {
-            if let Some((range, end)) = frame::find(&self.ahead).map_err(damaged)? {
-                let (header, body) = frame::read(&self.ahead[range]).map_err(damaged)?;
-                if header.offset != self.offset || matches!(header.kind, Kind::Stream | Kind::Order)
-                {
-                    return Err(damaged(FrameError::Gap));
-                }
-                self.offset += body.len() as u64;
-                let piece = (header.kind, body.to_vec());
-                self.ahead.drain(..end);
-                return Ok(Some(piece));
+        let (range, end) = loop {
+            let found = frame::find(&self.room[self.ahead.clone()]).map_err(damaged)?;
+            match found {
+                Some(found) => break found,
+                None if self.hear(is_over)? => {}
+                None => return Ok(None),
             }
-            if !self.hear(is_over)? {
-                return Ok(None);
-            }
+        };
+        let frame = &self.room[self.ahead.clone()];
+        self.ahead.start += end;
+        let (header, body) = frame::read(&frame[range]).map_err(damaged)?;
+        if header.offset != self.offset || matches!(header.kind, Kind::Stream | Kind::Order) {
+            return Err(damaged(FrameError::Gap));
         }
+        self.offset += body.len() as u64;
+        Ok(Some((header.kind, body)))
     }
 
     /// Waits for more, as long as it is wanted; whether more has come.
     fn hear(&mut self, is_over: &dyn Fn() -> bool) -> Result<bool, String> {
+        if self.ahead.start >= frame::BYTES_MAX || self.ahead.is_empty() {
+            self.room.copy_within(self.ahead.clone(), 0);
+            self.ahead = 0..self.ahead.len();
+        }
         let mut left = self.timeout;
         while !is_over() {
             let step = left.min(LOOK_INTERVAL);
             left -= step;
-            match self.peer.receive(step) {
+            match self.peer.fill(&mut self.room[self.ahead.end..], step) {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !left.is_zero() => {}
                 arrived => {
-                    self.ahead.extend_from_slice(&arrived.map_err(lost)?);
+                    self.ahead.end += arrived.map_err(lost)?;
                     return Ok(true);
                 }
             }
@@ -89,9 +93,12 @@ impl Inflow {
     /// The connection, on which the shard's stream follows.
     pub fn into_peer(self) -> Peer {
         let Inflow {
-            mut peer, ahead, ..
+            mut peer,
+            room,
+            ahead,
+            ..
         } = self;
-        peer.give_back(ahead);
+        peer.give_back(room[ahead].to_vec());
         peer
     }
 }
@@ -180,10 +187,10 @@ mod tests {
         let all = [first.clone(), frame(Kind::End, 3, b"")].concat();
         master.write_all(&all[..first.len() + 9]).unwrap();
         let is_over = &|| false;
-        let one = Some((Kind::Entries, b"one".to_vec()));
+        let one = Some((Kind::Entries, &b"one"[..]));
         assert_eq!(inflow.receive(is_over), Ok(one));
         master.write_all(&all[first.len() + 9..]).unwrap();
-        assert_eq!(inflow.receive(is_over), Ok(Some((Kind::End, vec![]))));
+        assert_eq!(inflow.receive(is_over), Ok(Some((Kind::End, &[][..]))));
         assert_eq!(inflow.receive(&|| true), Ok(None));
         master.write_all(b"behind").unwrap();
         let mut peer = inflow.into_peer();

@@ -102,15 +102,25 @@ impl Peer {
         if !self.input.is_empty() {
             return Ok(std::mem::take(&mut self.input));
         }
-        let deadline = Deadline::after(timeout);
         let mut buffer = vec![0; CHUNK_BYTES];
+        let got = self.fill(&mut buffer, timeout)?;
+        buffer.truncate(got);
+        Ok(buffer)
+    }
+
+    /// The same into a buffer with room; how much it was.
+    pub fn fill(&mut self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        if !self.input.is_empty() {
+            let got = self.input.len().min(buffer.len());
+            buffer[..got].copy_from_slice(&self.input[..got]);
+            self.input.drain(..got);
+            return Ok(got);
+        }
+        let deadline = Deadline::after(timeout);
         loop {
-            match self.stream.read(&mut buffer) {
+            match self.stream.read(buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(got) => {
-                    buffer.truncate(got);
-                    return Ok(buffer);
-                }
+                Ok(got) => return Ok(got),
                 Err(error) => self.wait(&error, libc::POLLIN, &deadline)?,
             }
         }

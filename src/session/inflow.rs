@@ -13,7 +13,7 @@
 use super::duty::Duty;
 use super::load::Dispatch;
 use super::node::Node;
-use crate::persistence::{Fed, LoadError, Loader, Summary};
+use crate::persistence::{Fed, LoadError, Loader, Rules, Summary};
 use crate::rdb::{CHECKSUM_BYTES, Output};
 use crate::replication::frame::Kind;
 use crate::replication::{Inflow, LOOK_INTERVAL};
@@ -99,15 +99,16 @@ fn load_part(
             Ok(None) => break Err(UNWANTED.into()),
             Err(line) => break Err(line),
         };
+        let len = bytes.len();
         let fed = match kind {
-            Kind::Entries => entries.feed(&bytes, &mut dispatch),
-            Kind::Longs => longs.feed(&bytes, &mut dispatch),
+            Kind::Entries => entries.feed(bytes, &mut dispatch),
+            Kind::Longs => longs.feed(bytes, &mut dispatch),
             Kind::End | Kind::Stream | Kind::Order => break Ok(()),
         };
         if let Err(error) = fed {
             break Err(error.to_string());
         }
-        let _ = sender.send(Word::Came(bytes.len()));
+        let _ = sender.send(Word::Came(len));
     };
     let loaded = loaded.and_then(|()| {
         let own = entries.end(&mut dispatch)?;
@@ -133,8 +134,13 @@ impl Dataset {
     fn begin(node: &Node) -> Dataset {
         let mut head = Output::new(false);
         head.magic();
+        let rules = Rules {
+            // The frames have checksums of their own.
+            verifies: false,
+            ..node.load_rules()
+        };
         Dataset {
-            loader: Loader::new(node.load_rules()),
+            loader: Loader::new(rules),
             head: head.bytes,
         }
     }
@@ -153,7 +159,6 @@ impl Dataset {
     fn end(mut self, dispatch: &mut Dispatch<'_>) -> Result<Summary, String> {
         let mut end = Output::new(false);
         end.end();
-        // The frames have had checksums of their own.
         end.raw(&[0; CHECKSUM_BYTES]);
         let bytes = [&std::mem::take(&mut self.head)[..], &end.bytes].concat();
         let deliver = &mut |shard, batch| dispatch.send(shard, batch);

@@ -12,6 +12,9 @@ use std::ops::Range;
 /// A batch is full with so many bytes or keys: some hundred microseconds of work.
 const BYTES_MAX: usize = 128 * 1024;
 const KEYS_MAX: usize = 512;
+/// From so many bytes on a batch will be a full one, and gets its room at once.
+const BYTES_LIKELY: usize = 8 * 1024;
+const ROOM_BYTES: usize = BYTES_MAX + BYTES_MAX / 8;
 
 #[derive(Debug)]
 enum Content {
@@ -74,6 +77,9 @@ impl Batch {
     /// Adds a key; its value begins at this offset of the file.
     pub(super) fn add(&mut self, db: DbIndex, offset: u64, head: &KeyHead, piece: Piece<'_>) {
         let start = self.bytes.len();
+        if start >= BYTES_LIKELY && self.bytes.capacity() < BYTES_MAX {
+            self.bytes.reserve(ROOM_BYTES - start.min(ROOM_BYTES));
+        }
         self.bytes.extend_from_slice(&head.key);
         let key = start..self.bytes.len();
         let content = match piece {

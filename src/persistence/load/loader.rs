@@ -115,25 +115,35 @@ impl Loader {
     /// Reads on. Batches go out as they become full, and all of them at the end.
     pub fn feed(&mut self, bytes: &[u8], deliver: &mut Deliver<'_>) -> Result<Fed, LoadError> {
         let mut ahead = std::mem::take(&mut self.ahead);
-        ahead.extend_from_slice(bytes);
-        let mut input = Input::new(&ahead);
-        let result = loop {
-            match self.step(&mut input, deliver) {
-                Ok(()) if matches!(self.state, State::Ended) => break Ok(true),
-                Ok(()) => {}
-                Err(Failure::Short) => break Ok(false),
-                Err(Failure::Final(error)) => break Err(error),
-            }
-        };
-        self.summary.bytes = self.reader.offset();
-        let read = input.position();
-        ahead.drain(..read);
-        if result? {
+        if ahead.is_empty() {
+            let read = self.read(bytes, deliver)?;
+            ahead.extend_from_slice(&bytes[read..]);
+        } else {
+            ahead.extend_from_slice(bytes);
+            let read = self.read(&ahead, deliver)?;
+            ahead.drain(..read);
+        }
+        if let State::Ended = self.state {
             self.hand_out(deliver)?;
             return Ok(Fed::Ended(ahead));
         }
         self.ahead = ahead;
         Ok(Fed::More)
+    }
+
+    /// Reads as far as the pieces in these bytes are whole; how far that is.
+    fn read(&mut self, bytes: &[u8], deliver: &mut Deliver<'_>) -> Result<usize, LoadError> {
+        let mut input = Input::new(bytes);
+        let result = loop {
+            match self.step(&mut input, deliver) {
+                Ok(()) if matches!(self.state, State::Ended) => break Ok(()),
+                Ok(()) => {}
+                Err(Failure::Short) => break Ok(()),
+                Err(Failure::Final(error)) => break Err(error),
+            }
+        };
+        self.summary.bytes = self.reader.offset();
+        result.map(|()| input.position())
     }
 
     /// The error of a source that has no more bytes although the dataset has not ended.
@@ -183,8 +193,8 @@ impl Loader {
         let offset = self.reader.offset();
         match self.reader.value_bytes(head.code, input) {
             Ok(bytes) => {
-                self.keep(&head, offset, Piece::Written(bytes));
-                self.deliver_full(&head, deliver)
+                let shard = self.keep(&head, offset, Piece::Written(bytes));
+                self.deliver_full(shard, deliver)
             }
             Err(Stop::Short(_)) if input.left() >= WRITTEN_BYTES_MAX => {
                 let decoder = Decoder::new(head.code, &self.rules.packing);
@@ -208,8 +218,8 @@ impl Loader {
         let offset = self.reader.offset();
         match self.reader.value(&mut decoder, input, ELEMENTS_A_STEP) {
             Ok(Some(value)) => {
-                self.keep(&head, offset, Piece::Made(value));
-                self.deliver_full(&head, deliver)
+                let shard = self.keep(&head, offset, Piece::Made(value));
+                self.deliver_full(shard, deliver)
             }
             step => {
                 self.state = State::Making(head, decoder);
@@ -219,19 +229,19 @@ impl Loader {
     }
 
     /// Puts a key into the batch of its shard, unless its time has come.
-    fn keep(&mut self, head: &KeyHead, offset: u64, piece: Piece<'_>) {
+    fn keep(&mut self, head: &KeyHead, offset: u64, piece: Piece<'_>) -> ShardId {
+        let shard = self.rules.map.shard(Slot::of(&head.key));
         let by_ms = self.rules.expired_by_ms.unwrap_or(i64::MIN);
         if head.expires_at_ms.is_some_and(|at| at <= by_ms) && !self.is_bookmarked {
             self.summary.expired += 1;
-            return;
+            return shard;
         }
         self.summary.keys += 1;
-        let shard = self.rules.map.shard(Slot::of(&head.key));
         self.batches[shard.0 as usize].add(self.db, offset, head, piece);
+        shard
     }
 
-    fn deliver_full(&mut self, head: &KeyHead, deliver: &mut Deliver<'_>) -> Result<(), Failure> {
-        let shard = self.rules.map.shard(Slot::of(&head.key));
+    fn deliver_full(&mut self, shard: ShardId, deliver: &mut Deliver<'_>) -> Result<(), Failure> {
         let batch = &mut self.batches[shard.0 as usize];
         if batch.is_full() {
             let next = Batch::new(self.rules.merges);
