@@ -144,8 +144,8 @@ const GROUP: &[&str] = &[
     "ZPOPMIN never:z",
     "ZPOPMAX never:z",
     "ZMPOP 1 never:z MIN",
-    "ZADD never:z 0 x 0 y",
-    "ZREMRANGEBYLEX never:z [x [x",
+    "ZADD never:i 0 x 0 y",
+    "ZREMRANGEBYLEX never:i [x [x",
     "RPUSH never:l a b c d e f",
     "LINSERT never:l BEFORE c x",
     "LREM never:l 1 d",
@@ -304,10 +304,18 @@ impl Rehearsal {
         }
     }
 
+    /// Runs a command and what follows from it; the client is free again behind it.
     fn run(&mut self, command: &Command) {
         let mut bytes = Vec::new();
         support::client::encode(command, &mut bytes);
-        self.node.talk(self.client, &bytes);
+        let mut reply = self.node.talk(self.client, &bytes);
+        if reply.is_empty() {
+            // It waits on another core, which looks at its clock when that ticks.
+            self.node.clock.advance_millis(2);
+            self.node.tick();
+            reply = self.node.receive(self.client);
+        }
+        assert!(!reply.is_empty(), "{command:?} waits for ever");
         self.merged.drain_all(&mut self.node);
         for effect in requests(&self.merged.take()) {
             if ["SELECT", "MULTI", "EXEC"]
