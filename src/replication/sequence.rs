@@ -166,6 +166,17 @@ impl Sequence {
         pieces < self.waiting.len()
     }
 
+    /// The offset at which everything waits for bytes of a flow, if it does.
+    pub fn lacks_at(&self) -> Option<u64> {
+        match self.waiting.front() {
+            Some(Entry::Flow { flow, bytes, .. }) => {
+                let came_bytes = self.sources[usize::from(*flow)].came_bytes;
+                (came_bytes < *bytes).then_some(self.end)
+            }
+            _ => None,
+        }
+    }
+
     /// Grants nothing more, or goes on.
     pub fn rest(&mut self, is_resting: bool) {
         self.is_resting = is_resting;

@@ -75,6 +75,8 @@ pub struct Parts {
     runner: Runner,
     /// The flows that are to wait.
     paused: Vec<bool>,
+    /// Where everything waits for bytes of a flow, and since when, Unix milliseconds.
+    lacking: Option<(u64, i64)>,
 }
 
 /// A connection that the loop is to take over.
@@ -301,6 +303,7 @@ impl Core {
             sequence: Sequence::new(flows.len(), self.stream_offset()),
             runner,
             paused: vec![false; flows.len()],
+            lacking: None,
         });
         for (flow, peer) in flows.into_iter().enumerate() {
             let letter = Letter::Flow(FlowId { link, flow }, peer);
@@ -414,6 +417,25 @@ impl Core {
         let is_full = parts.sequence.is_first_full();
         let first = self.replication.stream.as_ref().map(|it| it.session);
         self.pause_line(first, is_full);
+    }
+
+    /// Gives a link up of which one flow brings nothing any more although its bytes are next: the
+    /// others may go on for ever.
+    pub(super) fn look_after_flows(&mut self, limit_ms: i64) {
+        let now_ms = self.now_ms;
+        let Some(parts) = &mut self.replication.parts else {
+            return;
+        };
+        let at = parts.sequence.lacks_at();
+        let before = parts.lacking.filter(|before| Some(before.0) == at);
+        parts.lacking = at.map(|at| before.unwrap_or((at, now_ms)));
+        let is_over = parts
+            .lacking
+            .is_some_and(|(_, since_ms)| now_ms - since_ms > limit_ms);
+        if let Some(stream) = self.replication.stream.as_ref().filter(|_| is_over) {
+            tracing::warn!("MASTER timeout: no data received on the connection of a shard...");
+            self.close(stream.session, Closing::Now);
+        }
     }
 
     /// Grants nothing more; whether all that was granted has been applied.

@@ -225,6 +225,7 @@ impl Core {
         }
         self.acknowledge();
         self.acknowledge_flows();
+        self.look_after_flows(i64::from(config.repl_timeout) * 1000);
         self.drop_stalled(&config);
         self.do_deeds();
     }

@@ -198,7 +198,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, fault: Option<Fault>) {
             }
             Some(Fault::Stall(at)) if passed >= at => {
                 // Until the replica hangs up.
-                let _ = to.read(&mut [0]);
+                while to.read(&mut buffer).is_ok_and(|got| got > 0) {}
                 break;
             }
             _ => {}
@@ -444,17 +444,44 @@ fn mixed_writes_keep_their_order() {
 }
 
 #[test]
+fn a_stream_that_stops_coming_is_not_waited_for() {
+    let (master, replica) = (ringshard(2), ringshard(2));
+    let port = faulty_proxy(&master, Fault::Stall(60_000));
+    // Writes go on until the stall is found: they have to fit.
+    let size = "CONFIG SET repl-backlog-size 268435456";
+    assert_eq!(master.client().call(size).text(), "OK");
+    let mut here = replica.client();
+    here.call("CONFIG SET repl-timeout 1");
+    here.call(&format!("REPLICAOF 127.0.0.1 {port}"));
+    wait_for_link(&replica);
+    let mut there = master.client();
+    let mut round = 0;
+    wait_until("the replica has had enough", || {
+        round += 1;
+        set_many(&mut there, round);
+        replica
+            .log()
+            .contains("no data received on the connection of a shard")
+    });
+    wait_for_link(&replica);
+    wait_for_equality(&master, &replica);
+    assert_eq!(number(&mut there, "sync_full"), 1);
+}
+
+#[test]
 fn a_damaged_stream_of_a_shard_is_not_applied() {
     let (master, replica) = (ringshard(2), ringshard(2));
     let port = faulty_proxy(&master, Fault::Flip(60_000));
+    let size = "CONFIG SET repl-backlog-size 268435456";
+    assert_eq!(master.client().call(size).text(), "OK");
     let mut here = replica.client();
     here.call(&format!("REPLICAOF 127.0.0.1 {port}"));
     wait_for_link(&replica);
     let mut there = master.client();
-    for round in 0..3 {
-        set_many(&mut there, round);
-    }
+    let mut round = 0;
     wait_until("the damage is found", || {
+        round += 1;
+        set_many(&mut there, round);
         let log = replica.log();
         log.contains("Bad data from MASTER: a frame with a wrong checksum")
             || log.contains("Bad data from MASTER: a frame of another shape than agreed")
