@@ -6,7 +6,7 @@
 use crate::support::notation::split_line;
 use crate::support::{Client, Reply, Server, Setup, wait_until};
 use std::io::Read;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 const KEYS: &[&str] = &["a", "b", "c", "list", "hash"];
@@ -191,6 +191,10 @@ fn a_connection_that_was_kept_and_closed_is_opened_again() {
     assert!(killed.integer() >= 1, "the connection was kept");
     assert_eq!(migrate(&mut source, port, "b 0 5000").text(), "OK");
     drop(target);
+    // The kernel takes a ring apart after its process has gone; until then its port listens.
+    wait_until("nobody listens", || {
+        TcpStream::connect(("127.0.0.1", port)).is_err()
+    });
     let gone = migrate(&mut source, port, "c 0 5000");
     assert_eq!(
         gone.text(),
