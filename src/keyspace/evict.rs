@@ -153,6 +153,15 @@ impl Keyspace {
         came
     }
 
+    /// Whether there are keys that the policy lets go.
+    pub fn has_evictable(&self, policy: MaxmemoryPolicy) -> bool {
+        let has_some = |db: &Db| match is_for_volatile(policy) {
+            true => db.segments.iter().any(|segment| segment.volatile > 0),
+            false => !db.is_empty(),
+        };
+        policy != MaxmemoryPolicy::Noeviction && self.dbs.iter().any(has_some)
+    }
+
     /// Draws candidates; whether there are any keys to draw.
     fn draw(&mut self, choice: Choice) -> bool {
         let Choice { policy, samples } = choice;

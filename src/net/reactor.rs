@@ -465,7 +465,7 @@ impl Reactor {
         self.core.tell_log();
         self.core.withhold();
         // Whoever has read a reply of this turn finds its memory counted, wherever it asks next.
-        self.core.shard.memory.publish();
+        self.core.shard.publish_memory();
         self.flush_all();
         self.lend_sockets();
         for id in std::mem::take(&mut self.core.closing) {

@@ -216,7 +216,7 @@ impl Core {
         self.shard.memory.rules = self.memory_rules();
         self.rule_weights();
         if self.config.maxmemory != 0 {
-            self.shard.memory.publish();
+            self.shard.publish_memory();
         }
         if self.node.letters[usize::from(self.id.0)].has_letters() {
             self.take_letters();

@@ -21,7 +21,7 @@ impl Core {
             expired_fields: _,
             changes,
         } = self.shard.space.common.stats;
-        self.shard.memory.publish();
+        self.shard.publish_memory();
         if self.node.shards() > 1 {
             self.shard.publish_data();
         }

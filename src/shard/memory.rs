@@ -254,6 +254,16 @@ impl Shard {
         room
     }
 
+    /// Tells the others what this core holds, and takes back that nothing here may go as soon as
+    /// something may: they refuse commands when nobody has anything that may.
+    pub fn publish_memory(&mut self) {
+        self.memory.publish();
+        if self.memory.counters().eviction_exhausted.value() != 0 {
+            let can_evict = self.space.has_evictable(self.memory.rules.choice.policy);
+            self.memory.note_exhausted(!can_evict);
+        }
+    }
+
     /// Tells the others about how much this shard has; returns that.
     pub fn publish_data(&mut self) -> u64 {
         let bytes = self.space.estimated_bytes();
