@@ -139,6 +139,11 @@ impl Router {
             // grant is a part of an operation.
             if let Some(Parked::Part(member)) = self.parked.get(&rival) {
                 let coordinator = member.coordinator;
+                // A coordinator gives back only what it has been told that it has.
+                if let Some(at) = self.granted.iter().position(|ticket| *ticket == rival) {
+                    self.granted.remove(at);
+                    self.grant(rival, shard);
+                }
                 self.step(coordinator, Step::Wound { ticket: rival });
             }
         }

@@ -202,7 +202,10 @@ fn a_shard_that_had_nothing_to_evict_says_when_it_has() {
     talk(&mut node, client, "CONFIG SET maxmemory 0");
     let line = format!("SETRANGE {there} 500000 x");
     assert_eq!(talk(&mut node, client, &line), ":500001");
-    assert_eq!(talk(&mut node, client, &format!("EXPIRE {there} 1000")), ":1");
+    assert_eq!(
+        talk(&mut node, client, &format!("EXPIRE {there} 1000")),
+        ":1"
+    );
     node.tick();
     let limit = used(&node) + 5_000;
     talk(&mut node, client, &format!("CONFIG SET maxmemory {limit}"));
