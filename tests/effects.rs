@@ -90,6 +90,19 @@ const NEAR: &[&str] = &[
 /// A group's life, which chance seldom leads through all of.
 const GROUP: &[&str] = &[
     // Rare ones, so that chance need not meet them, and those that must not have to wait.
+    "SET never:n 1",
+    "INCR never:n",
+    "INCRBY never:n 2",
+    "DECR never:n",
+    "DECRBY never:n 2",
+    "INCRBYFLOAT never:n 0.5",
+    "APPEND never:n 5",
+    "SETRANGE never:n 2 x",
+    "SETBIT never:n 1 0",
+    "BITFIELD never:n SET u8 0 9",
+    "BITOP NOT never:m never:n",
+    "GETSET never:n 1",
+    "GETDEL never:n",
     "RPUSH never:w 1 2 3 4 5 6 7 8",
     "BLPOP never:v never:w 0",
     "BRPOP never:w 0",

@@ -71,6 +71,13 @@ fn squeeze(node: &mut LocalNode, client: LocalClient, bytes: u64) {
     panic!("{} of {limit} bytes in use", used(node));
 }
 
+/// Time enough for what is done in steps: how much one does is up to the real clock.
+fn ticks(node: &mut LocalNode) {
+    for _ in 0..100 {
+        node.tick();
+    }
+}
+
 /// How many of the keys that are gone are among those.
 fn gone(node: &mut LocalNode, keys: std::ops::Range<u32>) -> usize {
     keys.filter(|number| !has(node, &format!("k{number}")))
@@ -146,9 +153,7 @@ fn keys_without_an_expiry_stay_under_volatile_policies() {
             node.tick();
             let limit = used(&node) - 100_000;
             talk(&mut node, client, &format!("CONFIG SET maxmemory {limit}"));
-            for _ in 0..100 {
-                node.tick();
-            }
+            ticks(&mut node);
             let name = format!("{policy} on {shards} shards");
             assert_eq!(gone(&mut node, 0..1000), 0, "{name}");
             assert_eq!(gone(&mut node, 1000..1100), 100, "{name}");
@@ -256,9 +261,7 @@ fn what_is_locked_or_pinned_stays() {
         shard.locks.ask(Ticket(1), hashes(0..10));
         shard.space.common.pins.pin(1, hashes(10..20).hashes());
         talk(&mut node, client, "CONFIG SET maxmemory 1");
-        for _ in 0..100 {
-            node.tick();
-        }
+        ticks(&mut node);
         assert_eq!(gone(&mut node, 0..20), 0, "{policy}");
         assert_eq!(gone(&mut node, 20..500), 480, "{policy}");
         // What could go but for its locks is no reason to refuse anything.
@@ -269,7 +272,7 @@ fn what_is_locked_or_pinned_stays() {
         );
         node.cores[0].shard.locks.release(Ticket(1));
         node.cores[0].shard.space.common.pins.unpin(1, false);
-        node.tick();
+        ticks(&mut node);
         assert_eq!(gone(&mut node, 0..500), 500, "{policy}");
         assert_eq!(talk(&mut node, client, "SET k400 v"), OOM, "{policy}");
     }
@@ -284,7 +287,7 @@ fn watched_keys_are_touched_and_replicas_told() {
     drop(node.cores[0].shard.effects.take_journal());
     let other = node.connect(0);
     talk(&mut node, other, "CONFIG SET maxmemory 1");
-    node.tick();
+    ticks(&mut node);
     let journal = node.cores[0].shard.effects.take_journal();
     let records = journal.records.iter();
     let mut said: Vec<Vec<u8>> = records.map(|(_, bytes)| bytes.to_vec()).collect();
