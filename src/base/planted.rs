@@ -14,7 +14,9 @@
 //! | `syncs-again` | `tests/aof/disk.rs`, after a failed fsync |
 //! | `skips-checksum` | `tests/aof/damage.rs`, every flipped bit |
 //! | `no-folder-sync` | `tests/aof/power.rs`, what was saved |
-//! | `no-pre-image` | `tests/snapshots/bank.rs` |
+//! | `no-pre-image` | `tests/snapshots/bank.rs`, `tests/replication/shards.rs` |
+//! | `relative-expiry` | `tests/replication/lead.rs`, `tests/aof/storm.rs` |
+//! | `offset-before-apply` | `tests/replication/links.rs`, of a stock master |
 
 /// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,10 @@ pub enum Bug {
     NoFolderSync,
     /// A change does not write down what a snapshot still wants.
     NoPreImage,
+    /// An effect says in how much time a key expires, not when.
+    RelativeExpiry,
+    /// A replica counts what has come as applied.
+    OffsetBeforeApply,
 }
 
 /// Whether this bug is planted.
@@ -53,6 +59,8 @@ pub fn is_planted(bug: Bug) -> bool {
         Bug::SkipsChecksum => "skips-checksum",
         Bug::NoFolderSync => "no-folder-sync",
         Bug::NoPreImage => "no-pre-image",
+        Bug::RelativeExpiry => "relative-expiry",
+        Bug::OffsetBeforeApply => "offset-before-apply",
     };
     PLANTED.get_or_init(|| std::env::var("RINGSHARD_BUG").unwrap_or_default()) == name
 }

@@ -11,6 +11,7 @@ use super::flows::LineOf;
 use super::intake::Incoming;
 use super::registry::SessionId;
 use super::session::{Closing, Origin, ReplyMode, Session};
+use crate::base::planted::{Bug, is_planted};
 use crate::replication::link::{Call, Line, News, Speaker};
 use crate::replication::order::Chunk;
 use bytes::Bytes;
@@ -249,7 +250,10 @@ impl Core {
         if session.queue.is_none() && !stream.unpassed.is_empty() {
             let assembly = session.assembly.as_ref();
             let begun = assembly.map_or(0, |assembly| assembly.taken_bytes());
-            let left = session.pending.len() + begun;
+            let left = match is_planted(Bug::OffsetBeforeApply) {
+                true => 0,
+                false => session.pending.len() + begun,
+            };
             let run = stream.unpassed.len().saturating_sub(left);
             if let Some(hub) = self.replication.hub.as_mut().filter(|_| run > 0) {
                 let bytes = Bytes::copy_from_slice(&stream.unpassed[..run]);

@@ -2,6 +2,7 @@
 //!
 //! Whatever unit a client uses, a moment is kept in milliseconds, and that is what replays.
 
+use crate::base::planted::{Bug, is_planted};
 use crate::command::Args;
 use crate::keyspace::{Cause, Lookup};
 use crate::resp::{ErrorReply, errors};
@@ -117,7 +118,11 @@ fn set(ctx: &mut ShardCtx<'_>, unit: Unit) -> Outcome {
     }
     ctx.door().set_expiry(&key, Some(at));
     let mut buffer = itoa::Buffer::new();
-    let words = [&b"PEXPIREAT"[..], key.bytes, buffer.format(at).as_bytes()];
+    let (name, time) = match is_planted(Bug::RelativeExpiry) {
+        true => (&b"PEXPIRE"[..], at - ctx.now_ms()),
+        false => (&b"PEXPIREAT"[..], at),
+    };
+    let words = [name, key.bytes, buffer.format(time).as_bytes()];
     ctx.effects.instead(ctx.db, words);
     ctx.changed(Event::EXPIRE, key.bytes);
     Ok(ctx.reply.flag(true))
