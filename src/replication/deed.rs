@@ -21,8 +21,12 @@ pub struct Place {
 pub enum Report {
     /// A client asks to become a replica.
     Psync(Box<Applicant>),
-    /// A replica has the stream up to this offset.
-    Ack { place: Place, offset: u64 },
+    /// A replica has the stream up to this offset, and on its disk up to that one.
+    Ack {
+        place: Place,
+        offset: u64,
+        synced: Option<u64>,
+    },
     /// A replica has got its whole snapshot, or has not.
     Sent { place: Place, is_whole: bool },
     /// A connection wants to be that of a shard, with these words.
@@ -54,6 +58,8 @@ pub enum Wish {
         /// The client, who may go while it waits.
         place: Place,
         replicas: usize,
+        /// That they have it in memory is not enough.
+        disks: Option<Disks>,
         timeout_ms: i64,
         /// It cannot wait (EXEC): the count of now will do.
         is_now: bool,
@@ -67,11 +73,22 @@ pub enum Wish {
     AbortFailover,
 }
 
+/// Where a client that wants its writes on disks wants them here, and what it has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disks {
+    /// On this node's own disk as well.
+    pub is_local: bool,
+    /// This node's log has it all when it has come to this delivery.
+    pub delivery: u64,
+}
+
 /// What a client gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Ok,
     Number(u64),
+    /// How many disks have it: this node's, and replicas'.
+    Copies(u64, u64),
     Status(&'static str),
     Error(String),
 }

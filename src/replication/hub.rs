@@ -72,6 +72,8 @@ pub struct Hub {
     pub(super) waiters: Waiters,
     /// Who has come in this turn; what they have written may come in the next.
     pub(super) fresh_waiters: Vec<Waiter>,
+    /// Up to which delivery this node's log is on disk; none: there is no log.
+    pub(super) synced: Option<u64>,
     /// The stream has asked the replicas to acknowledge, and nothing came behind that.
     pub(super) has_asked: bool,
     /// Whether this node makes the stream of what it changes.
@@ -121,6 +123,7 @@ impl Hub {
             failover: None,
             waiters: Waiters::default(),
             fresh_waiters: Vec::new(),
+            synced: None,
             has_asked: false,
             recording: Recording::Off,
             at_mark: None,
@@ -166,7 +169,11 @@ impl Hub {
     pub fn hear(&mut self, report: Report, now: (i64, &Config)) {
         match report {
             Report::Psync(applicant) => self.admit(*applicant, now),
-            Report::Ack { place, offset } => self.acked(place, offset, now),
+            Report::Ack {
+                place,
+                offset,
+                synced,
+            } => self.acked(place, (offset, synced), now),
             Report::Sent { place, is_whole } => self.sent(place, is_whole, now),
             Report::Flow { place, words } => self.join_flow(place, &words, now),
             Report::Release { place, is_error } => self.release(place, is_error),
@@ -198,6 +205,7 @@ impl Hub {
             Wish::Wait {
                 place,
                 replicas,
+                disks,
                 timeout_ms,
                 is_now,
             } => {
@@ -210,6 +218,7 @@ impl Hub {
                     number,
                     offset: 0,
                     replicas,
+                    disks,
                     until_ms,
                 });
             }
@@ -414,7 +423,8 @@ impl Hub {
             .find(|replica| replica.place() == place)
     }
 
-    fn acked(&mut self, place: Place, offset: u64, now: (i64, &Config)) {
+    fn acked(&mut self, place: Place, has: (u64, Option<u64>), now: (i64, &Config)) {
+        let (offset, synced) = has;
         let Some(replica) = self.replica_at(place) else {
             let mut flows = self.replicas.iter_mut().filter_map(|it| it.flows.as_mut());
             // One that is no replica's is of one that has gone.
@@ -422,6 +432,7 @@ impl Hub {
             return;
         };
         replica.acked = replica.acked.max(offset);
+        replica.synced = replica.synced.max(synced.unwrap_or(0));
         replica.acked_ms = now.0;
         self.finish_waiting(now.0);
         if self.failover.is_some() {

@@ -30,7 +30,7 @@ mod sync;
 mod wait;
 
 pub use board::{Bars, Board};
-pub use deed::{Answer, Deed, Place, Report, Wish};
+pub use deed::{Answer, Deed, Disks, Place, Report, Wish};
 pub use flows::Receiver;
 pub use history::{History, fresh_id};
 pub use hub::{Hub, Syncs};

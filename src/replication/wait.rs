@@ -1,9 +1,10 @@
-//! WAIT: a client waits until enough replicas have acknowledged what was written before it.
+//! WAIT and WAITAOF: a client waits until enough replicas have acknowledged what was written before
+//! it, or until it is on enough disks.
 //!
 //! The replicas are asked through the stream, so that they answer when they have come to that
 //! place. Who waits has a moment at which it gets the count of then, whatever it is.
 
-use super::deed::{Answer, Deed, Place};
+use super::deed::{Answer, Deed, Disks, Place};
 use super::hub::Hub;
 use super::order::Chunk;
 use super::replicas::{Replica, Stage};
@@ -20,6 +21,8 @@ pub struct Waiter {
     pub offset: u64,
     /// By how many.
     pub replicas: usize,
+    /// On their disks.
+    pub disks: Option<Disks>,
     /// Until when, Unix milliseconds; none is for ever.
     pub until_ms: Option<i64>,
 }
@@ -34,29 +37,39 @@ impl Waiters {
         self.0.push(waiter);
     }
 
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The next moment at which somebody has waited long enough.
     pub fn due_ms(&self) -> Option<i64> {
         self.0.iter().filter_map(|waiter| waiter.until_ms).min()
     }
 
-    /// Those who are done, with their counts; `acked` says how many have an offset.
-    pub fn finished(&mut self, now_ms: i64, acked: impl Fn(u64) -> usize) -> Vec<(Waiter, usize)> {
+    /// Those who are done, with their answers; `count` says what one would get now, and whether
+    /// that is what it waits for.
+    fn finished(
+        &mut self,
+        now_ms: i64,
+        count: impl Fn(&Waiter) -> (Answer, bool),
+    ) -> Vec<(Waiter, Answer)> {
         let mut finished = Vec::new();
         self.0.retain(|waiter| {
-            let count = acked(waiter.offset);
+            let (answer, is_enough) = count(waiter);
             let is_over = waiter.until_ms.is_some_and(|until_ms| until_ms <= now_ms);
-            let is_done = count >= waiter.replicas || is_over;
+            let is_done = is_enough || is_over;
             if is_done {
-                finished.push((*waiter, count));
+                finished.push((*waiter, answer));
             }
             !is_done
         });
         finished
+    }
+
+    /// Whether somebody waits for disks.
+    fn await_disks(&self) -> bool {
+        self.0.iter().any(|waiter| waiter.disks.is_some())
+    }
+
+    /// Whether somebody waits for replicas.
+    fn await_replicas(&self) -> bool {
+        self.0.iter().any(|waiter| waiter.replicas > 0)
     }
 
     /// The one who waits there.
@@ -87,26 +100,34 @@ impl Hub {
             self.waiters.add(Waiter { offset, ..waiter });
         }
         self.finish_waiting(now_ms);
-        if !self.waiters.is_empty() && !self.has_asked && self.follower.is_none() {
+        if self.waiters.await_replicas() && !self.has_asked && self.follower.is_none() {
             self.feed(Chunk::aside(Bytes::from_static(GET_ACK)));
             self.has_asked = true;
         }
     }
 
     pub(super) fn finish_waiting(&mut self, now_ms: i64) {
-        let replicas = &self.replicas;
-        let acked = |offset| {
-            let has =
-                |replica: &&Replica| replica.stage == Stage::Online && replica.acked >= offset;
-            replicas.iter().filter(has).count()
-        };
-        for (waiter, count) in self.waiters.finished(now_ms, acked) {
+        let (replicas, synced) = (&self.replicas, self.synced);
+        let count = |waiter: &Waiter| count(waiter, replicas, synced);
+        for (waiter, answer) in self.waiters.finished(now_ms, count) {
             self.deeds.push(Deed::Answer {
                 core: waiter.place.core,
                 number: waiter.number,
-                answer: Answer::Number(count as u64),
+                answer,
             });
         }
+    }
+
+    /// Whether somebody waits for disks: this node's log has to be looked at, then.
+    pub fn awaits_disks(&self) -> bool {
+        let mut fresh = self.fresh_waiters.iter();
+        self.waiters.await_disks() || fresh.any(|waiter| waiter.disks.is_some())
+    }
+
+    /// This node's log is on disk up to this delivery; none: there is no log.
+    pub fn set_synced(&mut self, synced: Option<u64>, now_ms: i64) {
+        self.synced = synced;
+        self.finish_waiting(now_ms);
     }
 
     /// CLIENT UNBLOCK: one who waits gets the count of now, or an error.
@@ -123,18 +144,13 @@ impl Hub {
         };
         let answer = match is_error {
             true => Answer::Error("UNBLOCKED client unblocked via CLIENT UNBLOCK".into()),
-            false => Answer::Number(self.count_acked(waiter.offset) as u64),
+            false => count(&waiter, &self.replicas, self.synced).0,
         };
         self.deeds.push(Deed::Answer {
             core: place.core,
             number: waiter.number,
             answer,
         });
-    }
-
-    fn count_acked(&self, offset: u64) -> usize {
-        let has = |it: &&Replica| it.stage == Stage::Online && it.acked >= offset;
-        self.replicas.iter().filter(has).count()
     }
 
     /// This node is no master any more: nobody will acknowledge.
@@ -152,4 +168,22 @@ impl Hub {
             });
         }
     }
+}
+
+/// What somebody who waits would get now, and whether it is what it waits for.
+fn count(waiter: &Waiter, replicas: &[Replica], synced: Option<u64>) -> (Answer, bool) {
+    let online = replicas.iter().filter(|it| it.stage == Stage::Online);
+    let Some(disks) = waiter.disks else {
+        let acked = online.filter(|it| it.acked >= waiter.offset).count();
+        return (Answer::Number(acked as u64), acked >= waiter.replicas);
+    };
+    if disks.is_local && synced.is_none() {
+        let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+        return (Answer::Error(text.into()), true);
+    }
+    let copies = online.filter(|it| it.synced >= waiter.offset).count();
+    let is_here = synced.is_some_and(|synced| synced >= disks.delivery);
+    let is_enough = copies >= waiter.replicas && (is_here || !disks.is_local);
+    let answer = Answer::Copies(u64::from(is_here), copies as u64);
+    (answer, is_enough)
 }

@@ -13,7 +13,6 @@ use super::replay::Replayed;
 use super::replication::Replication;
 use super::save::Saves;
 use super::session::{Closing, Session};
-use super::sync_wait::SyncWait;
 use super::weights::Weights;
 use super::withhold::Withheld;
 use crate::base::prng::Prng;
@@ -99,8 +98,8 @@ pub struct Core {
     pub transferred: Arc<Mailbox<(u64, Transferred)>>,
     /// Replies that wait for the log.
     pub(super) withheld: Withheld,
-    /// Clients that wait until what they have written is on disk.
-    pub(super) sync_waits: Vec<SyncWait>,
+    /// Somebody wants to know how far the log is on disk.
+    pub(super) awaits_disks: bool,
     /// Pieces of a log that are to be run here, one after the other.
     pub replays: VecDeque<(Vec<u8>, Sender<Replayed>)>,
     /// The session that runs them.
@@ -156,7 +155,7 @@ impl Core {
             migrations: HashMap::new(),
             transferred: Arc::default(),
             withheld: Withheld::default(),
-            sync_waits: Vec::new(),
+            awaits_disks: false,
             replays: VecDeque::new(),
             loader: None,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
@@ -191,8 +190,8 @@ impl Core {
         self.is_loading = self.node.state.loading.is_on();
         self.bars = self.node.replication.bars(&self.config);
         self.look_at_disk();
-        if !self.sync_waits.is_empty() {
-            self.tend_sync_waits();
+        if self.awaits_disks {
+            self.look_at_disks();
         }
         // Nothing expires while a log is replayed: what had expired, the log says.
         let is_replaying = self.is_loading && self.node.aof.status.is_loading();

@@ -203,7 +203,7 @@ impl Core {
             }
             FlowNews::Acknowledge(offset) => {
                 if let Some(connection) = self.replication.inlets[at].connection {
-                    self.send_ack(connection, offset);
+                    self.send_ack(connection, offset, None);
                 }
             }
             _ => {

@@ -67,5 +67,4 @@ pub use replication::{AT_ONCE_MS, HUB_CORE, Introduction, Replication};
 pub use rewrite::NoRewrite;
 pub use save::{IN_PROGRESS, Refusal, Wish};
 pub use session::{Closing, Origin, ReplyMode, Session, Subscriptions};
-pub use sync_wait::{SyncWait, SyncWanted};
 pub use waiting::Waiting;

@@ -199,6 +199,7 @@ impl Core {
         }
         self.go_on_cutting();
         self.go_on_resting();
+        self.look_at_disks();
         if self
             .replication
             .due_ms

@@ -11,8 +11,9 @@ use super::flows::LineOf;
 use super::intake::Incoming;
 use super::registry::SessionId;
 use super::session::{Closing, Origin, ReplyMode, Session};
+use super::sync_wait::SyncedStream;
 use crate::base::planted::{Bug, is_planted};
-use crate::replication::link::{Call, Line, News, Speaker};
+use crate::replication::link::{Call, Line, News, Speaker, encode};
 use crate::replication::order::Chunk;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -24,13 +25,17 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 #[derive(Debug)]
 pub struct Stream {
     pub session: SessionId,
+    /// What of it is on disk.
+    pub(super) synced: SyncedStream,
+    /// The master has asked, and wants to hear again when this offset is on disk.
+    pub(super) asked_synced: Option<u64>,
     /// What has arrived and is not known to have been run.
     unpassed: Vec<u8>,
     /// Commands that were on their way, by the number of the next reply then, and the offset that
     /// is reached when these are out.
     in_flight: VecDeque<(u32, u64)>,
     /// What has been applied on all shards.
-    applied: u64,
+    pub(super) applied: u64,
     /// The master wants to know as soon as this offset has been applied.
     asked: Option<u64>,
     /// The master has just asked.
@@ -186,6 +191,8 @@ impl Core {
         let unpassed = session.pending.bytes().to_vec();
         self.replication.stream = Some(Stream {
             session: id,
+            synced: SyncedStream::default(),
+            asked_synced: None,
             unpassed,
             in_flight: VecDeque::new(),
             applied: self.stream_offset(),
@@ -284,7 +291,9 @@ impl Core {
         }
         if stream.asked.is_some_and(|asked| asked <= stream.applied) {
             stream.asked = None;
+            stream.asked_synced = Some(stream.applied);
             self.acknowledge();
+            self.look_at_disks();
         }
     }
 
@@ -299,24 +308,28 @@ impl Core {
         }
     }
 
-    /// Tells the master how far its stream has been applied.
+    /// Tells the master how far its stream has been applied, and how far it is on disk.
     pub(super) fn acknowledge(&mut self) {
+        let synced = self.synced_of_stream();
         let Some(stream) = &self.replication.stream else {
             return;
         };
         let (id, applied) = (stream.session, stream.applied);
-        self.send_ack(id, applied);
+        self.send_ack(id, applied, synced);
     }
 
-    /// Says on a connection to the master that this offset has been applied.
-    pub(super) fn send_ack(&mut self, id: SessionId, offset: u64) {
+    /// Says on a connection to the master that this offset has been applied, and that one is on
+    /// disk.
+    pub(super) fn send_ack(&mut self, id: SessionId, offset: u64, synced: Option<u64>) {
         let Some(session) = self.sessions.find_mut(id) else {
             return;
         };
-        let offset = offset.to_string();
-        let len = offset.len();
-        let ack = format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${len}\r\n{offset}\r\n");
-        session.output.buffer().extend_from_slice(ack.as_bytes());
+        let (mut one, mut other) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let mut words = vec![&b"REPLCONF"[..], b"ACK", one.format(offset).as_bytes()];
+        if let Some(synced) = synced {
+            words.extend([&b"FACK"[..], other.format(synced).as_bytes()]);
+        }
+        session.output.buffer().extend_from_slice(&encode(&words));
         self.mark_dirty(id);
     }
 

@@ -1,88 +1,115 @@
-//! WAITAOF: clients that wait until what they have written is on disk for sure.
+//! What is on disk for sure: for clients that wait for that (WAITAOF), and for the master of this
+//! node, which is told (REPLCONF ACK .. FACK ..).
 //!
 //! A client needs the delivery that its core needs at that moment: all it has been told of is in
-//! there. Whoever waits is looked at whenever the log has got on, and on every tick. What it does
-//! not do: know what is on the disks of replicas, of which none is counted.
+//! there. Whatever has been applied of a master's stream has been handed to the log by the cores
+//! that ran it before they said so, so the last delivery then has it all.
 
 use super::core::Core;
-use crate::resp::Writer;
-use crate::router::ReplyTo;
 
-/// Who waits, and for what.
-#[derive(Clone, Copy, Debug)]
-pub struct SyncWait {
-    pub to: ReplyTo,
-    needs: u64,
-    pub wanted: SyncWanted,
-    until_ms: i64,
+/// What of a master's stream is on disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SyncedStream {
+    /// Up to this offset it is.
+    pub offset: u64,
+    /// As soon as the log is on disk up to this delivery, it is up to that offset.
+    next: Option<(u64, u64)>,
 }
 
-/// On how many disks it is to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyncWanted {
-    /// On this server's: 0 or 1.
-    pub local: i64,
-    pub replicas: i64,
+impl SyncedStream {
+    /// Takes in how far the log is on disk, and what has been handed to it.
+    fn look(&mut self, synced: u64, handed: u64, applied: u64) {
+        if let Some((delivery, offset)) = self.next
+            && delivery <= synced
+        {
+            (self.offset, self.next) = (offset, None);
+        }
+        if self.next.is_none() && applied > self.offset {
+            match handed <= synced {
+                true => self.offset = applied,
+                false => self.next = Some((handed, applied)),
+            }
+        }
+    }
 }
 
 impl Core {
-    /// On how many disks all is that has been written so far: this server's, and replicas'.
-    pub fn synced_copies(&mut self) -> SyncWanted {
+    /// The delivery that has all that was written so far, by anybody whom this core has heard of.
+    pub fn last_delivery(&mut self) -> u64 {
         self.tell_log();
-        let is_local = self.is_synced(self.withheld.needs());
-        SyncWanted {
-            local: i64::from(is_local),
-            replicas: 0,
-        }
+        self.withheld.needs()
     }
 
-    fn is_synced(&self, needs: u64) -> bool {
+    /// Up to which delivery the log is on disk; none: there is no log.
+    fn synced_delivery(&self) -> Option<u64> {
         let status = &self.node.aof.status;
-        status.is_on() && status.synced() >= needs
+        status.is_on().then(|| status.synced())
     }
 
-    /// Lets a client wait, for ever if the time-out is zero.
-    pub fn wait_for_sync(&mut self, to: ReplyTo, wanted: SyncWanted, timeout_ms: i64) {
-        let until_ms = match timeout_ms {
-            0 => i64::MAX,
-            _ => self.now_ms.saturating_add(timeout_ms),
+    /// Looks how far the log is on disk, if somebody waits for that.
+    pub(super) fn look_at_disks(&mut self) {
+        let hub = self.replication.hub.as_ref();
+        let is_asked = hub.is_some_and(|hub| hub.awaits_disks());
+        let stream = self.replication.stream.as_ref();
+        let is_told = stream.is_some_and(|stream| stream.asked_synced.is_some());
+        self.awaits_disks = is_asked || is_told;
+        if !self.awaits_disks {
+            return;
+        }
+        // First the bell, so that nothing is missed that happens after the look.
+        self.node.aof.status.wait(usize::from(self.id.0));
+        let (synced, now_ms) = (self.synced_delivery(), self.now_ms);
+        if let Some(hub) = self.replication.hub.as_mut().filter(|_| is_asked) {
+            hub.set_synced(synced, now_ms);
+            self.do_deeds();
+        }
+        if is_told {
+            self.tell_synced();
+        }
+    }
+
+    /// Tells the master as soon as what it has asked for is on disk.
+    fn tell_synced(&mut self) {
+        let synced = self.synced_of_stream();
+        let Some(stream) = &mut self.replication.stream else {
+            return;
         };
-        let needs = self.withheld.needs();
-        self.sync_waits.push(SyncWait {
-            to,
-            needs,
-            wanted,
-            until_ms,
-        });
-        self.counters().blocked_clients.add(1);
-        self.tend_sync_waits();
+        if synced.is_none_or(|synced| stream.asked_synced.is_some_and(|asked| asked <= synced)) {
+            stream.asked_synced = None;
+            if synced.is_some() {
+                self.acknowledge();
+            }
+        }
     }
 
-    /// Answers those who need not wait any more.
-    #[cold]
-    pub(super) fn tend_sync_waits(&mut self) {
-        let status = self.node.aof.status.clone();
-        status.wait(usize::from(self.id.0));
-        for wait in std::mem::take(&mut self.sync_waits) {
-            let local = i64::from(self.is_synced(wait.needs));
-            let is_there = local >= wait.wanted.local && wait.wanted.replicas <= 0;
-            if !is_there && self.now_ms < wait.until_ms && status.is_on() {
-                self.sync_waits.push(wait);
-                continue;
-            }
-            self.counters().blocked_clients.sub(1);
-            self.answer_late(wait.to, |reply| write_copies(reply, local));
-        }
-        if !self.sync_waits.is_empty() {
-            self.look_until_ms = i64::MAX;
-        } else if self.look_until_ms == i64::MAX {
-            self.look_until_ms = self.now_ms;
-        }
+    /// Up to which offset the master's stream is on this node's disk; none: there is no log.
+    pub(super) fn synced_of_stream(&mut self) -> Option<u64> {
+        let synced = self.synced_delivery()?;
+        self.tell_log();
+        let handed = self.node.aof.status.handed();
+        let stream = self.replication.stream.as_mut()?;
+        let applied = stream.applied;
+        stream.synced.look(synced, handed, applied);
+        Some(stream.synced.offset)
     }
 }
 
-fn write_copies(reply: &mut Writer<'_>, local: i64) {
-    reply.array(2);
-    reply.integer(local);
-    reply.integer(0);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_on_disk_when_the_deliveries_of_its_moment_are() {
+        let mut stream = SyncedStream::default();
+        stream.look(0, 5, 100);
+        assert_eq!(stream.offset, 0);
+        stream.look(4, 9, 200);
+        assert_eq!(stream.offset, 0, "what was handed over then is not there");
+        stream.look(5, 9, 200);
+        assert_eq!(stream.offset, 100);
+        stream.look(9, 9, 200);
+        assert_eq!(stream.offset, 200);
+        stream.look(9, 9, 300);
+        assert_eq!(stream.offset, 300, "it has changed nothing");
+    }
 }

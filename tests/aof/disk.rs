@@ -4,7 +4,7 @@
 //! The disks are file systems of the tests' own, which takes the right to mount them.
 
 use super::check::check;
-use super::volume::Volume;
+use super::volume::{Volume, Zeros};
 use super::{MANIFEST, ask, digest, kill, log_file, with_log};
 use crate::support::{Client, Setup, wait_until};
 use std::fs;
@@ -120,7 +120,7 @@ fn says(client: &mut Client, line: &str) -> bool {
 
 #[test]
 fn after_a_failed_fsync_the_log_is_rewritten_when_there_is_room() {
-    let Some(disk) = Volume::thin("12m") else {
+    let Some(disk) = Volume::thin("12m", Zeros::AreWritten) else {
         return println!("SKIPPED: no right to mount an ext4");
     };
     let setup = with_log(Setup::ringshard(2), &disk.path()).arg("appendfsync", "everysec");
@@ -153,7 +153,7 @@ fn after_a_failed_fsync_the_log_is_rewritten_when_there_is_room() {
 
 #[test]
 fn a_failed_fsync_ends_a_server_that_has_promised_to_sync() {
-    let Some(mut disk) = Volume::thin("12m") else {
+    let Some(mut disk) = Volume::thin("12m", Zeros::AreHoles) else {
         return println!("SKIPPED: no right to mount an ext4");
     };
     let setup = with_log(Setup::ringshard(2), &disk.path());

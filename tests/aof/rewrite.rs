@@ -207,6 +207,34 @@ fn a_rewrite_that_is_killed_changes_nothing() {
     println!("preamble {preamble}, killed at {CHANGES:?}: {seen:?}");
 }
 
+/// Of next to no data a base is made before the last shard has told the log of its cut.
+#[test]
+fn a_base_that_is_sooner_than_its_cut_is_taken() {
+    let folder = Folder::create();
+    let setup = with_log(Setup::ringshard(3), folder.path());
+    let mut server = setup.start();
+    let mut client = server.client();
+    for round in 1..=30 {
+        client.call("CONFIG SET appendonly no");
+        client.call(&format!("MSET a {round} b {round} c {round}"));
+        client.call("CONFIG SET appendonly yes");
+        wait_until("the first base is there", || {
+            is_rewritten(&mut client, 2 * round - 1)
+        });
+        let begun = client.call("BGREWRITEAOF");
+        assert!(!begun.is_error(), "{begun:?}");
+        wait_until("another base is there", || {
+            is_rewritten(&mut client, 2 * round)
+        });
+        assert_eq!(ask(&mut client, "WAITAOF 1 0 5000"), "1 0");
+    }
+    assert!(!server.log().contains("rewrite failed"));
+    server.kill();
+    let server = setup.start();
+    let mut client = server.client();
+    assert_eq!(client.call("MGET a b c").items()[2].text(), "30");
+}
+
 #[test]
 fn waitaof_says_when_writes_are_on_disk() {
     let folder = Folder::create();

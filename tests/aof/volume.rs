@@ -35,6 +35,13 @@ fn shown(path: &Path) -> &str {
     path.to_str().expect("folders of tests have plain names")
 }
 
+/// How a new file system writes what is zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Zeros {
+    AreHoles,
+    AreWritten,
+}
+
 impl Volume {
     fn new() -> Volume {
         let volume = Volume {
@@ -58,28 +65,40 @@ impl Volume {
     pub fn ext4() -> Option<Volume> {
         let mut volume = Volume::new();
         let image = volume.folder.path().join("image");
-        volume.format(image)?;
+        volume.format(image, Zeros::AreHoles)?;
         Some(volume)
     }
 
-    /// An ext4 whose file has no room for all of it.
-    pub fn thin(size: &str) -> Option<Volume> {
+    /// An ext4 whose file has no room for all of it. With holes it may end when it finds none for
+    /// its journal; without, it lives on, but is no good for what has to be on disk in the last
+    /// moment: a loop device takes a short write for a whole one.
+    pub fn thin(size: &str, zeros: Zeros) -> Option<Volume> {
         let mut volume = Volume::new();
         let outer = volume.folder.path().join("outer");
         std::fs::create_dir(&outer).ok()?;
         let options = format!("size={size}");
         volume.mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], outer.clone())?;
-        volume.format(outer.join("image"))?;
+        volume.format(outer.join("image"), zeros)?;
         Some(volume)
     }
 
     /// Makes an ext4 and mounts it. All of its own tables are there from the beginning.
-    fn format(&mut self, image: PathBuf) -> Option<()> {
+    fn format(&mut self, image: PathBuf, zeros: Zeros) -> Option<()> {
         const BYTES: u64 = 256 << 20;
         const TABLES: &str = "nodiscard,lazy_itable_init=0,lazy_journal_init=0";
         File::create(&image).and_then(|it| it.set_len(BYTES)).ok()?;
+        let written: &[&str] = match zeros {
+            Zeros::AreHoles => &["mkfs.ext4"],
+            // Bitmaps that say nothing as well.
+            Zeros::AreWritten => &[
+                "UNIX_IO_NOZEROOUT=1",
+                "mkfs.ext4",
+                "-O",
+                "^metadata_csum,^uninit_bg",
+            ],
+        };
         let args = ["-q", "-m", "0", "-J", "size=4", "-N", "512", "-E", TABLES];
-        run("mkfs.ext4", &[&args[..], &[shown(&image)]].concat())?;
+        run("env", &[written, &args, &[shown(&image)]].concat())?;
         self.image = Some(image);
         self.mount_image()
     }

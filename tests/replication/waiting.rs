@@ -5,6 +5,7 @@
 //! each. `WAIT_ROUNDS=100` kills a hundred masters.
 
 use crate::pair::{follow, number, prompt, rounds, wait_for_link};
+use crate::support::server::Folder;
 use crate::support::wait::holds_within;
 use crate::support::{Client, Server, Setup, wait_until};
 use std::sync::Arc;
@@ -89,6 +90,98 @@ fn what_was_acknowledged_is_there() {
     }
     println!("{rounds} masters have died, {lost} acknowledged writes are lost");
     assert_eq!(lost, 0);
+}
+
+/// The two numbers of a reply of WAITAOF.
+fn copies(client: &mut Client, line: &str) -> (i64, i64) {
+    let reply = client.call(line);
+    let items = reply.items();
+    (items[0].integer(), items[1].integer())
+}
+
+fn with_log(shards: usize, folder: &Folder, policy: &str) -> Setup {
+    prompt(Setup::ringshard(shards))
+        .arg("appendonly", "yes")
+        .arg("appendfsync", policy)
+        .arg("dir", folder.path().to_str().unwrap())
+}
+
+#[test]
+fn what_is_on_disks_of_replicas_survives_them() {
+    for (shards, own, policy) in [(1, 2, "everysec"), (3, 2, "always"), (2, 2, "everysec")] {
+        let folder = Folder::create();
+        let master = prompt(Setup::ringshard(shards)).start();
+        let setup = with_log(own, &folder, policy);
+        let mut replica = setup.start();
+        let unsafe_replica = prompt(Setup::ringshard(1)).start();
+        for replica in [&replica, &unsafe_replica] {
+            follow(replica, &master);
+            wait_for_link(replica);
+        }
+        let mut client = master.client();
+        for round in 0..2 {
+            for number in 0..20 {
+                client.call(&format!("MSET k{number} {round} l{number} {round}"));
+            }
+            let found = copies(&mut client, "WAITAOF 0 1 10000");
+            let name = format!("{shards} to {own} shards, {policy}, round {round}");
+            assert_eq!(found, (0, 1), "{name}: the other replica has no log");
+        }
+        replica.kill();
+        drop(replica);
+        let restarted = setup.arg("replicaof", "no one").start();
+        let mut client = restarted.client();
+        for key in (0..20).flat_map(|number| [format!("k{number}"), format!("l{number}")]) {
+            assert_eq!(value(&mut client, &key), 1, "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_log_is_waited_for_here_and_there() {
+    let folders = [Folder::create(), Folder::create()];
+    let master = with_log(2, &folders[0], "everysec").start();
+    let replica = with_log(2, &folders[1], "no").start();
+    follow(&replica, &master);
+    wait_for_link(&replica);
+    let (mut one, mut other) = (master.client(), master.client());
+    one.call("SET a 1");
+    let found = copies(&mut one, "WAITAOF 1 1 300");
+    assert_eq!(
+        found,
+        (1, 0),
+        "the replica never says that it is on its disk"
+    );
+    replica.client().call("CONFIG SET appendfsync everysec");
+    one.call("SET a 2");
+    assert_eq!(copies(&mut one, "WAITAOF 1 1 10000"), (1, 1));
+    // Who waits for the log that ends meanwhile hears of it.
+    replica.client().call("CONFIG SET appendfsync no");
+    one.call("SET a 3");
+    one.send_args(&["WAITAOF", "1", "1", "0"]);
+    wait_until("it waits", || number(&mut other, "blocked_clients") == 1);
+    other.call("CONFIG SET appendonly no");
+    let reply = one.receive();
+    assert_eq!(
+        reply.text(),
+        "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+    );
+    one.send_args(&["WAITAOF", "0", "1", "0"]);
+    let id = number(&mut other, "blocked_clients");
+    assert!(id <= 1);
+    let id = other.call("CLIENT LIST").text();
+    let id = id
+        .lines()
+        .find(|line| line.contains("cmd=waitaof"))
+        .unwrap();
+    let id = id
+        .split(' ')
+        .next()
+        .unwrap()
+        .trim_start_matches("id=")
+        .to_owned();
+    assert_eq!(other.call(&format!("CLIENT UNBLOCK {id}")).integer(), 1);
+    assert_eq!(one.receive().items()[1].integer(), 0);
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod replicaof;
 mod role;
 mod wait;
 
+pub(super) use wait::await_replicas;
+
 const OPERATOR: Flags = Flags::ADMIN.and(Flags::NOSCRIPT).and(Flags::STALE);
 const FOLLOW: Flags = OPERATOR.and(Flags::NO_ASYNC_LOADING);
 const SYNC: Flags = Flags::ADMIN

@@ -98,14 +98,22 @@ fn join_flow(ctx: &mut ControlCtx<'_>, words: &[u8]) -> Flow {
     Flow::Later
 }
 
-/// A replica says what it has.
+/// A replica says what it has, and what it has on disk (FACK).
 fn acknowledged(ctx: &mut ControlCtx<'_>, at: usize) -> Flow {
     let session = ctx.core.sessions.find(ctx.session);
     let is_replica = session.is_some_and(|session| session.is_replica());
     let offset = parse_i64(ctx.args.get(at + 1)).and_then(|offset| u64::try_from(offset).ok());
+    let has_synced = ctx.args.len() > at + 3 && ctx.args.is(at + 2, "fack");
+    let synced = has_synced.then(|| parse_i64(ctx.args.get(at + 3)));
+    let synced = synced.flatten().and_then(|it| u64::try_from(it).ok());
     if let Some(offset) = offset.filter(|_| is_replica) {
         let place = ctx.core.place(ctx.session);
-        ctx.core.report(Report::Ack { place, offset });
+        let ack = Report::Ack {
+            place,
+            offset,
+            synced,
+        };
+        ctx.core.report(ack);
     }
     Flow::Later
 }

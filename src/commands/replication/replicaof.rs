@@ -43,6 +43,11 @@ pub(super) fn give(answer: Answer, reply: &mut Writer<'_>) {
     match answer {
         Answer::Ok => reply.ok(),
         Answer::Number(number) => reply.integer(number as i64),
+        Answer::Copies(local, replicas) => {
+            reply.array(2);
+            reply.integer(local as i64);
+            reply.integer(replicas as i64)
+        }
         Answer::Status(text) => reply.status(text),
         Answer::Error(text) => reply.error(&text.into()),
     };

@@ -5,7 +5,7 @@
 
 use super::replicaof::give;
 use crate::commands::row::{ControlCtx, ControlOutcome, Flow};
-use crate::replication::Wish;
+use crate::replication::{Disks, Wish};
 
 /// WAIT: reply with how many replicas have acknowledged all earlier writes.
 pub fn wait(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
@@ -25,18 +25,27 @@ pub fn wait(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     if timeout_ms < 0 {
         return Err("ERR timeout is negative".into());
     }
-    let is_in_exec = ctx
-        .core
-        .sessions
-        .find(ctx.session)
-        .is_some_and(|session| session.executing.is_some());
+    let replicas = usize::try_from(replicas).unwrap_or(0);
+    Ok(await_replicas(ctx, replicas, None, timeout_ms))
+}
+
+/// Lets a client wait for replicas; one in EXEC gets the counts of now.
+pub fn await_replicas(
+    ctx: &mut ControlCtx<'_>,
+    replicas: usize,
+    disks: Option<Disks>,
+    timeout_ms: i64,
+) -> Flow {
+    let session = ctx.core.sessions.find(ctx.session);
+    let is_in_exec = session.is_some_and(|session| session.executing.is_some());
     let place = ctx.core.place(ctx.session);
     if let Some(session) = ctx.core.sessions.find_mut(ctx.session) {
         session.has_waited = true;
     }
     let wish = Wish::Wait {
         place,
-        replicas: usize::try_from(replicas).unwrap_or(0),
+        replicas,
+        disks,
         timeout_ms,
         is_now: is_in_exec,
     };
@@ -44,5 +53,5 @@ pub fn wait(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
     if !is_in_exec {
         ctx.core.await_replicas(ctx.session);
     }
-    Ok(Flow::Later)
+    Flow::Later
 }

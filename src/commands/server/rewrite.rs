@@ -4,8 +4,10 @@
 //! another one is being taken it is scheduled.
 
 use crate::command::{Categories, Flags, Group};
-use crate::commands::row::{ControlCtx, ControlOutcome, Family, Flow, control, family};
-use crate::session::{NoRewrite, SyncWanted};
+use crate::commands::replication::await_replicas;
+use crate::commands::row::{ControlCtx, ControlOutcome, Family, control, family};
+use crate::replication::Disks;
+use crate::session::NoRewrite;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The rows of the append-only file.
@@ -69,19 +71,12 @@ fn waitaof(ctx: &mut ControlCtx<'_>) -> ControlOutcome {
             "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.".into(),
         );
     }
-    let copies = ctx.core.synced_copies();
-    let session = ctx.core.sessions.find(ctx.session);
-    let is_in_exec = session.is_some_and(|session| session.executing.is_some());
-    if is_in_exec || copies.local >= local && copies.replicas >= replicas {
-        ctx.reply.array(2);
-        ctx.reply.integer(copies.local);
-        return Ok(ctx.reply.integer(copies.replicas).into());
-    }
-    if let Some(to) = ctx.core.hold_for_reply(ctx.session) {
-        let wanted = SyncWanted { local, replicas };
-        ctx.core.wait_for_sync(to, wanted, timeout_ms);
-    }
-    Ok(Flow::Later)
+    let disks = Disks {
+        is_local: local > 0,
+        delivery: ctx.core.last_delivery(),
+    };
+    let replicas = usize::try_from(replicas).unwrap_or(usize::MAX);
+    Ok(await_replicas(ctx, replicas, Some(disks), timeout_ms))
 }
 
 /// BGREWRITEAOF: rewrite the log, now or as soon as that is possible.

@@ -186,6 +186,7 @@ impl Log {
                 self.take(message);
             }
             self.write_out();
+            self.look_at_base();
             self.tick();
         }
     }
@@ -255,11 +256,7 @@ impl Log {
             folder: opening.folder,
             manifest,
             current,
-            rewrite: opening.cut.map(|cut| Rewrite {
-                cut,
-                is_past_cut: false,
-                is_first: true,
-            }),
+            rewrite: opening.cut.map(|cut| Rewrite::new(cut, true)),
             settled_bytes: 0,
             trust: Trust::default(),
         });
@@ -339,9 +336,18 @@ impl Log {
             return;
         }
         if is_always {
-            self.status.publish_synced(durable);
+            self.note_synced(durable);
         }
         self.status.publish(durable);
+    }
+
+    /// All deliveries up to this one are on disk. Without its first base a log is of no use.
+    fn note_synced(&self, synced: u64) {
+        let files = self.files.as_ref();
+        let rewrite = files.and_then(|files| files.rewrite.as_ref());
+        if files.is_some() && rewrite.is_none_or(|rewrite| !rewrite.is_first) {
+            self.status.publish_synced(synced);
+        }
     }
 
     fn trust(&self) -> Trust {
@@ -462,7 +468,7 @@ impl Log {
         match self.syncing.outcome() {
             Outcome::None => {}
             Outcome::Synced if self.trust().is_lost() => {}
-            Outcome::Synced => self.status.publish_synced(self.synced),
+            Outcome::Synced => self.note_synced(self.synced),
             Outcome::Failed(error) => self.lose_trust(&error),
         }
         self.status
@@ -471,13 +477,22 @@ impl Log {
             .store(u64::from(self.syncing.is_busy()), Relaxed);
         let now_ms = self.clock.millis().0;
         let is_due = now_ms >= self.synced_ms + SYNC_MS || now_ms < self.synced_ms;
-        if self.config.appendfsync != AppendFsync::Everysec {
-            // With `no` the system decides when.
-            self.is_unsynced &= self.config.appendfsync == AppendFsync::Always;
+        if self.config.appendfsync == AppendFsync::No {
+            // The system decides when.
+            self.is_unsynced = false;
             return;
         }
         let may_sync = !self.trust().has_lost_current && !is_planted(Bug::NeverSyncs);
-        if !self.is_unsynced || !is_due || !may_sync {
+        let durable = self.status.durable();
+        if !self.is_unsynced && !self.syncing.is_busy() && may_sync && !self.trust().is_lost() {
+            // Deliveries that have become whole since, or a first base has.
+            if self.files.is_some() && self.status.synced() < durable {
+                self.note_synced(durable);
+            }
+            return;
+        }
+        let is_everysec = self.config.appendfsync == AppendFsync::Everysec;
+        if !self.is_unsynced || !is_everysec || !is_due || !may_sync {
             return;
         }
         if self.syncing.is_busy() {
@@ -524,7 +539,7 @@ impl Log {
             return false;
         }
         self.is_unsynced = false;
-        self.status.publish_synced(self.status.durable());
+        self.note_synced(self.status.durable());
         !self.has_unwritten()
     }
 

@@ -15,28 +15,47 @@ use crate::base::planted::{Bug, is_planted};
 use crate::runtime::file;
 use crate::runtime::log_file::{self, LogFile};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A base that is being made.
 #[derive(Debug)]
 pub(super) struct Rewrite {
-    pub cut: u64,
-    /// Whether what comes goes behind the base already.
-    pub is_past_cut: bool,
+    cut: u64,
+    at: At,
     /// The log begins with this base: before the cut there is nothing to be kept.
     pub is_first: bool,
+    /// The base, if it is there before the log has come to its cut.
+    base: Option<PathBuf>,
+}
+
+/// Where the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    BeforeCut,
+    /// What comes goes behind the base.
+    PastCut,
+    /// It has come to the cut and could not begin a new increment.
+    Lost,
+}
+
+impl Rewrite {
+    /// Of what was before this cut.
+    pub fn new(cut: u64, is_first: bool) -> Rewrite {
+        Rewrite {
+            cut,
+            at: At::BeforeCut,
+            is_first,
+            base: None,
+        }
+    }
 }
 
 impl Log {
     /// A base is going to be made of what was before this cut.
     pub(super) fn rewrite(&mut self, cut: u64) {
         if let Some(files) = &mut self.files {
-            files.rewrite = Some(Rewrite {
-                cut,
-                is_past_cut: false,
-                is_first: false,
-            });
+            files.rewrite = Some(Rewrite::new(cut, false));
         }
     }
 
@@ -49,7 +68,10 @@ impl Log {
         let Some(rewrite) = files.rewrite.as_mut().filter(|it| it.cut == cut) else {
             return Ok(());
         };
-        rewrite.is_past_cut = rewrite.is_first;
+        rewrite.at = match rewrite.is_first {
+            true => At::PastCut,
+            false => At::Lost,
+        };
         match rewrite.is_first {
             true => Ok(()),
             false => self.next_increment(&prefix),
@@ -78,23 +100,60 @@ impl Log {
                 has_lost_current: false,
             };
             if let Some(rewrite) = &mut files.rewrite {
-                rewrite.is_past_cut = true;
+                rewrite.at = At::PastCut;
             }
         }
         tracing::info!("Creating AOF incr file {name} on background rewrite");
         Ok(())
     }
 
-    /// A base is complete, as this file in the folder.
+    /// A base is complete, as this file in the folder. A small one may be there before the last
+    /// shard has told the log of its cut.
     pub(super) fn rewritten(&mut self, cut: u64, path: &Path) {
-        let result = self.adopt(cut, path);
+        let rewrite = self.files.as_mut().and_then(|it| it.rewrite.as_mut());
+        match rewrite.filter(|it| it.cut == cut && it.at == At::BeforeCut) {
+            Some(rewrite) => rewrite.base = Some(path.into()),
+            None => self.take_base(cut, path),
+        }
+    }
+
+    /// Takes a base that has waited for its cut.
+    pub(super) fn look_at_base(&mut self) {
+        let rewrite = self.files.as_mut().and_then(|it| it.rewrite.as_mut());
+        let Some(rewrite) = rewrite.filter(|it| it.at != At::BeforeCut) else {
+            return;
+        };
+        if let (Some(path), cut) = (rewrite.base.take(), rewrite.cut) {
+            self.take_base(cut, &path);
+        }
+    }
+
+    fn take_base(&mut self, cut: u64, path: &Path) {
+        let files = self.files.as_mut();
+        let rewrite = files.and_then(|it| it.rewrite.take_if(|it| it.cut == cut));
+        let (at, is_first) = rewrite.map_or((At::Lost, false), |it| (it.at, it.is_first));
+        let result = match at {
+            At::PastCut => self.adopt(path),
+            At::BeforeCut | At::Lost => Err("the log has no place for it".into()),
+        };
         let has_failed = result.is_err();
         if let Err(what) = result {
             tracing::warn!("Background AOF rewrite failed: {what}");
+            // Nobody can do anything about a file that stays.
+            let _ = file::remove(path);
+            if is_first {
+                self.end_without_base();
+            }
         } else {
             tracing::info!("Background AOF rewrite finished successfully");
         }
         self.end_rewrite(has_failed);
+    }
+
+    /// A log that has no base begins anew.
+    fn end_without_base(&mut self) {
+        self.files = None;
+        self.status.set_on(false);
     }
 
     /// A base will not come.
@@ -106,8 +165,7 @@ impl Log {
             return;
         };
         if rewrite.is_first {
-            self.files = None;
-            self.status.set_on(false);
+            self.end_without_base();
         }
         self.end_rewrite(true);
     }
@@ -124,11 +182,9 @@ impl Log {
         }
     }
 
-    fn adopt(&mut self, cut: u64, path: &Path) -> Result<(), String> {
+    fn adopt(&mut self, path: &Path) -> Result<(), String> {
         let prefix = self.prefix();
         let files = self.files.as_mut().ok_or("there is no log any more")?;
-        let rewrite = files.rewrite.take_if(|it| it.cut == cut && it.is_past_cut);
-        rewrite.ok_or("its cut was never seen")?;
         let is_rdb = path.extension().is_none_or(|end| end != "aof");
         let mut manifest = files.manifest.clone();
         let name = manifest.add_base(&prefix, is_rdb);
