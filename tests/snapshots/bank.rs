@@ -66,6 +66,15 @@ fn take_snapshot(client: &mut Client) {
     });
 }
 
+/// Lets the clients end with it.
+struct Over<'f>(&'f AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 #[test]
 fn the_sum_is_constant_in_every_snapshot() {
     let (rounds, seed) = (rounds("SNAPSHOT_BANKS", 3), seed_from("SNAPSHOT_SEED"));
@@ -94,6 +103,8 @@ fn the_sum_is_constant_in_every_snapshot() {
                     }
                 });
             }
+            // However this ends: those who wait for the clients must not wait for ever.
+            let _over = Over(&is_over);
             for round in 0..rounds {
                 take_snapshot(&mut client);
                 let copy = server.dir().join("copy.rdb");
@@ -110,7 +121,6 @@ fn the_sum_is_constant_in_every_snapshot() {
                     );
                 }
             }
-            is_over.store(true, Relaxed);
         });
     }
 }
