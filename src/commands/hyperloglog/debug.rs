@@ -10,17 +10,26 @@ use crate::shard::{Outcome, ShardCtx};
 
 /// PFDEBUG GETREG, DECODE, ENCODING, TODENSE.
 pub fn pfdebug(ctx: &mut ShardCtx<'_>) -> Outcome {
-    let (args, key) = (ctx.args, ctx.key(2));
+    let key = ctx.key(2);
     let found = look((ctx.space, ctx.db), &key, Lookup::Write, |bytes| {
         Ok(bytes.to_vec())
     })?;
     let bytes = found.ok_or("ERR The specified key does not exist")?;
+    // Another form of the same value is no news to those who watch it, as in Redis.
+    ctx.space.common.watches.hush(true);
+    let outcome = show(ctx, &key, bytes);
+    ctx.space.common.watches.hush(false);
+    outcome
+}
+
+fn show(ctx: &mut ShardCtx<'_>, key: &Key<'_>, bytes: Vec<u8>) -> Outcome {
+    let args = ctx.args;
     let hll = HllRef::new(&bytes);
-    make_raw(ctx, &key);
+    make_raw(ctx, key);
     if args.is(1, "getreg") {
         let mut maxima = Maxima::default();
         maxima.add(hll)?;
-        make_dense(ctx, &key, bytes)?;
+        make_dense(ctx, key, bytes)?;
         let mut written = ctx.reply.array(maxima.values().len());
         for value in maxima.values() {
             written = ctx.reply.integer(i64::from(*value));
@@ -35,7 +44,7 @@ pub fn pfdebug(ctx: &mut ShardCtx<'_>) -> Outcome {
         return Ok(ctx.reply.status(name));
     }
     if args.is(1, "todense") {
-        let was_sparse = make_dense(ctx, &key, bytes)?;
+        let was_sparse = make_dense(ctx, key, bytes)?;
         return Ok(ctx.reply.flag(was_sparse));
     }
     let before = "ERR Unknown PFDEBUG subcommand '";
