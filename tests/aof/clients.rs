@@ -24,6 +24,8 @@ struct Told {
     sent: u64,
     /// When each was acknowledged, since the last look.
     when: Vec<(Instant, u64)>,
+    /// Those that were acknowledged when the power was being cut already.
+    unsure: Vec<u64>,
 }
 
 /// All clients.
@@ -72,8 +74,7 @@ fn write_on(port: u16, number: usize, first: u64) -> Told {
     for value in first.. {
         told.sent = value;
         match write(&mut client, number, value) {
-            Ok(true) if is_one(value) => told.one = value,
-            Ok(true) => told.several = value,
+            Ok(true) => {}
             _ => break,
         }
         told.when.push((Instant::now(), value));
@@ -107,13 +108,36 @@ impl Ledger {
 
     /// Takes down what they were told, when the server is gone.
     pub fn note(&mut self, work: Work) {
+        self.note_until(work, None);
+    }
+
+    /// The same when the power was cut at this moment. An fsync that the cut meets reports success
+    /// now and then for what is not there any more (so it does to a program that does nothing but
+    /// append and fsync: 4 of 60 cuts under load); where power fails nobody hears of that. What was
+    /// acknowledged before is promised.
+    pub fn note_until(&mut self, work: Work, cut: Option<Instant>) {
         for (old, thread) in self.told.iter_mut().zip(work.0) {
             let new = thread.join().unwrap();
             self.acknowledged += new.when.len();
+            let is_sure = |at: Instant| cut.is_none_or(|cut| at < cut);
+            let sure = new.when.iter().filter(|(at, _)| is_sure(*at));
+            let (mut one, mut several) = (old.one, old.several);
+            for (_, value) in sure {
+                *(if is_one(*value) {
+                    &mut one
+                } else {
+                    &mut several
+                }) = *value;
+            }
+            let unsure = new.when.iter().filter(|(at, _)| !is_sure(*at));
+            let unsure = unsure.map(|(_, value)| *value).chain(old.unsure.clone());
+            // What is older than a promise is no excuse.
+            let is_newer = |value: &u64| *value > if is_one(*value) { one } else { several };
             *old = Told {
-                one: new.one.max(old.one),
-                several: new.several.max(old.several),
+                one,
+                several,
                 sent: new.sent.max(old.sent),
+                unsure: unsure.filter(is_newer).collect(),
                 when: new.when,
             };
         }
@@ -123,7 +147,9 @@ impl Ledger {
     pub fn check(&self, client: &mut Client, what: &str) {
         for (number, told) in self.told.iter().enumerate() {
             let (one, all) = find(client, number, what);
-            let is_right = |found: u64, told_of: u64| found == told_of || found == told.sent;
+            let is_right = |found: u64, told_of: u64| {
+                found == told_of || found == told.sent || told.unsure.contains(&found)
+            };
             let wanted = (told.one, told.several, told.sent);
             assert!(is_right(one, told.one), "{what}: one is {one}, {wanted:?}");
             assert!(is_right(all, told.several), "{what}: {all}, {wanted:?}");

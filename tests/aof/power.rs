@@ -69,7 +69,7 @@ impl Outage {
             end = Instant::now();
             volume.cut_power();
             kill(server);
-            ledger.note(work);
+            ledger.note_until(work, Some(end));
             rewriter.map(|thread| thread.join().unwrap());
             volume.start_again();
         }
