@@ -15,7 +15,7 @@
 //! | `skips-checksum` | `tests/aof/damage.rs`, every flipped bit |
 //! | `no-folder-sync` | `tests/aof/power.rs`, what was saved |
 //! | `no-pre-image` | `tests/snapshots/bank.rs`, `tests/replication/shards.rs` |
-//! | `relative-expiry` | `tests/replication/lead.rs`, `tests/aof/storm.rs` |
+//! | `relative-expiry` | `tests/replication/lead.rs` |
 //! | `offset-before-apply` | `tests/replication/links.rs`, of a stock master |
 
 /// A bug that can be planted.

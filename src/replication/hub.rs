@@ -432,7 +432,7 @@ impl Hub {
             return;
         };
         replica.acked = replica.acked.max(offset);
-        replica.synced = replica.synced.max(synced.unwrap_or(0));
+        replica.synced = replica.synced.max(synced);
         replica.acked_ms = now.0;
         self.finish_waiting(now.0);
         if self.failover.is_some() {

@@ -42,8 +42,8 @@ pub struct Replica {
     pub flows: Option<Flows>,
     /// What it says it has.
     pub acked: u64,
-    /// What it says it has on its disk.
-    pub synced: u64,
+    /// What it says it has on its disk, if it has said so.
+    pub synced: Option<u64>,
     /// When it has last said so, Unix milliseconds.
     pub acked_ms: i64,
     /// When it has come, Unix milliseconds.
@@ -58,7 +58,7 @@ impl Replica {
             stage,
             flows: None,
             acked: 0,
-            synced: 0,
+            synced: None,
             acked_ms: now_ms,
             since_ms: now_ms,
         }

@@ -181,7 +181,7 @@ fn count(waiter: &Waiter, replicas: &[Replica], synced: Option<u64>) -> (Answer,
         let text = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
         return (Answer::Error(text.into()), true);
     }
-    let copies = online.filter(|it| it.synced >= waiter.offset).count();
+    let copies = online.filter(|it| it.synced >= Some(waiter.offset)).count();
     let is_here = synced.is_some_and(|synced| synced >= disks.delivery);
     let is_enough = copies >= waiter.replicas && (is_here || !disks.is_local);
     let answer = Answer::Copies(u64::from(is_here), copies as u64);

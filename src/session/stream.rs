@@ -13,6 +13,7 @@ use super::registry::SessionId;
 use super::session::{Closing, Origin, ReplyMode, Session};
 use super::sync_wait::SyncedStream;
 use crate::base::planted::{Bug, is_planted};
+use crate::config::choice::AppendFsync;
 use crate::replication::link::{Call, Line, News, Speaker, encode};
 use crate::replication::order::Chunk;
 use bytes::Bytes;
@@ -291,7 +292,9 @@ impl Core {
         }
         if stream.asked.is_some_and(|asked| asked <= stream.applied) {
             stream.asked = None;
-            stream.asked_synced = Some(stream.applied);
+            // Without fsyncs there will be nothing to tell, and nobody has to look for it.
+            let is_synced = self.config.appendfsync != AppendFsync::No;
+            stream.asked_synced = is_synced.then_some(stream.applied);
             self.acknowledge();
             self.look_at_disks();
         }

@@ -1,17 +1,17 @@
 //! What is on disk for sure: for clients that wait for that (WAITAOF), and for the master of this
 //! node, which is told (REPLCONF ACK .. FACK ..).
 //!
-//! A client needs the delivery that its core needs at that moment: all it has been told of is in
-//! there. Whatever has been applied of a master's stream has been handed to the log by the cores
-//! that ran it before they said so, so the last delivery then has it all.
+//! Whatever a core has been told of, a client's writes or what has been applied of a master's
+//! stream, the cores that ran it have handed to the log before they said so. So the last delivery
+//! at that moment has it all; that of a log which has just begun stands for its base.
 
 use super::core::Core;
 
 /// What of a master's stream is on disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SyncedStream {
-    /// Up to this offset it is.
-    pub offset: u64,
+    /// Up to this offset it is, as far as is known.
+    offset: Option<u64>,
     /// As soon as the log is on disk up to this delivery, it is up to that offset.
     next: Option<(u64, u64)>,
 }
@@ -22,11 +22,11 @@ impl SyncedStream {
         if let Some((delivery, offset)) = self.next
             && delivery <= synced
         {
-            (self.offset, self.next) = (offset, None);
+            (self.offset, self.next) = (Some(offset), None);
         }
-        if self.next.is_none() && applied > self.offset {
+        if self.next.is_none() && Some(applied) > self.offset {
             match handed <= synced {
-                true => self.offset = applied,
+                true => self.offset = Some(applied),
                 false => self.next = Some((handed, applied)),
             }
         }
@@ -37,7 +37,7 @@ impl Core {
     /// The delivery that has all that was written so far, by anybody whom this core has heard of.
     pub fn last_delivery(&mut self) -> u64 {
         self.tell_log();
-        self.withheld.needs()
+        self.node.aof.status.handed()
     }
 
     /// Up to which delivery the log is on disk; none: there is no log.
@@ -70,27 +70,27 @@ impl Core {
 
     /// Tells the master as soon as what it has asked for is on disk.
     fn tell_synced(&mut self) {
-        let synced = self.synced_of_stream();
+        let (synced, is_on) = (self.synced_of_stream(), self.node.aof.status.is_on());
         let Some(stream) = &mut self.replication.stream else {
             return;
         };
-        if synced.is_none_or(|synced| stream.asked_synced.is_some_and(|asked| asked <= synced)) {
+        let is_there = stream.asked_synced <= synced;
+        if is_there || !is_on {
             stream.asked_synced = None;
-            if synced.is_some() {
-                self.acknowledge();
-            }
+        }
+        if is_there {
+            self.acknowledge();
         }
     }
 
-    /// Up to which offset the master's stream is on this node's disk; none: there is no log.
+    /// Up to which offset the master's stream is on this node's disk, as far as is known.
     pub(super) fn synced_of_stream(&mut self) -> Option<u64> {
         let synced = self.synced_delivery()?;
-        self.tell_log();
-        let handed = self.node.aof.status.handed();
+        let handed = self.last_delivery();
         let stream = self.replication.stream.as_mut()?;
         let applied = stream.applied;
         stream.synced.look(synced, handed, applied);
-        Some(stream.synced.offset)
+        stream.synced.offset
     }
 }
 
@@ -102,14 +102,17 @@ mod tests {
     fn an_offset_is_on_disk_when_the_deliveries_of_its_moment_are() {
         let mut stream = SyncedStream::default();
         stream.look(0, 5, 100);
-        assert_eq!(stream.offset, 0);
+        assert_eq!(stream.offset, None);
         stream.look(4, 9, 200);
-        assert_eq!(stream.offset, 0, "what was handed over then is not there");
+        assert_eq!(
+            stream.offset, None,
+            "what was handed over then is not there"
+        );
         stream.look(5, 9, 200);
-        assert_eq!(stream.offset, 100);
+        assert_eq!(stream.offset, Some(100));
         stream.look(9, 9, 200);
-        assert_eq!(stream.offset, 200);
+        assert_eq!(stream.offset, Some(200));
         stream.look(9, 9, 300);
-        assert_eq!(stream.offset, 300, "it has changed nothing");
+        assert_eq!(stream.offset, Some(300), "it has changed nothing");
     }
 }

@@ -102,10 +102,10 @@ fn join_flow(ctx: &mut ControlCtx<'_>, words: &[u8]) -> Flow {
 fn acknowledged(ctx: &mut ControlCtx<'_>, at: usize) -> Flow {
     let session = ctx.core.sessions.find(ctx.session);
     let is_replica = session.is_some_and(|session| session.is_replica());
-    let offset = parse_i64(ctx.args.get(at + 1)).and_then(|offset| u64::try_from(offset).ok());
+    let number = |at| parse_i64(ctx.args.get(at)).and_then(|number| u64::try_from(number).ok());
+    let offset = number(at + 1);
     let has_synced = ctx.args.len() > at + 3 && ctx.args.is(at + 2, "fack");
-    let synced = has_synced.then(|| parse_i64(ctx.args.get(at + 3)));
-    let synced = synced.flatten().and_then(|it| u64::try_from(it).ok());
+    let synced = has_synced.then(|| number(at + 3)).flatten();
     if let Some(offset) = offset.filter(|_| is_replica) {
         let place = ctx.core.place(ctx.session);
         let ack = Report::Ack {

@@ -217,11 +217,15 @@ impl Log {
         }
     }
 
-    fn said(&mut self, shard: ShardId, delivery: u64, journal: &Journal) {
+    fn hear(&mut self, delivery: u64) {
         self.early.insert(delivery);
         while self.early.remove(&(self.heard + 1)) {
             self.heard += 1;
         }
+    }
+
+    fn said(&mut self, shard: ShardId, delivery: u64, journal: &Journal) {
+        self.hear(delivery);
         self.taken += journal.records.bytes.len() as u64;
         match self.files {
             Some(_) => self.merge.push(shard, delivery, journal, &mut self.stream),
@@ -260,6 +264,11 @@ impl Log {
             settled_bytes: 0,
             trust: Trust::default(),
         });
+        if opening.cut.is_some() {
+            // A delivery of its own stands for what is in the base: it is on disk with that.
+            let base = self.status.hand_over(0);
+            self.hear(base);
+        }
         if is_new && opening.cut.is_none() {
             self.save_manifest()?;
         }
@@ -486,7 +495,7 @@ impl Log {
         let durable = self.status.durable();
         if !self.is_unsynced && !self.syncing.is_busy() && may_sync && !self.trust().is_lost() {
             // Deliveries that have become whole since, or a first base has.
-            if self.files.is_some() && self.status.synced() < durable {
+            if self.status.synced() < durable {
                 self.note_synced(durable);
             }
             return;

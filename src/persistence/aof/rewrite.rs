@@ -68,14 +68,12 @@ impl Log {
         let Some(rewrite) = files.rewrite.as_mut().filter(|it| it.cut == cut) else {
             return Ok(());
         };
-        rewrite.at = match rewrite.is_first {
-            true => At::PastCut,
-            false => At::Lost,
-        };
-        match rewrite.is_first {
-            true => Ok(()),
-            false => self.next_increment(&prefix),
+        if rewrite.is_first {
+            rewrite.at = At::PastCut;
+            return Ok(());
         }
+        rewrite.at = At::Lost;
+        self.next_increment(&prefix)
     }
 
     /// Goes on in a new increment, as soon as the manifest names it.
