@@ -3,7 +3,7 @@
 //! What is remembered of the client is its session, under the same number.
 
 use crate::resp::Output;
-use crate::runtime::ring::{Piece, Pieces, Ring, Token};
+use crate::runtime::ring::{Copying, Piece, Pieces, Ring, Token};
 use crate::session::SessionId;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -48,7 +48,7 @@ pub(super) fn session_id(token: Token) -> SessionId {
 
 impl Connection {
     /// Sends an output; nothing else may be on its way.
-    pub fn send(&mut self, ring: &mut Ring, id: SessionId, output: Output) {
+    pub fn send(&mut self, ring: &mut Ring, id: SessionId, (output, copying): (Output, Copying)) {
         self.is_sending = true;
         let (bytes, shared) = output.into_parts();
         if shared.is_empty() {
@@ -68,6 +68,6 @@ impl Connection {
         if at < bytes.len() {
             pieces.push(Piece::Bytes(bytes[at..].to_vec()));
         }
-        ring.send_pieces(self.fd.as_raw_fd(), token(id), pieces);
+        ring.send_pieces(self.fd.as_raw_fd(), token(id), (pieces, copying));
     }
 }

@@ -19,7 +19,7 @@ use crate::commands::{Input, Turn, receive};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
 use crate::runtime::mesh::Port;
-use crate::runtime::ring::{Buffers, Chunk, Completion, Ring, Sleep};
+use crate::runtime::ring::{Buffers, Chunk, Completion, Copying, Ring, Sleep};
 use crate::session::{AT_ONCE_MS, Closing, Core, Parcel, Session, SessionId};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -510,7 +510,12 @@ impl Reactor {
             let bytes = output.len();
             session.sending_bytes = bytes;
             session.total_output_bytes += bytes as u64;
-            connection.send(&mut self.ring, id, output);
+            // Clients wait behind this core's work; a replica's snapshot can wait for another's.
+            let copying = match session.is_flow() {
+                true => Copying::Aside,
+                false => Copying::Here,
+            };
+            connection.send(&mut self.ring, id, (output, copying));
             let counters = self.core.counters();
             counters.net_output_bytes.add(bytes as u64);
             counters.writes_processed.add(1);

@@ -32,5 +32,6 @@ mod tests;
 
 pub use buffers::{Buffers, Chunk};
 pub use completion::{Completion, Piece, Pieces, Sleep, Token};
+pub use outbox::Copying;
 pub use queue::{Ring, RingConfig};
 pub use wait::{Doorbell, RingHandle};

@@ -5,6 +5,10 @@
 //! request may carry. What is left is then sent by the same slot. A slot outlives its connection:
 //! closing cancels the send, and the buffer comes back with the completion.
 //!
+//! Copying into a socket is work like any other, and on a loopback the receiver's half of it runs
+//! here as well. What is long and not for a client that waits may be copied by a thread of the
+//! kernel's ([`Copying::Aside`]): the core goes on serving meanwhile.
+//!
 //! What it does not do: keep sends of one connection in order. One at a time per connection.
 use std::os::fd::RawFd;
 
@@ -16,7 +20,18 @@ use super::completion::{Completion, Piece, Pieces, Token, kind};
 const SEND_BYTES_MAX: usize = 1 << 30;
 /// Pieces one gathered send may carry (UIO_MAXIOV).
 const PIECES_MAX: usize = 1024;
+/// Less than this is copied sooner than somebody else is woken for it.
+const ASIDE_BYTES_MIN: usize = 64 * 1024;
 const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+
+/// Who copies what is sent into the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copying {
+    /// The core itself: at once.
+    Here,
+    /// A thread of the kernel's (IOSQE_ASYNC), if it is much: a little later and dearer.
+    Aside,
+}
 
 /// A gathered send with the memory that the kernel reads its shape from.
 struct Train {
@@ -26,6 +41,7 @@ struct Train {
     from: usize,
     vectors: Vec<libc::iovec>,
     header: libc::msghdr,
+    copying: Copying,
 }
 
 enum Load {
@@ -65,8 +81,13 @@ impl Outbox {
         self.load(fd, token, Load::Bytes { buffer, from })
     }
 
-    pub(super) fn send_pieces(&mut self, fd: RawFd, token: Token, pieces: Pieces) -> squeue::Entry {
-        let train = Box::new(Train::new(pieces));
+    pub(super) fn send_pieces(
+        &mut self,
+        fd: RawFd,
+        token: Token,
+        (pieces, copying): (Pieces, Copying),
+    ) -> squeue::Entry {
+        let train = Box::new(Train::new(pieces, copying));
         self.load(fd, token, Load::Train(train))
     }
 
@@ -130,7 +151,8 @@ impl Slot {
             }
             Load::Train(train) => opcode::SendMsg::new(fd, train.point())
                 .flags(FLAGS as u32)
-                .build(),
+                .build()
+                .flags(train.flags()),
             Load::Free => unreachable!("a free slot sends nothing"),
         };
         entry.user_data(Token::new(slot, 0).tagged(kind::SEND))
@@ -167,7 +189,7 @@ impl Load {
 }
 
 impl Train {
-    fn new(pieces: Pieces) -> Train {
+    fn new(pieces: Pieces, copying: Copying) -> Train {
         assert!(
             pieces.iter().any(|piece| !piece.bytes().is_empty()),
             "there is something to send"
@@ -180,6 +202,7 @@ impl Train {
             at: 0,
             from: 0,
             header,
+            copying,
         }
     }
 
@@ -205,6 +228,15 @@ impl Train {
         self.header.msg_iov = self.vectors.as_mut_ptr();
         self.header.msg_iovlen = self.vectors.len();
         &self.header
+    }
+
+    /// How the request that [`Train::point`] has described is to be worked off.
+    fn flags(&self) -> squeue::Flags {
+        let bytes: usize = self.vectors.iter().map(|vector| vector.iov_len).sum();
+        match self.copying {
+            Copying::Aside if bytes >= ASIDE_BYTES_MIN => squeue::Flags::ASYNC,
+            _ => squeue::Flags::empty(),
+        }
     }
 
     fn advance(&mut self, mut sent: usize) -> bool {

@@ -23,6 +23,7 @@ use io_uring::{IoUring, opcode, squeue, types};
 use super::buffers::{Buffers, Pool};
 use super::completion::{Completion, Pieces, Token, kind};
 use super::ledger::{BUFFER_GROUP, Ledger, wake_request};
+use super::outbox::Copying;
 use super::wait::{Doorbell, Pace, RingHandle};
 
 const ENTER_GETEVENTS: u32 = 1;
@@ -185,7 +186,7 @@ impl Ring {
     }
 
     /// Send several pieces as one, without copying them together.
-    pub fn send_pieces(&mut self, fd: RawFd, token: Token, pieces: Pieces) {
+    pub fn send_pieces(&mut self, fd: RawFd, token: Token, pieces: (Pieces, Copying)) {
         let request = self.ledger.outbox.send_pieces(fd, token, pieces);
         self.push(request);
     }
