@@ -195,7 +195,7 @@ type Content = BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>;
 fn content_of(space: &Keyspace, now_ms: i64, content: &mut Content) {
     space.each(DbIndex(0), |entry: EntryRef<'_>| {
         let value = value_of(entry);
-        if entry.expires_at_ms().is_none_or(|at| at > now_ms) {
+        if entry.expires_at_ms().is_none_or(|at| at >= now_ms) {
             content.insert(entry.key().to_vec(), (value, entry.expires_at_ms()));
         }
     });

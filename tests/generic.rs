@@ -93,6 +93,10 @@ fn values_move_between_shards_with_their_expiry() {
         let at = say(&mut node, client, "PEXPIRETIME x42");
         assert_eq!(at, ":1700000042000\r\n");
         node.clock.advance_millis(50_000);
+        // In the very millisecond a key is still there.
+        assert_eq!(say(&mut node, client, "EXISTS x1 x50 x51 k51"), ":2\r\n");
+        assert_eq!(say(&mut node, client, "PTTL x50"), ":0\r\n");
+        node.clock.advance_millis(1);
         assert_eq!(say(&mut node, client, "EXISTS x1 x50 x51 k51"), ":1\r\n");
         say(&mut node, client, "SWAPDB 0 3");
         assert_eq!(say(&mut node, client, "EXISTS y1 y50 y51"), ":1\r\n");

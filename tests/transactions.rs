@@ -212,7 +212,7 @@ fn a_watched_key_that_expires_before_exec_breaks_it_wherever_it_is() {
             let reply = say(&mut node, client, &exec);
             assert!(reply.ends_with("*1\r\n+OK\r\n"), "{reply}");
             say(&mut node, client, "WATCH a");
-            node.clock.advance_millis(50);
+            node.clock.advance_millis(51);
             let reply = say(&mut node, client, &exec);
             assert!(reply.ends_with("*-1\r\n"), "{shards} shards: {reply}");
             say(&mut node, client, "WATCH a");

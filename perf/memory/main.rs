@@ -71,6 +71,9 @@ const PEERS: [Peer; 3] = [
 /// Far enough ahead that no key expires while memory is being read.
 const TTL_SECONDS: u64 = 1_000_000;
 
+/// How often a server is warmed up, each time on another connection.
+const WARM_UPS: u64 = 4;
+
 const fn strings(scenario: &'static str, name: Name, value_bytes: usize, ttl: bool) -> Shape {
     let load = Load::Strings(name, value_bytes, ttl);
     Shape { scenario, load }
@@ -170,15 +173,28 @@ fn available(places: &Places) -> Vec<Peer> {
 
 fn bytes_each(launcher: &mut Launcher, peer: Peer, shape: &Shape, count: u64) -> Result<Figures> {
     let server = launcher.start(peer, &Extras::default())?;
-    // Buffers of the server that any load fills are no part of what the data takes.
-    shape.load.run(server.port, count.div_ceil(20))?;
-    let empty = settled_bytes(&server, &[&[b"FLUSHALL", b"SYNC"], &[b"MEMORY", b"PURGE"]])?;
+    warm_up(&server, shape, count)?;
+    let empty = settled_bytes(&server, &[&[b"MEMORY", b"PURGE"]])?;
     let (metric, loaded) = shape.load.run(server.port, count)?;
     let full = settled_bytes(&server, &[&[b"MEMORY", b"PURGE"]])?;
     let mut figures = Figures::default();
     figures.put(metric, full.saturating_sub(empty) as f64 / loaded as f64);
     figures.put(Metric::Rss, full as f64);
     Ok(figures)
+}
+
+/// Loads some and takes it away again: buffers of the server that any load fills are no part of
+/// what the data takes, on whichever core the connection that loads comes to lie.
+fn warm_up(server: &Server, shape: &Shape, count: u64) -> Result<()> {
+    let mut others = Vec::new();
+    for _ in 0..WARM_UPS {
+        shape.load.run(server.port, count.div_ceil(4 * WARM_UPS))?;
+        let mut other = Connection::open(server.port)?;
+        other.call(&[b"FLUSHALL", b"SYNC"])?;
+        // It stays, so that the next one goes to another core.
+        others.push(other);
+    }
+    Ok(())
 }
 
 /// Resident memory after these commands.

@@ -61,6 +61,13 @@ impl Millis {
     }
 }
 
+/// Whether the time of something that expires is over. It is still there in that very
+/// millisecond, as in Redis; only a moment that is set by then counts as past.
+#[inline]
+pub fn is_over(expires_at_ms: i64, now_ms: i64) -> bool {
+    expires_at_ms < now_ms
+}
+
 /// A source of wall time: the machine's, or one that tests turn by hand.
 #[derive(Clone, Debug)]
 pub enum Clock {

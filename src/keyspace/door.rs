@@ -11,6 +11,7 @@ use super::notes::Note;
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
+use crate::base::clock::is_over;
 use crate::base::record::Record;
 use crate::base::table::{Place, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
@@ -139,7 +140,7 @@ impl<'a> Door<'a> {
     pub(super) fn is_expired(&self, found: Found) -> bool {
         self.view(found)
             .expires_at_ms()
-            .is_some_and(|at| at <= self.common.now_ms)
+            .is_some_and(|at| is_over(at, self.common.now_ms))
     }
 
     /// Removes an entry whose time has come, unless it has to stay unseen for a while.

@@ -8,6 +8,7 @@
 //! every key.)
 
 use super::space::{DbIndex, Keyspace};
+use crate::base::clock::is_over;
 use crate::base::table::LINE_WORDS;
 
 /// Table lines a step looks at: some 50 to 100 entries, a few tens of microseconds.
@@ -100,7 +101,7 @@ impl Keyspace {
             while !door.sweep_line(swept) {
                 segments -= 1;
                 if segments == 0 {
-                    swept.is_over = door.db.earliest_ms() > door.common.now_ms;
+                    swept.is_over = !is_over(door.db.earliest_ms(), door.common.now_ms);
                     return;
                 }
             }
@@ -128,7 +129,7 @@ impl super::Door<'_> {
         if segment.volatile == 0 {
             segment.earliest_ms = i64::MAX;
         }
-        if is_done || segment.earliest_ms > now_ms {
+        if is_done || !is_over(segment.earliest_ms, now_ms) {
             (walk.segment, walk.line) = (number + 1, 0);
             return false;
         }

@@ -135,7 +135,7 @@ fn behaves_like_a_map_with_expiries() {
             if random.one_in(500) {
                 space.common.now_ms += random.below(400) as i64;
                 let now_ms = space.common.now_ms;
-                model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at > now_ms));
+                model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at >= now_ms));
             }
             if random.one_in(50) {
                 space.sweep(DB);
@@ -168,7 +168,7 @@ fn a_sweep_removes_all_that_is_due_and_knows_what_comes_next() {
             }
             space.common.now_ms += 300;
             let now_ms = space.common.now_ms;
-            model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at > now_ms));
+            model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at >= now_ms));
             let lines: usize = space.db(DB).segments.iter().map(|s| s.table.lines()).sum();
             let segments = space.db(DB).segments.len();
             let mut steps = 0;

@@ -4,7 +4,7 @@
 
 use crate::resp::Output;
 use crate::runtime::ring::{Copying, Piece, Pieces, Ring, Token};
-use crate::session::SessionId;
+use crate::session::{Session, SessionId};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// What a connection is receiving.
@@ -43,6 +43,15 @@ pub(super) fn session_id(token: Token) -> SessionId {
     SessionId {
         index: token.index(),
         generation: token.generation(),
+    }
+}
+
+/// Who copies what this session is sent: others wait behind what its core does itself, but nobody
+/// waits for the next piece of a replica's snapshot.
+pub(super) fn copying(session: &Session) -> Copying {
+    match session.is_flow() {
+        true => Copying::Aside,
+        false => Copying::Here,
     }
 }
 

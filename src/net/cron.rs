@@ -186,16 +186,21 @@ impl Cron {
         core.counters().expire_cycle_ns.add(spent);
         self.sweep_ms = match is_more {
             true => core.now_ms + SWEEP_AGAIN_MS,
-            false => core.shard.space.next_expiry_ms().max(core.now_ms + TICK_MS),
+            false => next_over_ms(core).max(core.now_ms + TICK_MS),
         };
     }
 
     /// A key may expire sooner than was known when the next sweep was set.
     fn expect(&mut self, core: &Core) {
-        self.sweep_ms = self
-            .sweep_ms
-            .min(core.shard.space.next_expiry_ms().max(self.ticked_ms));
+        let next_ms = next_over_ms(core).max(self.ticked_ms);
+        self.sweep_ms = self.sweep_ms.min(next_ms);
     }
+}
+
+/// When the time of something here is over next: the millisecond behind the one in which it
+/// expires.
+fn next_over_ms(core: &Core) -> i64 {
+    core.shard.space.next_expiry_ms().saturating_add(1)
 }
 
 /// Sweeps one database as long as it is fruitful; true when time ran out.

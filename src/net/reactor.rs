@@ -10,7 +10,7 @@
 //! ```
 
 use super::coalesce::Coalescing;
-use super::connection::{Connection, Receiving, session_id, token};
+use super::connection::{Connection, Receiving, copying, session_id, token};
 use super::cron::Cron;
 use super::door::{Seats, origin, refusal, turn_away};
 use crate::base::clock;
@@ -19,7 +19,7 @@ use crate::commands::{Input, Turn, receive};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
 use crate::runtime::mesh::Port;
-use crate::runtime::ring::{Buffers, Chunk, Completion, Copying, Ring, Sleep};
+use crate::runtime::ring::{Buffers, Chunk, Completion, Ring, Sleep};
 use crate::session::{AT_ONCE_MS, Closing, Core, Parcel, Session, SessionId};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -510,11 +510,7 @@ impl Reactor {
             let bytes = output.len();
             session.sending_bytes = bytes;
             session.total_output_bytes += bytes as u64;
-            // Clients wait behind this core's work; a replica's snapshot can wait for another's.
-            let copying = match session.is_flow() {
-                true => Copying::Aside,
-                false => Copying::Here,
-            };
+            let copying = copying(session);
             connection.send(&mut self.ring, id, (output, copying));
             let counters = self.core.counters();
             counters.net_output_bytes.add(bytes as u64);

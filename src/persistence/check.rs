@@ -4,6 +4,7 @@
 //! be loaded. It finds the first damage: its place, its key and its nature.
 
 use super::load::{Batch, Fault, Fed, LoadError, Loader, Rules, Summary};
+use crate::base::clock::is_over;
 use crate::keyspace::{NewValue, ShardId, SlotMap};
 use crate::object::{Kind, Packing};
 use crate::runtime::file::Incoming;
@@ -56,7 +57,7 @@ impl Tally {
             Kind::Stream => &mut self.streams,
         } += 1;
         self.expiring += u64::from(expires_at_ms.is_some());
-        self.expired += u64::from(expires_at_ms.is_some_and(|at| at <= now_ms));
+        self.expired += u64::from(expires_at_ms.is_some_and(|at| is_over(at, now_ms)));
     }
 }
 

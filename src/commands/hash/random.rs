@@ -5,6 +5,7 @@
 //! left, the draw is among copies of the live fields.
 
 use super::read::{item, lookup};
+use crate::base::clock::is_over;
 use crate::base::prng::Prng;
 use crate::command::Args;
 use crate::keyspace::{Key, Lookup};
@@ -60,7 +61,8 @@ pub fn hrandfield(ctx: &mut ShardCtx<'_>) -> Outcome {
     };
     let (key, now_ms) = (ctx.key(1), ctx.now_ms());
     let mut random = ctx.space.common.random.fork();
-    let is_due = lookup(ctx.space, ctx.db, &key)?.is_some_and(|hash| hash.earliest_ms() <= now_ms);
+    let is_due =
+        lookup(ctx.space, ctx.db, &key)?.is_some_and(|hash| is_over(hash.earliest_ms(), now_ms));
     if is_due {
         remove_expired(ctx, &key)?;
     }
@@ -92,7 +94,7 @@ enum Draw<'a> {
 
 impl<'a> Draw<'a> {
     fn new(hash: HashRef<'a>, now_ms: i64) -> Option<Draw<'a>> {
-        if hash.is_table() && !hash.is_empty() && hash.earliest_ms() > now_ms {
+        if hash.is_table() && !hash.is_empty() && !is_over(hash.earliest_ms(), now_ms) {
             return Some(Draw::Table(hash));
         }
         let live = hash.iter().filter(|pair| pair.is_live(now_ms));

@@ -5,6 +5,7 @@
 
 use super::element::Taken;
 use super::store::Dict;
+use crate::base::clock::is_over;
 
 impl Dict {
     /// Takes up to `budget` elements out whose time has come, and shows each.
@@ -13,7 +14,7 @@ impl Dict {
     pub fn expire(&mut self, now_ms: i64, budget: usize, mut gone: impl FnMut(&Taken)) {
         let mut left = budget;
         while left > 0 {
-            let due = |part: &super::part::Part| part.earliest_ms <= now_ms;
+            let due = |part: &super::part::Part| is_over(part.earliest_ms, now_ms);
             let Some(number) = self.parts.iter().position(due) else {
                 break;
             };
@@ -38,7 +39,7 @@ impl Dict {
             let mut due = None;
             for (place, record) in table.line(line) {
                 match record.extra() {
-                    Some(at) if at <= now_ms => due = Some(place),
+                    Some(at) if is_over(at, now_ms) => due = Some(place),
                     Some(at) => earliest_ms = earliest_ms.min(at),
                     None => {}
                 }

@@ -7,6 +7,7 @@
 use super::packed::{self, PackedHash};
 use super::value::HashTable;
 use super::view::HashRef;
+use crate::base::clock::is_over;
 use crate::object::dict::{Dict, Spot, Taken};
 use crate::object::listpack::{self, BYTES_MAX};
 use crate::object::{Collection, Form, Holder, Object, Packed, Packing};
@@ -140,7 +141,7 @@ impl<'a> HashEdit<'a> {
         let view = PackedHash::new(packed, self.holder.bytes());
         let (from, mut to, mut fields) = (view.list.start(), view.list.start(), 0);
         for entry in view.iter().take(budget) {
-            if entry.expires_at_ms.is_none_or(|at| at > now_ms) {
+            if entry.expires_at_ms.is_none_or(|at| !is_over(at, now_ms)) {
                 break;
             }
             entry.field.with_bytes(&mut gone);

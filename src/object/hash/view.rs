@@ -4,6 +4,7 @@
 
 use super::packed::PackedHash;
 use super::value::HashTable;
+use crate::base::clock::is_over;
 use crate::base::prng::Prng;
 use crate::object::dict::Element;
 use crate::object::listpack::Item;
@@ -21,7 +22,7 @@ impl Pair<'_> {
     /// Whether it has not expired.
     #[inline]
     pub fn is_live(&self, now_ms: i64) -> bool {
-        self.expires_at_ms.is_none_or(|at| at > now_ms)
+        self.expires_at_ms.is_none_or(|at| !is_over(at, now_ms))
     }
 }
 
@@ -113,7 +114,7 @@ impl<'a> HashRef<'a> {
 
     /// Number of fields that have not expired.
     pub fn live_len(self, now_ms: i64) -> usize {
-        if self.earliest_ms() > now_ms {
+        if !is_over(self.earliest_ms(), now_ms) {
             return self.len();
         }
         self.iter().filter(|pair| pair.is_live(now_ms)).count()

@@ -5,6 +5,7 @@
 
 use super::batch::{Batch, Piece};
 use super::error::{Fault, LoadError};
+use crate::base::clock::is_over;
 use crate::keyspace::{DbIndex, ShardId, Slot, SlotMap};
 use crate::object::Packing;
 use crate::persistence::Bookmark;
@@ -232,7 +233,7 @@ impl Loader {
     fn keep(&mut self, head: &KeyHead, offset: u64, piece: Piece<'_>) -> ShardId {
         let shard = self.rules.map.shard(Slot::of(&head.key));
         let by_ms = self.rules.expired_by_ms.unwrap_or(i64::MIN);
-        if head.expires_at_ms.is_some_and(|at| at <= by_ms) && !self.is_bookmarked {
+        if head.expires_at_ms.is_some_and(|at| is_over(at, by_ms)) && !self.is_bookmarked {
             self.summary.expired += 1;
             return shard;
         }
