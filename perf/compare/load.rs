@@ -60,7 +60,7 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 }
 
 /// Does what a scenario wants done before its round of so many requests.
-fn prepare(scenario: &Scenario, load: &Load, server: &Server, requests: u64) -> Result<()> {
+pub fn prepare(scenario: &Scenario, load: &Load, server: &Server, requests: u64) -> Result<()> {
     let Some(prepare) = &scenario.prepare else {
         return Ok(());
     };

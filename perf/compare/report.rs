@@ -59,6 +59,13 @@ fn panels(kind: Kind) -> Vec<Panel> {
                 title: "Worst of the probe on the master, ms",
             },
         ],
+        Kind::Replicas => vec![
+            THROUGHPUT,
+            Panel {
+                metric: Metric::CpuPerOp,
+                title: "CPU of the master per operation, us (shorter is better)",
+            },
+        ],
         Kind::FullMemory => vec![
             Panel {
                 metric: Metric::HitRate,

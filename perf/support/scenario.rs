@@ -32,6 +32,8 @@ pub enum Kind {
     Bgsave,
     /// How long a new replica takes to get everything, and what its master's clients feel.
     Resync,
+    /// What two replicas cost their master under load.
+    Replicas,
     /// A cache at its memory limit: what it keeps, and whether it keeps to the limit.
     FullMemory,
 }
@@ -156,7 +158,10 @@ impl Scenario {
 
     /// Whether redis-benchmark sends something in it.
     pub fn has_load(&self) -> bool {
-        matches!(self.kind, Kind::Load | Kind::IdleConnections)
+        matches!(
+            self.kind,
+            Kind::Load | Kind::IdleConnections | Kind::Replicas
+        )
     }
 
     pub fn load(&self) -> Load {
