@@ -31,6 +31,10 @@ pub(super) struct Connection {
     pub generation: u32,
     pub receiving: Receiving,
     pub is_sending: bool,
+    /// When it was last sent something, Unix milliseconds; only kept for replicas.
+    pub sent_ms: i64,
+    /// Its output is kept back until the millisecond is over.
+    pub is_kept: bool,
 }
 
 /// The ring's name for a session's connection.

@@ -4,6 +4,7 @@
 //! one core. A core that has clearly more than its share hands a fresh connection to the one with
 //! the fewest.
 
+use super::reactor::Reactor;
 use crate::config::Config;
 use crate::session::Origin;
 use socket2::{SockAddr, SockRef};
@@ -121,6 +122,23 @@ pub(super) fn origin(fd: &OwnedFd, unix_path: &str) -> Origin {
         is_unix,
         is_local,
         fd: fd.as_raw_fd(),
+    }
+}
+
+impl Reactor {
+    pub(super) fn accept_failed(&mut self, listener: u32, errno: i32) {
+        tracing::warn!(
+            "Accepting client connection: {}",
+            std::io::Error::from_raw_os_error(errno)
+        );
+        self.deaf.push(listener);
+    }
+
+    pub(super) fn hear_again(&mut self) {
+        for number in std::mem::take(&mut self.deaf) {
+            let fd = self.listeners[number as usize].as_raw_fd();
+            self.ring.accept(fd, number);
+        }
     }
 }
 

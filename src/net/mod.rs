@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batching;
 mod coalesce;
 mod connection;
 mod cron;

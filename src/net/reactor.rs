@@ -9,6 +9,7 @@
 //!   flush                one send for each connection, one parcel for each core
 //! ```
 
+use super::batching::Batching;
 use super::coalesce::Coalescing;
 use super::connection::{Connection, Receiving, copying, session_id, token};
 use super::cron::Cron;
@@ -42,13 +43,13 @@ const SPARE_BYTES_MAX: usize = 64 * 1024;
 /// One core with its sockets.
 pub struct Reactor {
     pub(super) core: Core,
-    ring: Ring,
+    pub(super) ring: Ring,
     buffers: Buffers,
     pub(super) port: Port<Freight>,
     pub(super) seats: Arc<Seats>,
-    listeners: Vec<OwnedFd>,
+    pub(super) listeners: Vec<OwnedFd>,
     /// Listeners that ran out of descriptors, to be armed again.
-    deaf: Vec<u32>,
+    pub(super) deaf: Vec<u32>,
     /// By session number.
     connections: Vec<Option<Connection>>,
     arrivals: Vec<(SessionId, Chunk)>,
@@ -62,6 +63,7 @@ pub struct Reactor {
     outgoing: Vec<Vec<OwnedFd>>,
     cron: Cron,
     coalescing: Coalescing,
+    pub(super) batching: Batching,
     turn: Turn,
 }
 
@@ -98,6 +100,7 @@ impl Reactor {
             outgoing,
             cron: Cron::default(),
             coalescing: Coalescing::default(),
+            batching: Batching::default(),
             turn: Turn::default(),
         }
     }
@@ -384,21 +387,6 @@ impl Reactor {
         self.core.weigh(id);
     }
 
-    fn accept_failed(&mut self, listener: u32, errno: i32) {
-        tracing::warn!(
-            "Accepting client connection: {}",
-            std::io::Error::from_raw_os_error(errno)
-        );
-        self.deaf.push(listener);
-    }
-
-    fn hear_again(&mut self) {
-        for number in std::mem::take(&mut self.deaf) {
-            let fd = self.listeners[number as usize].as_raw_fd();
-            self.ring.accept(fd, number);
-        }
-    }
-
     /// A connection has arrived here: it stays, or goes to a core with fewer.
     fn welcome(&mut self, fd: OwnedFd) {
         let config = self.core.config.share();
@@ -447,6 +435,8 @@ impl Reactor {
             generation,
             receiving,
             is_sending: false,
+            sent_ms: 0,
+            is_kept: false,
         });
         id
     }
@@ -476,6 +466,7 @@ impl Reactor {
 
     /// Sends what all sessions have to send.
     fn flush_all(&mut self) {
+        self.release_kept();
         std::mem::swap(&mut self.flushing, &mut self.core.dirty);
         for at in 0..self.flushing.len() {
             let id = self.flushing[at];
@@ -484,6 +475,9 @@ impl Reactor {
             }
         }
         self.flushing.clear();
+        if self.batching.take_news() {
+            self.ring.nudge();
+        }
         self.core.limit_clients();
     }
 
@@ -496,6 +490,7 @@ impl Reactor {
 
     /// Sends what a session has to send, unless something is on its way already.
     fn flush(&mut self, id: SessionId) {
+        let moment = self.core.moment();
         let Some(session) = self.core.sessions.find_mut(id) else {
             return;
         };
@@ -504,7 +499,8 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
-        if !connection.is_sending && !session.output.is_empty() {
+        let is_due = !connection.is_sending && !session.output.is_empty();
+        if is_due && !self.batching.keeps((id, session), connection, moment) {
             let fresh = Output::reusing(self.spare.take().unwrap_or_default());
             let output = std::mem::replace(&mut session.output, fresh);
             let bytes = output.len();

@@ -7,7 +7,7 @@ use super::info::Picture;
 use crate::config::Config;
 use crate::runtime::Shelf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 
 /// What stands in the way of some commands; empty on most masters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ const LINK_UP: u8 = 2;
 pub struct Board {
     standing: AtomicU8,
     good_replicas: AtomicU32,
+    /// Somebody wants to know what replicas have: nothing that is for them is kept back.
+    is_hurried: AtomicBool,
     /// As of the last time that somebody asked for it.
     pub picture: Arc<Shelf<Picture>>,
 }
@@ -63,6 +65,7 @@ impl Default for Board {
         Board {
             standing: AtomicU8::new(0),
             good_replicas: AtomicU32::new(0),
+            is_hurried: AtomicBool::new(false),
             picture: Shelf::new(Picture::default()),
         }
     }
@@ -79,6 +82,20 @@ impl Board {
     /// Says how many replicas keep up.
     pub fn set_good_replicas(&self, count: u32) {
         self.good_replicas.store(count, Relaxed);
+    }
+
+    /// Says whether somebody wants to know what replicas have.
+    pub fn set_hurried(&self, is_hurried: bool) {
+        // Every core reads the line; it is written only when that is news.
+        if self.is_hurried() != is_hurried {
+            self.is_hurried.store(is_hurried, Relaxed);
+        }
+    }
+
+    /// Whether nothing that is for replicas may be kept back.
+    #[inline]
+    pub fn is_hurried(&self) -> bool {
+        self.is_hurried.load(Relaxed)
     }
 
     /// Whether the node follows a master.

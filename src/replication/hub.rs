@@ -562,6 +562,13 @@ impl Hub {
             .set_standing(follower.is_some() || is_leading, is_up || is_leading);
     }
 
+    /// Tells the cores whether somebody wants to know what replicas have.
+    pub fn publish_hurry(&self) {
+        let is_awaited = !self.waiters.is_empty() || !self.fresh_waiters.is_empty();
+        let is_hurried = is_awaited || self.failover.is_some() || self.is_resting;
+        self.board.set_hurried(is_hurried);
+    }
+
     /// The state of now, for INFO and ROLE.
     pub fn picture(&self, now: (i64, &Config)) -> Picture {
         let previous = self.history.previous.as_ref();

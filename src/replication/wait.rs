@@ -37,6 +37,11 @@ impl Waiters {
         self.0.push(waiter);
     }
 
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next moment at which somebody has waited long enough.
     pub fn due_ms(&self) -> Option<i64> {
         self.0.iter().filter_map(|waiter| waiter.until_ms).min()

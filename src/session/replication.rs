@@ -248,7 +248,17 @@ impl Core {
             };
             self.do_deed(deed);
         }
-        self.replication.due_ms = self.replication.hub.as_ref().and_then(|hub| hub.due_ms());
+        let hub = self.replication.hub.as_ref();
+        self.replication.due_ms = hub.and_then(|hub| {
+            hub.publish_hurry();
+            hub.due_ms()
+        });
+    }
+
+    /// What the time is, and whether nothing that is for replicas may be kept back.
+    #[inline]
+    pub fn moment(&self) -> (i64, bool) {
+        (self.now_ms, self.node.replication.is_hurried())
     }
 
     fn do_deed(&mut self, deed: Deed) {

@@ -194,6 +194,13 @@ impl Session {
         self.introduction.as_ref().is_some_and(|it| it.is_replica)
     }
 
+    /// Whether it is fed with the stream, or a part of it.
+    #[inline]
+    pub fn is_fed(&self) -> bool {
+        let is_fed = |it: &Introduction| it.is_replica || it.flows > 0;
+        self.introduction.as_deref().is_some_and(is_fed) && !self.is_master
+    }
+
     /// Whether it is the connection of a shard for a replica.
     pub fn is_flow(&self) -> bool {
         self.flows() > 0

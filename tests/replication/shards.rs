@@ -295,6 +295,55 @@ fn what_clients_overwrite_counts_against_the_limit() {
 }
 
 #[test]
+fn who_takes_a_byte_a_second_costs_no_more_than_the_limit() {
+    const LIMIT: usize = 8 << 20;
+    let master = ringshard(2);
+    let mut there = master.client();
+    for number in 0..80 {
+        there.call_args(&["SET", &format!("text{number}"), &"x".repeat(700_000)]);
+    }
+    let limits = format!("replica {LIMIT} 0 0");
+    there.call_args(&["CONFIG", "SET", "client-output-buffer-limit", &limits]);
+    let mut slow = deaf_replica(&master);
+    let is_over = AtomicBool::new(false);
+    let used = |client: &mut Client| {
+        let info = client.call("INFO memory").text();
+        let mut lines = info.lines();
+        let line = lines.find_map(|line| line.strip_prefix("used_memory:"));
+        line.and_then(|bytes| bytes.parse::<usize>().ok())
+            .expect("a number")
+    };
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| {
+            // A byte of the connection of each shard, then a second without any.
+            let flows = &mut slow[1..];
+            while !is_over.load(Relaxed) && flows.iter_mut().all(|flow| flow.sip().is_some()) {
+                std::thread::park_timeout(std::time::Duration::from_secs(1));
+            }
+        });
+        wait_until("it has begun", || {
+            master.log().contains("with target: replicas sockets")
+        });
+        let before = used(&mut there);
+        let (mut most, mut turn) = (0, 0);
+        while number(&mut there, "connected_slaves") == 1 {
+            // What is overwritten is written down for the replica first.
+            let name = format!("text{}", turn % 80);
+            let letter = ["y", "z"][turn / 80 % 2];
+            there.call_args(&["SET", &name, &letter.repeat(700_000)]);
+            most = most.max(used(&mut there).saturating_sub(before));
+            turn += 1;
+            assert!(turn < 2000, "it is never dropped");
+        }
+        is_over.store(true, Relaxed);
+        slow.thread().unpark();
+        assert!(most < 3 * LIMIT, "it cost {most} bytes");
+    });
+    let log = master.log();
+    assert!(log.contains("overcoming of output buffer limits"), "{log}");
+}
+
+#[test]
 fn who_takes_nothing_is_dropped_and_holds_up_nobody() {
     let master = ringshard(2);
     let mut there = master.client();

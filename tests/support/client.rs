@@ -164,6 +164,13 @@ impl Client {
         some
     }
 
+    /// Takes a single byte off the connection; none: it has ended.
+    pub fn sip(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        self.stream.read_exact(&mut byte).ok()?;
+        Some(byte[0])
+    }
+
     /// Reads whatever still comes until the server hangs up.
     pub fn read_to_end(&mut self) -> Vec<u8> {
         while self.fill().expect("the server hangs up") {}

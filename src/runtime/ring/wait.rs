@@ -26,6 +26,8 @@ use super::queue::Ring;
 
 /// Under traffic a caller's deadline is noticed this often.
 static TICK: Timespec = Timespec::new().nsec(10_000_000);
+/// How soon [`Ring::nudge`] ends a sleep.
+static NUDGE: Timespec = Timespec::new().nsec(1_000_000);
 const TICK_USER_DATA: u64 = Token::new(0, 0).tagged(kind::TICK);
 const ALARM_USER_DATA: u64 = Token::new(0, 0).tagged(kind::ALARM);
 
@@ -107,6 +109,13 @@ impl Ring {
             self.ledger.tick_rang = false;
             self.ticked(busy || sleep == Sleep::Poll);
         }
+    }
+
+    /// Lets no sleep last longer than a millisecond from now, also under traffic.
+    pub fn nudge(&mut self) {
+        let nudge = opcode::Timeout::new(&raw const NUDGE).build();
+        let silent = Token::new(0, 0).tagged(kind::SILENT);
+        self.push(nudge.user_data(silent));
     }
 
     /// Receive buffers go back to the kernel; what needs no kernel is handed out.
