@@ -29,5 +29,7 @@ mod sentinel;
 #[path = "replication/shards.rs"]
 mod shards;
 mod support;
+#[path = "replication/versions.rs"]
+mod versions;
 #[path = "replication/waiting.rs"]
 mod waiting;

@@ -33,4 +33,7 @@ if ! target/venv/bin/python -c 'import redis' 2>/dev/null; then
         echo "run.sh: redis-py is missing (pip install redis); its tests are skipped"
 fi
 
+tests/support/versions.sh ||
+    echo "run.sh: not all other versions of the server are there; their tests are skipped"
+
 exec cargo test "$@"

@@ -28,6 +28,15 @@ pub fn prompt(setup: Setup) -> Setup {
         .arg("enable-debug-command", "yes")
 }
 
+/// The same of another version: the old ones know no such directive, and let everybody debug.
+pub fn prompt_unless_old(setup: Setup, version: &str) -> Setup {
+    let is_old = version.starts_with('5') || version.starts_with('6');
+    match is_old {
+        true => setup.arg("repl-diskless-sync-delay", "0"),
+        false => prompt(setup),
+    }
+}
+
 /// How many rounds a test makes: as many as this environment variable says.
 pub fn rounds(name: &str, usual: usize) -> usize {
     let text = std::env::var(name).ok();
@@ -35,7 +44,7 @@ pub fn rounds(name: &str, usual: usize) -> usize {
 }
 
 /// Commands that leave something of every type in several databases.
-const DATA: &[&str] = &[
+pub const DATA: &[&str] = &[
     "SET string value",
     "SET number 12345",
     "SET volatile soon PX 100000000",

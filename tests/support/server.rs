@@ -69,6 +69,14 @@ impl Setup {
         })
     }
 
+    /// Another server in this file.
+    pub fn of(binary: &Path) -> Setup {
+        Setup {
+            binary: binary.to_string_lossy().into_owned(),
+            ..Setup::default()
+        }
+    }
+
     /// The same program as a copy in this folder, for users who may not read where it was built.
     pub fn copied_to(mut self, folder: &Folder) -> Setup {
         let copy = folder.path().join("server");
