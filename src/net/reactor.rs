@@ -499,6 +499,9 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(index).and_then(Option::as_mut) else {
             return;
         };
+        if connection.is_sending {
+            session.output.seal();
+        }
         let is_due = !connection.is_sending && !session.output.is_empty();
         if is_due && !self.batching.keeps((id, session), connection, moment) {
             let fresh = Output::reusing(self.spare.take().unwrap_or_default());

@@ -2,9 +2,15 @@
 //!
 //! Replies are written one after the other into `bytes`; a large value leaves only its position
 //! there and is sent from where it lies. Moving one output behind another keeps the order.
+//!
+//! A buffer that grows is moved again and again, and moving many megabytes takes as many
+//! milliseconds. So whoever adds to an output that cannot be sent yet *seals* what is there.
 
 use bytes::Bytes;
 use std::borrow::Cow;
+
+/// From so many bytes on a stretch of small ones is worth being sealed.
+const SEALED_BYTES_MIN: usize = 64 * 1024;
 
 /// Replies on their way to a client or to the core that asked for them.
 #[derive(Debug, Default)]
@@ -58,6 +64,27 @@ impl Output {
     pub fn push_shared(&mut self, value: Bytes) {
         self.shared_bytes += value.len();
         self.shared.push((self.bytes.len(), value));
+    }
+
+    /// Makes a large value of the last small bytes if they are many. Marks of before are of no use
+    /// any more.
+    #[inline]
+    pub fn seal(&mut self) {
+        if self.bytes.len() >= SEALED_BYTES_MIN {
+            self.seal_rest();
+        }
+    }
+
+    fn seal_rest(&mut self) {
+        let from = self.shared.last().map_or(0, |(position, _)| *position);
+        if self.bytes.len() - from < SEALED_BYTES_MIN {
+            return;
+        }
+        let rest = match from {
+            0 => std::mem::take(&mut self.bytes),
+            _ => self.bytes.split_off(from),
+        };
+        self.push_shared(Bytes::from(rest));
     }
 
     /// Where the next reply will begin.
@@ -209,6 +236,23 @@ mod tests {
             }
         }
         output
+    }
+
+    #[test]
+    fn sealing_changes_nothing_but_where_bytes_lie() {
+        let (mut output, mut expected) = (output(&["a", "@BIG", "b"]), b"aBIGb".to_vec());
+        for number in 0..100_000u32 {
+            let line = format!("line {number}\r\n");
+            output.buffer().extend_from_slice(line.as_bytes());
+            expected.extend_from_slice(line.as_bytes());
+            if number % 7 == 0 {
+                output.seal();
+                assert!(output.capacity() < 4 * SEALED_BYTES_MIN, "it does not grow");
+            }
+        }
+        assert_eq!(output.len(), expected.len());
+        assert!(output.shared.len() > 10);
+        assert!(output.to_bytes() == expected);
     }
 
     #[test]

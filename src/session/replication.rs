@@ -351,6 +351,7 @@ impl Core {
             true => output.buffer().extend_from_slice(bytes),
             false => output.push_shared(bytes.clone()),
         }
+        output.seal();
         self.counters().repl_output_bytes.add(bytes.len() as u64);
         self.mark_dirty(id);
     }
