@@ -105,7 +105,7 @@ pub fn publish(
 }
 
 /// The charts of the README, from the last full run of every scenario: busy clients, the tests of
-/// redis-benchmark, and what saving in the background leaves.
+/// redis-benchmark, what saving in the background leaves, and what replicas leave.
 pub fn combined_charts(places: &Places) -> Result<()> {
     let lines = ledger::read(&places.ledger)?;
     let groups = ledger::latest(&lines);
@@ -122,8 +122,9 @@ pub fn combined_charts(places: &Places) -> Result<()> {
         has(group, Metric::CpuPerOp) && !is_other
     };
     let is_suite = |group: &&Comparison| group.scenario.starts_with("suite-");
-    let busy: Vec<&Comparison> = groups.iter().filter(is_busy).collect();
-    let (suite, busy): (Vec<&Comparison>, _) = busy.into_iter().partition(is_suite);
+    let is_led = |group: &&Comparison| group.scenario.starts_with("replicas-");
+    let (led, busy): (Vec<&Comparison>, Vec<_>) = groups.iter().filter(is_busy).partition(is_led);
+    let (suite, busy): (Vec<&Comparison>, Vec<_>) = busy.into_iter().partition(is_suite);
     let saves = groups.iter().filter(|it| has(it, Metric::KeptMemory));
     let load = [CPU, THROUGHPUT];
     for (name, title, panels, groups) in [
@@ -133,6 +134,12 @@ pub fn combined_charts(places: &Places) -> Result<()> {
             "redis-benchmark's own tests, 16-deep",
             &load,
             suite,
+        ),
+        (
+            "replicas",
+            "Masters without replicas and with two on the same machine",
+            &panels(Kind::Replicas),
+            led,
         ),
         (
             "bgsave",

@@ -544,7 +544,7 @@ impl Reactor {
         let is_due = match session.closing {
             Closing::No => false,
             Closing::Now => true,
-            Closing::AfterReplies => session.is_drained(),
+            Closing::AfterReplies => session.is_drained() && session.executing.is_none(),
         };
         if is_due {
             self.close(id);

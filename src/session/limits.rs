@@ -4,6 +4,7 @@
 //! every tick, so that each has its turn about once a second. Queries that grow too long are the
 //! parser's business, too many clients the listener's.
 
+use super::class::Class;
 use super::core::Core;
 use super::registry::SessionId;
 use super::session::{Closing, Session};
@@ -14,6 +15,8 @@ const TICKS: usize = 10;
 /// Longer than it takes until each client has had its turn: who is above its soft limit then
 /// keeps the ticks going.
 const LOOK_AGAIN_MS: i64 = 3000;
+/// How long a client that is killed may take for what it is owed, in milliseconds.
+const LAST_REPLIES_MS: i64 = 1000;
 
 impl Session {
     /// Whether more replies are waiting than its class may have, now or for too long. Remembers
@@ -98,10 +101,34 @@ impl Core {
         }
     }
 
+    /// Ends the connection of a client whom somebody kills. What it was answered already, and what
+    /// is being answered, is sent before: an element that it has taken off a list would be lost.
+    /// Who does not read is not waited for.
+    pub fn kill(&mut self, id: SessionId) {
+        let until_ms = self.now_ms + LAST_REPLIES_MS;
+        let Some(session) = self.sessions.find_mut(id) else {
+            return;
+        };
+        let is_client = session.class() == Class::Normal && !session.is_flow();
+        let is_quiet = session.is_drained() && session.waiting.is_none();
+        let is_awaited = session.executing.is_some() || !is_quiet;
+        if !is_client || session.is_monitor || session.closing != Closing::No || !is_awaited {
+            return self.close(id, Closing::Now);
+        }
+        session.doomed_ms = Some(until_ms);
+        self.look_until_ms = self.look_until_ms.max(self.now_ms + LOOK_AGAIN_MS);
+        if !self.give_up_waiting(id) {
+            self.close(id, Closing::AfterReplies);
+        }
+    }
+
     fn close_if_idle(&mut self, id: SessionId) {
         let Some(session) = self.sessions.find(id) else {
             return;
         };
+        if session.doomed_ms.is_some_and(|at_ms| at_ms <= self.now_ms) {
+            return self.close(id, Closing::Now);
+        }
         if session.closing == Closing::No && session.is_too_idle(&self.config, self.now_ms) {
             tracing::debug!("Closing idle client");
             self.close(id, Closing::Now);

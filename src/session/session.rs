@@ -128,6 +128,8 @@ pub struct Session {
     pub total_commands: u64,
     /// Since when the soft output limit is exceeded, Unix milliseconds.
     pub over_soft_limit_since_ms: Option<i64>,
+    /// Somebody wants it to end: if its replies are not out by then, Unix milliseconds, it does.
+    pub doomed_ms: Option<i64>,
     /// It has run a write whose reply may still have to wait for the log.
     pub has_written: bool,
     /// Output put aside until the log has got past it, in bytes.
@@ -182,6 +184,7 @@ impl Session {
             total_output_bytes: 0,
             total_commands: 0,
             over_soft_limit_since_ms: None,
+            doomed_ms: None,
             has_written: false,
             withheld_bytes: 0,
             sending_bytes: 0,

@@ -7,7 +7,7 @@
 
 use crate::support::prng::Prng;
 use crate::support::server::is_stand_in;
-use crate::support::{Client, Reply, Server};
+use crate::support::{Client, Reply, Server, wait_until};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -140,6 +140,41 @@ impl Market {
             client.call(&format!("CLIENT KILL ID {id}"));
         }
         assert!(quiet < u64::MAX);
+    }
+}
+
+/// The killer pushes the element that its victim waits for in the same breath.
+#[test]
+fn who_is_killed_as_an_element_comes_has_it() {
+    if is_stand_in() {
+        return;
+    }
+    for shards in [1, 4] {
+        let server = Server::ringshard(shards);
+        let mut killer = server.client();
+        for round in 0..300 {
+            let mut victim = server.client();
+            let id = victim.call("CLIENT ID").integer();
+            let queue = format!("q{}", round % 7);
+            victim.send_bytes(format!("BLPOP {queue} other{round} 0\r\n").as_bytes());
+            if round % 3 > 0 {
+                wait_until("it waits", || {
+                    let info = killer.call("INFO clients").text();
+                    info.contains("blocked_clients:1\r\n")
+                });
+            }
+            let lines = format!("RPUSH {queue} {round}\r\nCLIENT KILL ID {id}\r\n");
+            killer.send_bytes(lines.as_bytes());
+            assert_eq!(killer.receive().integer(), 1);
+            assert_eq!(killer.receive().integer(), 1);
+            let mut got = Vec::new();
+            while let Some((reply, _)) = victim.receive_with_bytes() {
+                numbers(&reply, &mut got);
+            }
+            numbers(&killer.call(&format!("LRANGE {queue} 0 -1")), &mut got);
+            assert_eq!(got, [round], "{shards} shards");
+            killer.call(&format!("DEL {queue}"));
+        }
     }
 }
 

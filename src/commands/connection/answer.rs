@@ -94,19 +94,17 @@ fn list_numbers(core: &Core, numbers: &[i64]) -> Answer {
 }
 
 fn kill(core: &mut Core, filter: &Filter) -> Answer {
-    let doomed: Vec<(SessionId, Closing)> = core
+    let doomed: Vec<(SessionId, bool)> = core
         .sessions
         .iter()
         .filter(|(_, session)| session.closing != Closing::Now)
         .filter(|(_, session)| filter.matches(session, core.now_ms))
-        .map(|(id, session)| match session.id == filter.asker {
-            true => (id, Closing::AfterReplies),
-            false => (id, Closing::Now),
-        })
+        .map(|(id, session)| (id, session.id == filter.asker))
         .collect();
-    for (id, how) in &doomed {
-        if !core.give_up_waiting(*id) {
-            core.close(*id, *how);
+    for (id, is_asker) in &doomed {
+        match is_asker {
+            true => core.close(*id, Closing::AfterReplies),
+            false => core.kill(*id),
         }
     }
     Answer::Count(doomed.len() as u64)
