@@ -111,10 +111,7 @@ fn run(server: &Server, scenario: &Scenario) -> Result<Figures> {
 
 /// A field of INFO memory.
 fn memory(connection: &mut Connection, field: &str) -> Result<f64> {
-    let text = connection.call(&[b"INFO", b"memory"])?;
-    let mut lines = text.lines();
-    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    Ok(value.with_context(|| format!("no {field}"))?.parse()?)
+    connection.info(b"memory", field)
 }
 
 fn limit(server: &Server) -> Result<f64> {

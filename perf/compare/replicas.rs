@@ -13,7 +13,7 @@ use crate::support::peer::Peer;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::Connection;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use indicatif::ProgressBar;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -136,9 +136,10 @@ impl Group {
         for replica in &self.replicas {
             let mut follower = Connection::open(replica.port)?;
             loop {
-                let there = replication(&mut master)?;
-                let here = replication(&mut follower)?;
-                if here.contains("master_link_status:up") && offset(&here)? >= offset(&there)? {
+                let there: i64 = master.info(b"replication", "master_repl_offset")?;
+                let link: String = follower.info(b"replication", "master_link_status")?;
+                let here: i64 = follower.info(b"replication", "master_repl_offset")?;
+                if link == "up" && here >= there {
                     break;
                 }
                 let words = || format!("{}\n{}", self.master.last_words(), replica.last_words());
@@ -152,9 +153,8 @@ impl Group {
         }
         // A master that has dropped a replica meanwhile was not a master with so many.
         if !self.replicas.is_empty() {
-            let info = master.call(&[b"INFO", b"stats"])?;
-            let full = number(&info, "sync_full")?;
-            ensure!(full <= REPLICAS as i64, "{}: {full} full syncs", self.label);
+            let full: usize = master.info(b"stats", "sync_full")?;
+            ensure!(full <= REPLICAS, "{}: {full} full syncs", self.label);
         }
         Ok(begin.elapsed())
     }
@@ -177,18 +177,4 @@ fn outcomes(groups: &[Group]) -> Vec<Outcome> {
         });
     }
     outcomes
-}
-
-fn replication(connection: &mut Connection) -> Result<String> {
-    connection.call(&[b"INFO", b"replication"])
-}
-
-fn offset(info: &str) -> Result<i64> {
-    number(info, "master_repl_offset")
-}
-
-fn number(info: &str, field: &str) -> Result<i64> {
-    let mut lines = info.lines();
-    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    Ok(value.with_context(|| format!("no {field}"))?.parse()?)
 }

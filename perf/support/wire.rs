@@ -6,6 +6,7 @@
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Longer than the longest stall worth measuring; a server that is silent for so long is broken.
@@ -40,6 +41,17 @@ impl Connection {
         push_request(&mut request, arguments);
         self.send(&request)?;
         self.reply()
+    }
+
+    /// A field of a section of INFO.
+    pub fn info<T>(&mut self, section: &[u8], field: &str) -> Result<T>
+    where
+        T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+    {
+        let text = self.call(&[b"INFO", section])?;
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        Ok(value.with_context(|| format!("no {field}"))?.parse()?)
     }
 
     pub fn send(&mut self, requests: &[u8]) -> Result<()> {

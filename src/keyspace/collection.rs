@@ -9,7 +9,6 @@ use super::entry::{self, EntryRef};
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{DbIndex, Keyspace};
-use crate::base::clock::is_over;
 use crate::object::{Collection, Form, Holder, Kind, Object, Packed, Room};
 
 impl<'a> Door<'a> {
@@ -75,8 +74,7 @@ impl Keyspace {
         let entry = EntryRef {
             record: table.at(place),
         };
-        let is_live = |at| !is_over(at, self.common.now_ms);
-        entry.expires_at_ms().is_none_or(is_live).then_some(entry)
+        entry.is_live(self.common.now_ms).then_some(entry)
     }
 }
 

@@ -11,7 +11,6 @@ use super::notes::Note;
 use super::segment::Segment;
 use super::slot::Key;
 use super::space::{Common, DbIndex};
-use crate::base::clock::is_over;
 use crate::base::record::Record;
 use crate::base::table::{Place, Table};
 use crate::object::{Encoding, Object, SHARED_STRING_MIN};
@@ -138,9 +137,7 @@ impl<'a> Door<'a> {
 
     #[inline]
     pub(super) fn is_expired(&self, found: Found) -> bool {
-        self.view(found)
-            .expires_at_ms()
-            .is_some_and(|at| is_over(at, self.common.now_ms))
+        !self.view(found).is_live(self.common.now_ms)
     }
 
     /// Removes an entry whose time has come, unless it has to stay unseen for a while.

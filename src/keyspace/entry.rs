@@ -13,6 +13,7 @@
 
 use super::graveyard::PROMPT_MAX;
 use super::slot::{Key, Slot};
+use crate::base::clock::is_over;
 use crate::base::record::{Content, Record, RecordRef};
 use crate::object::{Collection, Encoding, Form, Kind, Object, Packed, SHARED_STRING_MIN};
 use bytes::Bytes;
@@ -79,6 +80,12 @@ impl<'a> EntryRef<'a> {
     /// Unix time in milliseconds.
     pub fn expires_at_ms(self) -> Option<i64> {
         self.record.extra()
+    }
+
+    /// Whether its time is not over.
+    #[inline]
+    pub fn is_live(self, now_ms: i64) -> bool {
+        self.expires_at_ms().is_none_or(|at| !is_over(at, now_ms))
     }
 
     pub fn slot(self) -> Slot {

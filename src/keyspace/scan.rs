@@ -15,7 +15,6 @@ use super::EntryRef;
 use super::segment::{HASH_ORDER_BITS, Position};
 use super::slot::{SLOTS, Slot};
 use super::space::{DbIndex, Keyspace};
-use crate::base::clock::is_over;
 use crate::base::table::{TAG_BITS, Tag};
 
 /// What one call visits at most, whatever it is asked for: about a millisecond.
@@ -125,7 +124,7 @@ impl Keyspace {
         for segment in &self.db(index).segments {
             for (_, record) in segment.table.iter() {
                 let entry = EntryRef { record };
-                if entry.expires_at_ms().is_none_or(|at| !is_over(at, now_ms)) {
+                if entry.is_live(now_ms) {
                     visit(entry);
                 }
             }

@@ -200,8 +200,7 @@ impl Session {
     /// Whether it is fed with the stream, or a part of it.
     #[inline]
     pub fn is_fed(&self) -> bool {
-        let is_fed = |it: &Introduction| it.is_replica || it.flows > 0;
-        self.introduction.as_deref().is_some_and(is_fed) && !self.is_master
+        (self.is_replica() || self.is_flow()) && !self.is_master
     }
 
     /// Whether it is the connection of a shard for a replica.

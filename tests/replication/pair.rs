@@ -129,8 +129,8 @@ pub fn digest(server: &Server) -> String {
     server.client().call("DEBUG DIGEST").text()
 }
 
-/// Waits until a replica has all its master has, and the same.
-pub fn wait_for_equality(master: &Server, replica: &Server) {
+/// Waits until a replica has all its master has, expiries apart.
+pub fn wait_for_data(master: &Server, replica: &Server) {
     let (mut one, mut other) = (master.client(), replica.client());
     wait_until("the replica has the master's offset", || {
         let offset = number(&mut one, "master_repl_offset");
@@ -139,6 +139,12 @@ pub fn wait_for_equality(master: &Server, replica: &Server) {
     wait_until("both have the same data", || {
         digest(master) == digest(replica)
     });
+}
+
+/// Waits until a replica has all its master has, and the same.
+pub fn wait_for_equality(master: &Server, replica: &Server) {
+    wait_for_data(master, replica);
+    let (mut one, mut other) = (master.client(), replica.client());
     // Of an expiry the digest knows only that there is one. What expires soon may be gone already.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let soon_ms = now.as_millis() as i64 + 5000;

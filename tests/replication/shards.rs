@@ -307,11 +307,7 @@ fn who_takes_a_byte_a_second_costs_no_more_than_the_limit() {
     let mut slow = deaf_replica(&master);
     let is_over = AtomicBool::new(false);
     let used = |client: &mut Client| {
-        let info = client.call("INFO memory").text();
-        let mut lines = info.lines();
-        let line = lines.find_map(|line| line.strip_prefix("used_memory:"));
-        line.and_then(|bytes| bytes.parse::<usize>().ok())
-            .expect("a number")
+        usize::try_from(number(client, "used_memory")).expect("INFO says how much is used")
     };
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| {

@@ -3,7 +3,6 @@
 //! Each shard replies for itself. KEYS and RANDOMKEY run on all of them, SCAN on the one that its
 //! cursor points at.
 
-use crate::base::clock::is_over;
 use crate::base::glob;
 use crate::command::Args;
 use crate::keyspace::{Cursor, EntryRef};
@@ -88,7 +87,7 @@ impl<'a> ScanOptions<'a> {
 
     fn wants(&self, entry: EntryRef<'_>, now_ms: i64) -> bool {
         let kind = || entry.kind().name().as_bytes();
-        entry.expires_at_ms().is_none_or(|at| !is_over(at, now_ms))
+        entry.is_live(now_ms)
             && self
                 .kind
                 .is_none_or(|name| name.eq_ignore_ascii_case(kind()))
