@@ -1,9 +1,11 @@
 //! The two forms of a collection: packed bytes while it is small, an object when it is not.
 //!
 //! Packed bytes lie inside the keyspace entry, so a small collection is one allocation together
-//! with its key. Their formats are those of Redis (listpack, intset), byte for byte, so that DUMP,
-//! snapshots and RESTORE copy them. Whoever changes a collection does it through a [`Holder`],
-//! which hides where it lies: in an entry, or in a [`Collection`] that belongs to no key yet.
+//! with its key. Lists and sets are what they are in Redis (listpack, intset), byte for byte;
+//! hashes and sorted sets are [tapes](super::tape), listpacks without what only reading backwards
+//! needs, and become listpacks in DUMP and in snapshots. Whoever changes a collection does it
+//! through a [`Holder`], which hides where it lies: in an entry, or in a [`Collection`] that
+//! belongs to no key yet.
 
 use super::value::{Encoding, Kind, Object};
 use super::{intset, listpack};
@@ -13,15 +15,15 @@ use super::{intset, listpack};
 pub enum Packed {
     /// A listpack of elements.
     List,
-    /// A listpack of fields and values in turn.
+    /// A tape of fields and values in turn.
     Hash,
-    /// A listpack of field, value and expiry in turn; the expiry is 0 for none.
+    /// A tape of field, value and expiry in turn; the expiry is 0 for none.
     ExpiringHash,
     /// A listpack of members.
     Set,
     /// An intset.
     Ints,
-    /// A listpack of members and scores in turn, sorted.
+    /// A tape of members and scores in turn, sorted.
     Zset,
 }
 
@@ -59,7 +61,8 @@ impl Packed {
     pub fn empty(self) -> &'static [u8] {
         match self {
             Packed::Ints => &intset::EMPTY,
-            _ => &listpack::EMPTY,
+            Packed::List | Packed::Set => &listpack::EMPTY,
+            Packed::Hash | Packed::ExpiringHash | Packed::Zset => b"",
         }
     }
 

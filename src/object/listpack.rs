@@ -4,19 +4,17 @@
 //!  | total bytes u32 | elements u16 (65535 = count them) | element ... | 0xFF |
 //!
 //!  element   encoding and content | length of both, backwards, 1 to 5 bytes
-//!
-//!  0xxxxxxx  integer 0..127            110xxxxx +1   13-bit signed integer
-//!  10xxxxxx  string up to 63 bytes     1110xxxx +1   string up to 4095 bytes
-//!  0xF0 +4   string                    0xF1 +2, 0xF2 +3, 0xF3 +4, 0xF4 +8   integers
 //! ```
+//!
+//! How content is [encoded](super::element) stands beside this.
 //!
 //! A view ([`Listpack`]) trusts its bytes; foreign ones pass [`validate`] first. Places are byte
 //! offsets of elements. Finding by value or by number is linear, so listpacks are kept small.
 //!
 //! Source of the format: the listpack specification, <https://github.com/antirez/listpack>.
 
+use super::element::{self, Element, Head, Wanted, checked_len, decode};
 use super::form::Room;
-use crate::base::number::parse_i64;
 
 const HEADER: usize = 6;
 const END: u8 = 0xff;
@@ -27,87 +25,10 @@ pub const BYTES_MAX: usize = 1 << 30;
 /// An empty one.
 pub const EMPTY: [u8; 7] = [7, 0, 0, 0, 0, 0, END];
 
-/// An element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Item<'a> {
-    Int(i64),
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Item<'a> {
-    /// Lets `read` see the element as the bytes a client sees.
-    #[inline]
-    pub fn with_bytes<T>(self, read: impl FnOnce(&[u8]) -> T) -> T {
-        match self {
-            Item::Int(number) => read(itoa::Buffer::new().format(number).as_bytes()),
-            Item::Bytes(bytes) => read(bytes),
-        }
-    }
-
-    /// A copy of the bytes a client sees.
-    pub fn to_vec(self) -> Vec<u8> {
-        self.with_bytes(<[u8]>::to_vec)
-    }
-
-    /// Length in bytes as a client sees it.
-    pub fn len(self) -> usize {
-        self.with_bytes(<[u8]>::len)
-    }
-
-    /// Whether it is the empty string.
-    pub fn is_empty(self) -> bool {
-        self == Item::Bytes(b"")
-    }
-
-    /// The integer it is or reads as, in the one way an integer is written.
-    pub fn integer(self) -> Option<i64> {
-        match self {
-            Item::Int(number) => Some(number),
-            Item::Bytes(bytes) => parse_i64(bytes),
-        }
-    }
-}
-
-/// What is being looked for: bytes, and the integer they read as.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    bytes: &'a [u8],
-    integer: Option<i64>,
-}
-
-impl<'a> Wanted<'a> {
-    pub fn new(bytes: &'a [u8]) -> Wanted<'a> {
-        // No integer is longer; most strings need not be read.
-        let integer = if bytes.len() <= 20 {
-            parse_i64(bytes)
-        } else {
-            None
-        };
-        Wanted { bytes, integer }
-    }
-
-    /// Whether an element is this one.
-    #[inline]
-    pub fn is(&self, item: Item<'_>) -> bool {
-        match item {
-            Item::Int(number) => self.integer == Some(number),
-            Item::Bytes(bytes) => self.bytes == bytes,
-        }
-    }
-}
-
 /// A listpack to read. Its bytes are well-formed.
 #[derive(Clone, Copy, Debug)]
 pub struct Listpack<'a> {
     bytes: &'a [u8],
-}
-
-/// An element, with its place and the place behind it.
-#[derive(Clone, Copy, Debug)]
-pub struct Element<'a> {
-    pub item: Item<'a>,
-    pub at: usize,
-    pub next: usize,
 }
 
 impl<'a> Listpack<'a> {
@@ -197,6 +118,11 @@ impl<'a> Listpack<'a> {
         Iter { list: self, at }
     }
 
+    /// An element without its length backwards.
+    pub fn encoded(self, element: Element<'a>) -> &'a [u8] {
+        &self.bytes[element.at..element.at + element::len(self.bytes, element.at)]
+    }
+
     /// All elements before a place, backwards.
     pub fn iter_back(self, end: usize) -> impl Iterator<Item = Element<'a>> {
         let mut at = end;
@@ -245,44 +171,6 @@ fn count_of(bytes: &[u8]) -> u16 {
     u16::from_le_bytes([bytes[4], bytes[5]])
 }
 
-/// Content of the element at a place, and the length of encoding and content.
-#[inline]
-fn decode(bytes: &[u8], at: usize) -> (Item<'_>, usize) {
-    let first = bytes[at];
-    let text = |header: usize, len: usize| {
-        let start = at + header;
-        (Item::Bytes(&bytes[start..start + len]), header + len)
-    };
-    match first {
-        0..=0x7f => (Item::Int(i64::from(first)), 1),
-        0x80..=0xbf => text(1, usize::from(first & 0x3f)),
-        0xc0..=0xdf => {
-            let raw = i64::from(first & 0x1f) << 8 | i64::from(bytes[at + 1]);
-            (Item::Int((raw << 51) >> 51), 2)
-        }
-        0xe0..=0xef => text(
-            2,
-            usize::from(first & 0x0f) << 8 | usize::from(bytes[at + 1]),
-        ),
-        0xf0 => {
-            let len = bytes[at + 1..at + 5].try_into().expect("four bytes");
-            text(5, u32::from_le_bytes(len) as usize)
-        }
-        _ => {
-            let width = match first {
-                0xf1 => 2,
-                0xf2 => 3,
-                0xf3 => 4,
-                _ => 8,
-            };
-            let mut raw = [0; 8];
-            raw[8 - width..].copy_from_slice(&bytes[at + 1..at + 1 + width]);
-            let number = i64::from_le_bytes(raw) >> (64 - 8 * width);
-            (Item::Int(number), 1 + width)
-        }
-    }
-}
-
 /// Bytes that the backward length of an element takes.
 #[inline]
 fn backlen_size(len: usize) -> usize {
@@ -310,92 +198,55 @@ fn backlen_before(bytes: &[u8], at: usize) -> usize {
 
 /// An encoded element: short ones without an allocation.
 struct Encoded {
-    head: [u8; 9],
-    head_len: usize,
+    head: Head,
     back: [u8; 5],
     back_len: usize,
 }
 
 impl Encoded {
     fn new(value: &[u8]) -> (Encoded, &[u8]) {
-        match Wanted::new(value).integer {
-            Some(number) => (Encoded::integer(number), b""),
-            None => (Encoded::text(value.len()), value),
-        }
+        let (head, content) = Head::of(value);
+        (Encoded::with_back(head, content.len()), content)
     }
 
     fn integer(number: i64) -> Encoded {
-        let mut head = [0; 9];
-        let bytes = number.to_le_bytes();
-        let mut wide = |first: u8, width: usize| {
-            head[0] = first;
-            head[1..=width].copy_from_slice(&bytes[..width]);
-            1 + width
-        };
-        let head_len = match number {
-            0..=127 => {
-                head[0] = number as u8;
-                1
-            }
-            -4096..=4095 => {
-                head[0] = 0xc0 | (number >> 8) as u8 & 0x1f;
-                head[1] = number as u8;
-                2
-            }
-            -32_768..=32_767 => wide(0xf1, 2),
-            -8_388_608..=8_388_607 => wide(0xf2, 3),
-            -2_147_483_648..=2_147_483_647 => wide(0xf3, 4),
-            _ => wide(0xf4, 8),
-        };
-        Encoded::with_back(head, head_len, 0)
+        Encoded::with_back(Head::integer(number), 0)
     }
 
-    fn text(len: usize) -> Encoded {
-        let mut head = [0; 9];
-        let head_len = match len {
-            0..=63 => {
-                head[0] = 0x80 | len as u8;
-                1
-            }
-            64..=4095 => {
-                head[0] = 0xe0 | (len >> 8) as u8;
-                head[1] = len as u8;
-                2
-            }
-            _ => {
-                head[0] = 0xf0;
-                head[1..5].copy_from_slice(&(len as u32).to_le_bytes());
-                5
-            }
-        };
-        Encoded::with_back(head, head_len, len)
-    }
-
-    fn with_back(head: [u8; 9], head_len: usize, content: usize) -> Encoded {
-        let len = head_len + content;
-        let back_len = backlen_size(len);
-        let mut back = [0; 5];
-        for (number, byte) in back[..back_len].iter_mut().rev().enumerate() {
-            *byte = (len >> (7 * number)) as u8 & 0x7f;
-            *byte |= if number + 1 == back_len { 0 } else { 0x80 };
-        }
+    fn with_back(head: Head, content: usize) -> Encoded {
+        let len = head.bytes().len() + content;
+        let (back, back_len) = backlen(len);
         Encoded {
             head,
-            head_len,
             back,
             back_len,
         }
     }
 
+    fn back(&self) -> &[u8] {
+        &self.back[..self.back_len]
+    }
+
     fn len(&self, content: &[u8]) -> usize {
-        self.head_len + content.len() + self.back_len
+        self.head.bytes().len() + content.len() + self.back_len
     }
 
     fn append_to(&self, content: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head[..self.head_len]);
+        out.extend_from_slice(self.head.bytes());
         out.extend_from_slice(content);
-        out.extend_from_slice(&self.back[..self.back_len]);
+        out.extend_from_slice(self.back());
     }
+}
+
+/// The backward length of an element, and how many bytes that takes.
+fn backlen(len: usize) -> ([u8; 5], usize) {
+    let back_len = backlen_size(len);
+    let mut back = [0; 5];
+    for (number, byte) in back[..back_len].iter_mut().rev().enumerate() {
+        *byte = (len >> (7 * number)) as u8 & 0x7f;
+        *byte |= if number + 1 == back_len { 0 } else { 0x80 };
+    }
+    (back, back_len)
 }
 
 /// Bytes a value would take as an element.
@@ -413,6 +264,13 @@ pub fn encode(value: &[u8], out: &mut Vec<u8>) {
 /// Appends the encoding of an integer to bytes that will be spliced in.
 pub fn encode_integer(number: i64, out: &mut Vec<u8>) {
     Encoded::integer(number).append_to(b"", out);
+}
+
+/// Appends an element whose content is encoded already to bytes that will be spliced in.
+pub fn push_encoded(encoded: &[u8], out: &mut Vec<u8>) {
+    let (back, back_len) = backlen(encoded.len());
+    out.extend_from_slice(encoded);
+    out.extend_from_slice(&back[..back_len]);
 }
 
 /// Appends `count` elements that `write` encodes behind the bytes it is given, in one go.
@@ -436,8 +294,9 @@ pub fn replace_integer(room: &mut dyn Room, at: usize, number: i64) -> usize {
     let encoded = Encoded::integer(number);
     let len = encoded.len(b"");
     let mut bytes = [0; 10];
-    bytes[..encoded.head_len].copy_from_slice(&encoded.head[..encoded.head_len]);
-    bytes[encoded.head_len..len].copy_from_slice(&encoded.back[..encoded.back_len]);
+    let head = encoded.head.bytes();
+    bytes[..head.len()].copy_from_slice(head);
+    bytes[head.len()..len].copy_from_slice(encoded.back());
     if len == old_len {
         room.rewrite(at, len, &bytes[..len]);
     } else {
@@ -492,10 +351,10 @@ fn put(room: &mut dyn Room, at: usize, remove: (usize, usize), value: &[u8]) -> 
         return at + len;
     }
     let mut bytes = [0; SHORT];
-    let (head, rest) = bytes.split_at_mut(encoded.head_len);
-    head.copy_from_slice(&encoded.head[..encoded.head_len]);
+    let (head, rest) = bytes.split_at_mut(encoded.head.bytes().len());
+    head.copy_from_slice(encoded.head.bytes());
     rest[..content.len()].copy_from_slice(content);
-    rest[content.len()..][..encoded.back_len].copy_from_slice(&encoded.back[..encoded.back_len]);
+    rest[content.len()..][..encoded.back_len].copy_from_slice(encoded.back());
     splice(room, at, remove, (&bytes[..len], 1));
     at + len
 }
@@ -550,27 +409,6 @@ pub fn validate(bytes: &[u8]) -> bool {
     }
     let claimed = count_of(bytes);
     claimed == COUNT_UNKNOWN || usize::from(claimed) == count
-}
-
-/// Length of encoding and content of the element at a place, if it lies inside the bytes.
-fn checked_len(bytes: &[u8], at: usize) -> Option<usize> {
-    let second = || bytes.get(at + 1).map(|byte| usize::from(*byte));
-    let len = match bytes[at] {
-        0..=0x7f => 1,
-        first @ 0x80..=0xbf => 1 + usize::from(first & 0x3f),
-        0xc0..=0xdf => 2,
-        first @ 0xe0..=0xef => 2 + (usize::from(first & 0x0f) << 8 | second()?),
-        0xf0 => {
-            let len = bytes.get(at + 1..at + 5)?.try_into().expect("four bytes");
-            5 + u32::from_le_bytes(len) as usize
-        }
-        0xf1 => 3,
-        0xf2 => 4,
-        0xf3 => 5,
-        0xf4 => 9,
-        _ => return None,
-    };
-    (len <= bytes.len() - at).then_some(len)
 }
 
 #[cfg(test)]

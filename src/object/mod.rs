@@ -6,6 +6,7 @@
 pub mod bitfield;
 pub mod bits;
 pub mod dict;
+pub mod element;
 mod form;
 pub mod geo;
 pub mod hash;
@@ -16,6 +17,7 @@ pub mod list;
 pub mod listpack;
 pub mod set;
 pub mod stream;
+pub mod tape;
 mod value;
 mod walk;
 pub mod zset;

@@ -1,17 +1,19 @@
 //! Values into bytes, in the types that Redis 7.0 loads.
 //!
-//! Packed forms go out as they lie, but for a set in a listpack, which version 10 has no type for:
-//! it goes out member by member. Hashes with fields that expire are beyond version 10 as well and
-//! take the type of version 12, only for them; Redis 7.4 loads a file that contains one, Redis 7.0
-//! refuses it by name.
+//! Packed forms go out as listpacks and intsets, but for a set in a listpack, which version 10 has
+//! no type for: it goes out member by member. Hashes with fields that expire are beyond version 10
+//! as well and take the type of version 12, only for them; Redis 7.4 loads a file that contains
+//! one, Redis 7.0 refuses it by name.
 
 use super::code::{Code, VERSION_OF_EXPIRING_FIELDS, VERSION_WRITTEN};
 use super::output::Output;
 use super::stream;
+use crate::object::element::Item;
 use crate::object::hash::{HashRef, Pair};
 use crate::object::list::NodeRef;
-use crate::object::listpack::{Item, Listpack};
+use crate::object::listpack::Listpack;
 use crate::object::set::SetRef;
+use crate::object::tape::Tape;
 use crate::object::zset::ZsetRef;
 use crate::object::{Form, Object, Packed};
 
@@ -72,14 +74,15 @@ pub(super) const LARGE_NODE: u64 = 1;
 pub(super) const PACKED_NODE: u64 = 2;
 
 fn write_packed(packed: Packed, bytes: &[u8], out: &mut Output) {
-    let list = Listpack::new(bytes);
     match packed {
-        Packed::Hash | Packed::Ints | Packed::Zset => out.text(bytes),
+        Packed::Ints => out.text(bytes),
+        Packed::Hash | Packed::Zset => out.text(&Tape::new(bytes).to_listpack()),
         Packed::List => {
             out.length(1);
-            out.list_node(NodeRef::Packed(list));
+            out.list_node(NodeRef::Packed(Listpack::new(bytes)));
         }
         Packed::Set => {
+            let list = Listpack::new(bytes);
             out.length(list.len() as u64);
             list.iter().for_each(|element| out.item(element.item));
         }

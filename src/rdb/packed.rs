@@ -1,7 +1,7 @@
 //! Collections that lie in one string: checked, then kept as they are or built anew.
 //!
-//! What today's forms are (listpacks, intsets) and small enough by the configuration is kept byte
-//! for byte; older forms (ziplists, zipmaps) and larger ones are read element by element.
+//! What is a listpack or an intset and small enough by the configuration is kept, element for
+//! element; older forms (ziplists, zipmaps) and larger ones are read element by element.
 
 use super::build::{Build, TWICE};
 use super::code::Code;
@@ -9,7 +9,9 @@ use super::damage::{Damage, ensure};
 use super::ziplist::Ziplist;
 use super::zipmap::Zipmap;
 use crate::base::number::parse_f64;
-use crate::object::listpack::{self, Item, Listpack};
+use crate::object::element::Item;
+use crate::object::listpack::{self, Listpack};
+use crate::object::tape;
 use crate::object::{Collection, Packed, Packing};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -44,7 +46,8 @@ pub(super) fn items(bytes: &[u8]) -> Result<impl Iterator<Item = Item<'_>>, Dama
     Ok(Listpack::new(bytes).iter().map(|element| element.item))
 }
 
-/// A listpack as it came, if that is what a small collection looks like here; else built anew.
+/// The elements of a listpack as they came, if that is what a small collection looks like here;
+/// else built anew.
 fn kept(packed: Packed, bytes: Cow<'_, [u8]>, packing: &Packing) -> Result<Collection, Damage> {
     ensure(listpack::validate(&bytes), "a listpack is damaged")?;
     let list = Listpack::new(&bytes);
@@ -64,7 +67,11 @@ fn kept(packed: Packed, bytes: Cow<'_, [u8]>, packing: &Packing) -> Result<Colle
         && (packed != Packed::Zset || is_ascending(items()));
     if is_small {
         ensure(are_distinct(|| items().step_by(step), len), TWICE)?;
-        return Ok(Collection::Packed(packed, bytes.into_owned()));
+        let bytes = match packed {
+            Packed::Set => bytes.into_owned(),
+            _ => tape::from_listpack(list),
+        };
+        return Ok(Collection::Packed(packed, bytes));
     }
     match packed {
         Packed::Hash => hash(items(), packing),

@@ -13,7 +13,7 @@
 //! documentation of RDB files and files written by Redis 2.6 to 6.2.
 
 use super::damage::{Damage, ensure};
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 
 const HEADER: usize = 10;
 const END: u8 = 0xff;

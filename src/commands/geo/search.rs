@@ -4,8 +4,8 @@
 
 use super::options::{Command, Query, Store, is_routed};
 use super::place;
+use crate::object::element::Item;
 use crate::object::geo::{Area, Coordinates};
-use crate::object::listpack::Item;
 use crate::object::zset::{self, ScoreRange, ZsetRef};
 use crate::object::{Collection, Packed};
 use crate::resp::errors;

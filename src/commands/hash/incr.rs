@@ -5,8 +5,8 @@
 
 use crate::base::long_double::LongDouble;
 use crate::object::Packed;
+use crate::object::element::Item;
 use crate::object::hash::HashEdit;
-use crate::object::listpack::Item;
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};
 

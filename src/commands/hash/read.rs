@@ -5,8 +5,8 @@
 
 use crate::keyspace::{DbIndex, Key, Keyspace, Lookup, WrongKind};
 use crate::object::Kind;
+use crate::object::element::Item;
 use crate::object::hash::{HashRef, Pair};
-use crate::object::listpack::Item;
 use crate::resp::{Writer, Written};
 use crate::shard::{Outcome, ShardCtx};
 

@@ -5,8 +5,8 @@
 
 use super::options::{item, range, signed};
 use crate::keyspace::Key;
+use crate::object::element::Wanted;
 use crate::object::list::{ListRef, NodeLimit, Side, edit};
-use crate::object::listpack::Wanted;
 use crate::object::{Holder, Kind};
 use crate::resp::errors;
 use crate::shard::{Event, Outcome, ShardCtx};

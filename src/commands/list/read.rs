@@ -7,8 +7,8 @@ use super::reply::{element, elements};
 use crate::command::Args;
 use crate::keyspace::{Key, Lookup, WrongKind};
 use crate::object::Kind;
+use crate::object::element::Wanted;
 use crate::object::list::{ListRef, Side};
-use crate::object::listpack::Wanted;
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Outcome, ShardCtx};
 

@@ -3,8 +3,8 @@
 //! A large element that is alone in its node goes out by reference.
 
 use crate::object::SHARED_STRING_MIN;
+use crate::object::element::Item;
 use crate::object::list::{Iter, ListItem};
-use crate::object::listpack::Item;
 use crate::resp::{Writer, Written};
 
 /// Replies with an element.

@@ -9,7 +9,7 @@ use super::member;
 use crate::base::number::parse_i64;
 use crate::command::Args;
 use crate::keyspace::{DbIndex, Expiry, Key, Keyspace, Lookup, NewValue};
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::set::{SetEdit, SetRef, SetTable};
 use crate::object::{Collection, Holder, Kind, Object, Packed, Packing};
 use crate::resp::{ErrorReply, Output, Protocol, Writer, Written, errors};

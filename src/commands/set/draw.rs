@@ -9,7 +9,7 @@ use crate::base::number::parse_i64;
 use crate::base::prng::Prng;
 use crate::command::ArgStore;
 use crate::object::Kind;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::set::{SetEdit, SetRef};
 use crate::resp::{ErrorReply, Writer, Written, errors};
 use crate::shard::{Event, Outcome, ShardCtx};

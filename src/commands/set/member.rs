@@ -4,7 +4,7 @@
 
 use crate::keyspace::{DbIndex, Key, Keyspace, Lookup, WrongKind};
 use crate::object::Kind;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::set::{SetEdit, SetRef};
 use crate::resp::{Writer, Written};
 use crate::shard::{Event, Outcome, ShardCtx};

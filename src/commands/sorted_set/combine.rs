@@ -7,7 +7,7 @@ use super::read;
 use super::source::{self, Members, Source};
 use crate::base::number::{parse_f64, parse_i64};
 use crate::command::Args;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::zset;
 use crate::resp::{ErrorReply, errors};
 use crate::shard::{Event, Outcome, ShardCtx};

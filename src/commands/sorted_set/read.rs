@@ -4,7 +4,7 @@
 
 use crate::keyspace::{DbIndex, Key, Keyspace, Lookup, WrongKind};
 use crate::object::Kind;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::zset::ZsetRef;
 use crate::resp::{Protocol, Writer, Written};
 

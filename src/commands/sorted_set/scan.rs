@@ -7,7 +7,7 @@ use crate::base::glob;
 use crate::base::number::{F64_TEXT_MAX, format_f64};
 use crate::command::Args;
 use crate::keyspace::Cursor;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::zset::ZsetRef;
 use crate::resp::{ErrorReply, Output, Protocol, Writer, errors};
 use crate::shard::{Outcome, ShardCtx};

@@ -2,7 +2,7 @@
 //!
 //! An entry is read where it lies in its node and written field by field.
 
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::stream::{Entries, Entry, StreamId};
 use crate::resp::{ErrorReply, Writer, Written, errors};
 

@@ -13,9 +13,9 @@
 use super::scribe::{Head, Piece, Scribe, Shape};
 use crate::keyspace::{DbIndex, EntryRef};
 use crate::object::dict::Element;
+use crate::object::element::Item;
 use crate::object::hash::{Pair, earliest_ms};
 use crate::object::list::Quicklist;
-use crate::object::listpack::Item;
 use crate::object::stream::{Stream, StreamId};
 use crate::object::{Form, Object};
 

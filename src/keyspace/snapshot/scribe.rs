@@ -4,9 +4,9 @@
 //! may come in between, but never pieces of another large one.
 
 use crate::keyspace::{DbIndex, EntryRef};
+use crate::object::element::Item;
 use crate::object::hash::Pair;
 use crate::object::list::NodeRef;
-use crate::object::listpack::Item;
 use crate::object::stream::{Node, Stream, StreamId};
 
 /// How a large value is put together.

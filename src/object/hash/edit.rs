@@ -9,7 +9,7 @@ use super::value::HashTable;
 use super::view::HashRef;
 use crate::base::clock::is_over;
 use crate::object::dict::{Dict, Spot, Taken};
-use crate::object::listpack::{self, BYTES_MAX};
+use crate::object::tape::{self, BYTES_MAX};
 use crate::object::{Collection, Form, Holder, Object, Packed, Packing};
 
 /// What encoding adds to a field and its value at most.
@@ -67,24 +67,23 @@ impl<'a> HashEdit<'a> {
         let (field, value) = pair;
         let view = PackedHash::new(packed, self.holder.bytes());
         let width = view.width;
-        let Some(found) = view.find(field) else {
-            let len = view.len() + 1;
-            packed::append(self.holder, width, field, value);
-            if len > self.packing.hash_entries_max {
-                self.unpack();
+        let found = view.find(field);
+        let found = found.map(|found| (found.value_at, found.expires_at_ms));
+        match found {
+            None => packed::append(self.holder, width, field, value),
+            Some((at, expires_at_ms)) => {
+                tape::replace(self.holder, at, value);
+                if expires_at_ms.is_some() && !keeps_expiry {
+                    self.set_expiry(field, None);
+                }
             }
-            return true;
-        };
-        let (at, expires_at_ms, len) = (found.value_at, found.expires_at_ms, view.len());
-        listpack::replace(self.holder, at, value);
-        if expires_at_ms.is_some() && !keeps_expiry {
-            self.set_expiry(field, None);
         }
-        // The limit may have been lowered since.
-        if len > self.packing.hash_entries_max {
+        // Not only a new field can be one too many: the limit may have been lowered since.
+        let view = PackedHash::new(packed, self.holder.bytes());
+        if view.exceeds(self.packing.hash_entries_max) {
             self.unpack();
         }
-        false
+        found.is_none()
     }
 
     /// Removes a field; says whether it was there.
@@ -124,9 +123,7 @@ impl<'a> HashEdit<'a> {
         let view = PackedHash::new(packed, self.holder.bytes());
         let found = view.find(field).expect("it was there as a pair");
         if found.expires_at_ms != expires_at_ms {
-            let expiry_at = view.list.before(found.next);
-            let expiry_at = expiry_at.expect("a triple ends in its expiry");
-            let places = (found.at, expiry_at, found.next);
+            let places = (found.at, found.expiry_at, found.next);
             packed::set_expiry(self.holder, places, expires_at_ms);
         }
         true
@@ -139,7 +136,7 @@ impl<'a> HashEdit<'a> {
             return self.dict_mut().expire(now_ms, budget, show);
         };
         let view = PackedHash::new(packed, self.holder.bytes());
-        let (from, mut to, mut fields) = (view.list.start(), view.list.start(), 0);
+        let (from, mut to, mut fields) = (view.tape.start(), view.tape.start(), 0);
         for entry in view.iter().take(budget) {
             if entry.expires_at_ms.is_none_or(|at| !is_over(at, now_ms)) {
                 break;

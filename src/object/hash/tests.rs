@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::base::prng::Prng;
-use crate::object::{Collection, Encoding, Form, Holder, Packed, Packing, listpack};
+use crate::object::{Collection, Encoding, Form, Holder, Packed, Packing, tape};
 use std::collections::BTreeMap;
 
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>;
@@ -30,7 +30,7 @@ fn is_well_formed(holder: &Collection) -> bool {
         .map(|pair| pair.expires_at_ms.unwrap_or(i64::MAX))
         .collect();
     let is_whole = packed == Packed::Hash || expiries.is_sorted();
-    is_whole && listpack::validate(bytes)
+    is_whole && tape::is_sound(bytes)
 }
 
 fn word(random: &mut Prng, longest: u64) -> Vec<u8> {

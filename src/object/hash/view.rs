@@ -7,7 +7,7 @@ use super::value::HashTable;
 use crate::base::clock::is_over;
 use crate::base::prng::Prng;
 use crate::object::dict::Element;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::{Form, Object};
 
 /// A field, its value and its expiry.

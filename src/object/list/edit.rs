@@ -9,7 +9,8 @@ use super::middle::without;
 use super::node::NodeRef;
 use super::value::Quicklist;
 use super::view::{ListRef, NewItem, Side};
-use crate::object::listpack::{self, Listpack, Wanted};
+use crate::object::element::Wanted;
+use crate::object::listpack::{self, Listpack};
 use crate::object::{Collection, Form, Holder, Object, Packed};
 
 /// Adds elements at an end, one after the other; returns the new length.

@@ -8,7 +8,8 @@ use super::node::{Node, NodeRef};
 use super::value::Quicklist;
 use super::view::{NewItem, Side};
 use crate::object::Room;
-use crate::object::listpack::{self, Listpack, Wanted};
+use crate::object::element::{Element, Item, Wanted};
+use crate::object::listpack::{self, Listpack};
 
 impl Quicklist {
     /// Inserts an element before the one at an index, or at the end.
@@ -147,7 +148,7 @@ impl Quicklist {
     fn remove_in_node(&mut self, node: usize, wanted: &Wanted<'_>, max: usize, from: Side) {
         let link = &mut self.nodes[node];
         let is_whole = match link.node.view() {
-            NodeRef::Large(bytes) => wanted.is(listpack::Item::Bytes(bytes)),
+            NodeRef::Large(bytes) => wanted.is(Item::Bytes(bytes)),
             NodeRef::Packed(list) => match without(list, wanted, max, from) {
                 None => false,
                 Some((_, removed)) if removed == list.len() => true,
@@ -176,7 +177,7 @@ pub(super) fn without(
     max: usize,
     from: Side,
 ) -> Option<(Vec<u8>, usize)> {
-    let is_wanted = |element: &listpack::Element<'_>| wanted.is(element.item);
+    let is_wanted = |element: &Element<'_>| wanted.is(element.item);
     let mut found: Vec<_> = match from {
         Side::Left => list.iter().filter(is_wanted).take(max).collect(),
         Side::Right => {

@@ -12,9 +12,6 @@ mod tests;
 mod value;
 mod view;
 
-#[cfg(test)]
-use crate::object::listpack;
-
 pub use limit::NodeLimit;
 pub use node::NodeRef;
 pub use value::Quicklist;

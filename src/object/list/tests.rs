@@ -2,9 +2,10 @@
 //!
 //! Copies that share nodes must not see what is done to each other, and memory must add up.
 
-use super::listpack::{Listpack, Wanted, validate};
 use super::{ListRef, NewItem, NodeLimit, NodeRef, Quicklist, Side, edit};
 use crate::base::prng::Prng;
+use crate::object::element::Wanted;
+use crate::object::listpack::{Listpack, validate};
 use crate::object::{Collection, Form, Holder, Object, Packed};
 
 fn value(random: &mut Prng) -> Vec<u8> {

@@ -5,7 +5,8 @@
 
 use super::node::NodeRef;
 use super::value::{Link, Quicklist};
-use crate::object::listpack::{Item, Listpack, Wanted};
+use crate::object::element::{Item, Wanted};
+use crate::object::listpack::Listpack;
 use crate::object::{Form, Object};
 use bytes::Bytes;
 use std::collections::vec_deque;

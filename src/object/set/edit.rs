@@ -13,8 +13,9 @@ use super::view::{Inner, SetRef};
 use crate::base::number::parse_i64;
 use crate::base::prng::Prng;
 use crate::object::dict::{Dict, Spot};
+use crate::object::element::{Item, Wanted};
 use crate::object::intset::{self, Ints};
-use crate::object::listpack::{self, BYTES_MAX, Item, Listpack, Wanted};
+use crate::object::listpack::{self, BYTES_MAX, Listpack};
 use crate::object::{Collection, Form, Holder, Object, Packed, Packing};
 
 /// What an integer takes as an element of a listpack at most.

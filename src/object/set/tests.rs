@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::base::prng::Prng;
-use crate::object::listpack::Item;
+use crate::object::element::Item;
 use crate::object::{Collection, Encoding, Form, Holder, Packed, Packing, intset, listpack};
 use std::collections::BTreeSet;
 

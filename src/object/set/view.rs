@@ -4,8 +4,9 @@
 
 use super::value::SetTable;
 use crate::base::prng::Prng;
+use crate::object::element::{Item, Wanted};
 use crate::object::intset::Ints;
-use crate::object::listpack::{Item, Listpack, Wanted};
+use crate::object::listpack::Listpack;
 use crate::object::{Form, Object, Packed};
 
 /// A set to read.

@@ -4,7 +4,8 @@
 //! lies. The bytes have been made here or have passed [`super::node::Node::from_bytes`].
 
 use super::id::StreamId;
-use crate::object::listpack::{Item, Listpack};
+use crate::object::element::Item;
+use crate::object::listpack::Listpack;
 
 pub(super) const DELETED: i64 = 1;
 pub(super) const SAME_NAMES: i64 = 2;

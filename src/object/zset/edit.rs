@@ -6,7 +6,8 @@
 use super::packed;
 use super::table::{Site, SortedTable};
 use super::view::ZsetRef;
-use crate::object::listpack::{self, Item, Listpack};
+use crate::object::element::Item;
+use crate::object::tape::{self, Tape};
 use crate::object::{Collection, Holder, Object, Packed, Packing};
 use std::ops::Range;
 
@@ -140,8 +141,8 @@ impl<'h> ZsetEdit<'h> {
     #[inline]
     fn find(&self, member: &[u8]) -> (Place, Option<f64>) {
         match self.view() {
-            ZsetRef::Packed(list) => {
-                let found = packed::find(list, member);
+            ZsetRef::Packed(tape) => {
+                let found = packed::find(tape, member);
                 let at = found.map(|pair| pair.member.at);
                 (Place::Packed(at), found.map(|pair| pair.score))
             }
@@ -211,10 +212,12 @@ impl<'h> ZsetEdit<'h> {
     fn fits(&self, member: &[u8]) -> bool {
         // The longest score and the lengths of both elements.
         const BESIDE: usize = 64;
-        let list = Listpack::new(self.holder.bytes());
-        list.len() / 2 < self.entries_max
+        let tape = Tape::new(self.holder.bytes());
+        let is_full =
+            self.entries_max == 0 || tape.exceeds((self.entries_max - 1).saturating_mul(2));
+        !is_full
             && member.len() <= self.value_bytes_max
-            && list.bytes().len() + member.len() + BESIDE <= listpack::BYTES_MAX
+            && tape.end() + member.len() + BESIDE <= tape::BYTES_MAX
     }
 
     fn unpack(&mut self) {
@@ -239,7 +242,7 @@ impl<'h> ZsetEdit<'h> {
         match place {
             Place::Packed(at) => {
                 let at = at.expect("a member with a score has a place");
-                listpack::remove(self.holder, at, 2);
+                tape::remove(self.holder, at, 2);
             }
             Place::Table(site) => self.table_mut().remove(site, member),
         }
@@ -249,14 +252,14 @@ impl<'h> ZsetEdit<'h> {
     /// Takes out the member at an end of a set that is not empty, after showing it.
     pub fn pop<T>(&mut self, end: End, show: impl FnOnce(Item<'_>, f64) -> T) -> T {
         match self.view() {
-            ZsetRef::Packed(list) => {
-                let at = match end {
-                    End::Min => list.start(),
-                    End::Max => packed::seek(list, (list.len() / 2).saturating_sub(1)),
+            ZsetRef::Packed(tape) => {
+                let pair = match end {
+                    End::Min => packed::pairs(tape).next(),
+                    End::Max => packed::pairs(tape).last(),
                 };
-                let pair = packed::pair_at(list, at).expect("there is a member");
-                let shown = show(pair.member.item, pair.score);
-                listpack::remove(self.holder, at, 2);
+                let pair = pair.expect("there is a member");
+                let (at, shown) = (pair.member.at, show(pair.member.item, pair.score));
+                tape::remove(self.holder, at, 2);
                 shown
             }
             ZsetRef::Table(table) => {
@@ -276,9 +279,9 @@ impl<'h> ZsetEdit<'h> {
             return;
         }
         match self.view() {
-            ZsetRef::Packed(list) => {
-                let at = packed::seek(list, ranks.start);
-                listpack::remove(self.holder, at, 2 * ranks.len());
+            ZsetRef::Packed(tape) => {
+                let at = packed::seek(tape, ranks.start);
+                tape::remove(self.holder, at, 2 * ranks.len());
             }
             ZsetRef::Table(_) => {
                 let table = self.table_mut();

@@ -12,7 +12,8 @@ mod table;
 mod view;
 
 pub use edit::{Change, End, NotANumber, Rules, ZsetEdit, collect, settle};
-pub use packed::is_sound;
+#[cfg(test)]
+use packed::is_sound;
 pub use range::{LexRange, ScoreRange};
 pub use table::SortedTable;
 pub use view::{Iter, ZsetRef};

@@ -1,12 +1,12 @@
-//! The packed form: a listpack of members and scores in turn, by score and then by member.
+//! The packed form: a tape of members and scores in turn, by score and then by member.
 //!
 //! Scores are written as Redis 7.2 writes them there: integers below 2^52 as integers, others as
 //! the shortest text that reads back the same. So minus zero comes back as zero, as in Redis.
 
 use crate::base::number::{F64_TEXT_MAX, format_f64_shortest, parse_f64};
 use crate::object::Room;
-use crate::object::listpack::{self, Element, Item, Listpack, Wanted};
-use std::collections::HashSet;
+use crate::object::element::{Element, Item, Wanted};
+use crate::object::tape::{self, Tape};
 
 /// A member where it lies, with its score.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +33,9 @@ pub(super) fn score_text(buffer: &mut [u8; F64_TEXT_MAX], score: f64) -> &[u8] {
 
 /// The pair that begins at a place.
 #[inline]
-pub(super) fn pair_at(list: Listpack<'_>, at: usize) -> Option<Pair<'_>> {
-    let member = list.at(at)?;
-    let score = list.at(member.next)?;
+pub(super) fn pair_at(tape: Tape<'_>, at: usize) -> Option<Pair<'_>> {
+    let member = tape.at(at)?;
+    let score = tape.at(member.next)?;
     Some(Pair {
         member,
         score: score_of(score.item),
@@ -44,74 +44,73 @@ pub(super) fn pair_at(list: Listpack<'_>, at: usize) -> Option<Pair<'_>> {
 }
 
 /// All pairs in order.
-pub(super) fn pairs(list: Listpack<'_>) -> impl Iterator<Item = Pair<'_>> {
-    let mut at = list.start();
+pub(super) fn pairs(tape: Tape<'_>) -> impl Iterator<Item = Pair<'_>> {
+    let mut at = tape.start();
     std::iter::from_fn(move || {
-        let pair = pair_at(list, at)?;
+        let pair = pair_at(tape, at)?;
         at = pair.end;
         Some(pair)
     })
 }
 
 /// The pair of a member.
-pub(super) fn find<'a>(list: Listpack<'a>, member: &[u8]) -> Option<Pair<'a>> {
-    let found = list.find(Wanted::new(member), 2)?;
-    pair_at(list, found.at)
+pub(super) fn find<'a>(tape: Tape<'a>, member: &[u8]) -> Option<Pair<'a>> {
+    let found = tape.find(Wanted::new(member), 2)?;
+    pair_at(tape, found.at)
 }
 
 /// The place where a member with this score belongs.
-fn place_for(list: Listpack<'_>, member: &[u8], score: f64) -> usize {
+fn place_for(tape: Tape<'_>, member: &[u8], score: f64) -> usize {
     let is_behind = |pair: &Pair<'_>| {
         pair.score > score
             || (pair.score == score && pair.member.item.with_bytes(|own| own > member))
     };
-    pairs(list)
+    pairs(tape)
         .find(is_behind)
-        .map_or(list.end(), |pair| pair.member.at)
+        .map_or(tape.end(), |pair| pair.member.at)
 }
 
 /// Adds a member that is not there.
 pub(super) fn insert(room: &mut dyn Room, member: &[u8], score: f64) {
-    let at = place_for(Listpack::new(room.bytes()), member, score);
+    let at = place_for(Tape::new(room.bytes()), member, score);
     // An element takes at most eleven bytes beside its content.
     let mut pair = Vec::with_capacity(member.len() + F64_TEXT_MAX + 22);
-    listpack::encode(member, &mut pair);
-    listpack::encode(score_text(&mut [0; F64_TEXT_MAX], score), &mut pair);
-    listpack::splice(room, at, (0, 0), (&pair, 2));
+    tape::encode(member, &mut pair);
+    tape::encode(score_text(&mut [0; F64_TEXT_MAX], score), &mut pair);
+    tape::splice(room, at, (0, 0), (&pair, 2));
 }
 
 /// Gives a member that is there another score; `at` is the place of its pair.
 pub(super) fn rescore(room: &mut dyn Room, at: usize, member: &[u8], score: f64) {
-    let list = Listpack::new(room.bytes());
-    let pair = pair_at(list, at).expect("the pair was just found");
-    let target = place_for(list, member, score);
+    let tape = Tape::new(room.bytes());
+    let pair = pair_at(tape, at).expect("the pair was just found");
+    let target = place_for(tape, member, score);
     let (score_at, end) = (pair.member.next, pair.end);
     if target == at || target == end {
         let mut buffer = [0; F64_TEXT_MAX];
-        listpack::replace(room, score_at, score_text(&mut buffer, score));
+        tape::replace(room, score_at, score_text(&mut buffer, score));
         return;
     }
-    listpack::remove(room, at, 2);
+    tape::remove(room, at, 2);
     insert(room, member, score);
 }
 
 /// The place of the pair of a rank, or the end.
-pub(super) fn seek(list: Listpack<'_>, rank: usize) -> usize {
-    list.seek(2 * rank as i64).unwrap_or(list.end())
+pub(super) fn seek(tape: Tape<'_>, rank: usize) -> usize {
+    tape.seek(2 * rank)
 }
 
-/// Whether a foreign listpack is a sorted set: pairs, scores that are numbers, in order, and no
-/// member twice.
-pub fn is_sound(bytes: &[u8]) -> bool {
-    if !listpack::validate(bytes) || !Listpack::new(bytes).len().is_multiple_of(2) {
+/// Whether bytes are a sorted set: pairs, scores that are numbers, in order, and no member twice.
+#[cfg(test)]
+pub(super) fn is_sound(bytes: &[u8]) -> bool {
+    let tape = Tape::new(bytes);
+    if !tape::is_sound(bytes) || !tape.count().is_multiple_of(2) {
         return false;
     }
-    let list = Listpack::new(bytes);
-    let mut seen = HashSet::new();
+    let mut seen = std::collections::HashSet::new();
     let mut last: Option<(f64, Vec<u8>)> = None;
-    for pair in pairs(list) {
-        let score = list.at(pair.member.next).map(|score| score.item);
-        let is_number = match score {
+    for pair in pairs(tape) {
+        let is_number = match tape.at(pair.member.next).map(|score| score.item) {
             Some(Item::Bytes(text)) => parse_f64(text).is_some(),
             Some(Item::Int(_)) => true,
             None => false,

@@ -6,14 +6,15 @@
 use super::packed;
 use super::range::{LexRange, ScoreRange};
 use super::table::{SortedTable, TableIter};
-use crate::object::listpack::{Item, Listpack};
+use crate::object::element::Item;
+use crate::object::tape::Tape;
 use crate::object::{Form, Object, Packed};
 use std::ops::Range;
 
 /// A sorted set, to read.
 #[derive(Clone, Copy, Debug)]
 pub enum ZsetRef<'a> {
-    Packed(Listpack<'a>),
+    Packed(Tape<'a>),
     Table(&'a SortedTable),
 }
 
@@ -21,7 +22,7 @@ impl<'a> ZsetRef<'a> {
     /// The sorted set in a form; panics when it is of another type.
     pub fn new(form: Form<'a>) -> ZsetRef<'a> {
         match form {
-            Form::Packed(Packed::Zset, bytes) => ZsetRef::Packed(Listpack::new(bytes)),
+            Form::Packed(Packed::Zset, bytes) => ZsetRef::Packed(Tape::new(bytes)),
             Form::Object(Object::Zset(table)) => ZsetRef::Table(table),
             other => unreachable!("asked only of sorted sets, not {:?}", other.kind()),
         }
@@ -30,7 +31,7 @@ impl<'a> ZsetRef<'a> {
     /// Number of members.
     pub fn len(self) -> usize {
         match self {
-            ZsetRef::Packed(list) => list.len() / 2,
+            ZsetRef::Packed(tape) => tape.count() / 2,
             ZsetRef::Table(table) => table.len(),
         }
     }
@@ -43,7 +44,7 @@ impl<'a> ZsetRef<'a> {
     /// The score of a member.
     pub fn score(self, member: &[u8]) -> Option<f64> {
         match self {
-            ZsetRef::Packed(list) => packed::find(list, member).map(|pair| pair.score),
+            ZsetRef::Packed(tape) => packed::find(tape, member).map(|pair| pair.score),
             ZsetRef::Table(table) => table.locate(member).score(),
         }
     }
@@ -51,10 +52,10 @@ impl<'a> ZsetRef<'a> {
     /// The rank of a member, counted from the lowest score, and its score.
     pub fn rank(self, member: &[u8]) -> Option<(usize, f64)> {
         match self {
-            ZsetRef::Packed(list) => {
-                let found = packed::find(list, member)?;
+            ZsetRef::Packed(tape) => {
+                let found = packed::find(tape, member)?;
                 let is_found = |pair: &packed::Pair<'_>| pair.member.at == found.member.at;
-                let rank = packed::pairs(list).position(|pair| is_found(&pair));
+                let rank = packed::pairs(tape).position(|pair| is_found(&pair));
                 rank.map(|rank| (rank, found.score))
             }
             ZsetRef::Table(table) => table.rank(member),
@@ -67,9 +68,9 @@ impl<'a> ZsetRef<'a> {
             return 0..0;
         }
         match self {
-            ZsetRef::Packed(list) => {
+            ZsetRef::Packed(tape) => {
                 let count = |holds: &dyn Fn(f64) -> bool| {
-                    packed::pairs(list)
+                    packed::pairs(tape)
                         .take_while(|pair| holds(pair.score))
                         .count()
                 };
@@ -88,7 +89,7 @@ impl<'a> ZsetRef<'a> {
             return 0..0;
         }
         match self {
-            ZsetRef::Packed(list) => packed_ranks_by_member(list, range),
+            ZsetRef::Packed(tape) => packed_ranks_by_member(tape, range),
             ZsetRef::Table(table) => {
                 let start = table.partition(|_, member| range.is_below(member));
                 let end = table.partition(|_, member| range.is_up_to(member));
@@ -101,15 +102,7 @@ impl<'a> ZsetRef<'a> {
     pub fn iter(self, ranks: Range<usize>, is_reverse: bool) -> Iter<'a> {
         let ranks = ranks.start..ranks.end.min(self.len());
         match self {
-            ZsetRef::Packed(list) => {
-                let at = if is_reverse { ranks.end } else { ranks.start };
-                Iter(Walk::Packed(PackedWalk {
-                    list,
-                    at: packed::seek(list, at),
-                    left: ranks.len(),
-                    is_reverse,
-                }))
-            }
+            ZsetRef::Packed(tape) => Iter(Walk::Packed(PackedWalk::new(tape, ranks, is_reverse))),
             ZsetRef::Table(table) => Iter(Walk::Table(table.iter(ranks, is_reverse))),
         }
     }
@@ -126,19 +119,16 @@ impl<'a> ZsetRef<'a> {
 }
 
 /// Where scores differ, a range of members means nothing; this is what Redis makes of it.
-fn packed_ranks_by_member(list: Listpack<'_>, range: &LexRange<'_>) -> Range<usize> {
+fn packed_ranks_by_member(tape: Tape<'_>, range: &LexRange<'_>) -> Range<usize> {
     let is_up_to = |item: Item<'_>| item.with_bytes(|member| range.is_up_to(member));
     let is_below = |item: Item<'_>| item.with_bytes(|member| range.is_below(member));
-    let last = list.before(list.end()).and_then(|score| list.before(score));
-    let last = last.and_then(|at| list.at(at));
-    let (Some(first), Some(last)) = (list.at(list.start()), last) else {
+    let members = || packed::pairs(tape).map(|pair| pair.member.item);
+    let (Some(first), Some(last)) = (members().next(), members().last()) else {
         return 0..0;
     };
-    let (first, last) = (first.item, last.item);
     if is_below(last) || !is_up_to(first) {
         return 0..0;
     }
-    let members = || packed::pairs(list).map(|pair| pair.member.item);
     let start = members().take_while(|item| is_below(*item)).count();
     let count = members().skip(start).take_while(|item| is_up_to(*item));
     start..start + count.count()
@@ -156,10 +146,13 @@ enum Walk<'a> {
 
 #[derive(Clone, Debug)]
 struct PackedWalk<'a> {
-    list: Listpack<'a>,
+    tape: Tape<'a>,
+    /// Where the walk is, forwards.
     at: usize,
     left: usize,
-    is_reverse: bool,
+    /// Backwards: the places that are still to come, the next one last. A tape is only read
+    /// forwards.
+    places: Option<Vec<usize>>,
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -168,7 +161,10 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<(Item<'a>, f64)> {
         match &mut self.0 {
-            Walk::Packed(walk) => walk.next(),
+            Walk::Packed(walk) => {
+                let pair = walk.step()?;
+                Some((pair.member.item, pair.score))
+            }
             Walk::Table(iter) => {
                 let (member, score) = iter.next()?;
                 Some((Item::Bytes(member), score))
@@ -178,16 +174,31 @@ impl<'a> Iterator for Iter<'a> {
 }
 
 impl<'a> PackedWalk<'a> {
-    fn next(&mut self) -> Option<(Item<'a>, f64)> {
+    fn new(tape: Tape<'a>, ranks: Range<usize>, is_reverse: bool) -> PackedWalk<'a> {
+        let mut walk = PackedWalk {
+            tape,
+            at: packed::seek(tape, ranks.start),
+            left: ranks.len(),
+            places: None,
+        };
+        if is_reverse {
+            let mut places = Vec::with_capacity(ranks.len());
+            while let Some(pair) = walk.step() {
+                places.push(pair.member.at);
+            }
+            walk.left = places.len();
+            walk.places = Some(places);
+        }
+        walk
+    }
+
+    fn step(&mut self) -> Option<packed::Pair<'a>> {
         self.left = self.left.checked_sub(1)?;
-        if self.is_reverse {
-            let score = self.list.before(self.at)?;
-            self.at = self.list.before(score)?;
+        if let Some(places) = &mut self.places {
+            self.at = places.pop()?;
         }
-        let pair = packed::pair_at(self.list, self.at)?;
-        if !self.is_reverse {
-            self.at = pair.end;
-        }
-        Some((pair.member.item, pair.score))
+        let pair = packed::pair_at(self.tape, self.at)?;
+        self.at = pair.end;
+        Some(pair)
     }
 }

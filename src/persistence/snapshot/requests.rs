@@ -14,8 +14,8 @@
 
 use crate::base::number::{F64_TEXT_MAX, format_f64_shortest};
 use crate::keyspace::{DbIndex, Piece, Shape};
+use crate::object::element::Item;
 use crate::object::list::NodeRef;
-use crate::object::listpack::Item;
 use crate::object::stream::{Entry, Group, Stream, StreamId};
 use crate::object::{Kind, stream};
 
