@@ -29,37 +29,41 @@ const BEFORE: Duration = Duration::from_secs(6);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
 pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
-    before_and_during(rig, scenario, |_, _, server| round(server, scenario))
+    in_parts(rig, scenario, |_, _, server| {
+        let (before, during) = round(server, scenario)?;
+        Ok([("", during), (" before", before)])
+    })
 }
+
+/// Figures of the parts of a round, each with what its peer's name gets behind it.
+pub type Parts<const N: usize> = [(&'static str, Figures); N];
 
 /// Compares figures of before something happens with those of while it does: one round after the
 /// other, all peers in turn.
-pub fn before_and_during(
+pub fn in_parts<const N: usize>(
     rig: &mut Rig,
     scenario: &Scenario,
-    mut round: impl FnMut(&mut Rig, Peer, &Server) -> Result<(Figures, Figures)>,
+    mut round: impl FnMut(&mut Rig, Peer, &Server) -> Result<Parts<N>>,
 ) -> Result<Comparison> {
     let peers = rig.peers(scenario)?;
     let bar = progress(peers.len() * scenario.rounds);
-    let mut rounds: Vec<(Peer, [Vec<Figures>; 2])> = peers
-        .into_iter()
-        .map(|peer| (peer, <[Vec<Figures>; 2]>::default()))
-        .collect();
+    let mut rounds: Vec<(Peer, Vec<Parts<N>>)> =
+        peers.into_iter().map(|peer| (peer, Vec::new())).collect();
     for _ in 0..scenario.rounds {
-        for (peer, [befores, durings]) in &mut rounds {
+        for (peer, done) in &mut rounds {
             let server = rig.start(*peer, scenario, &bar)?;
             bar.set_message(format!("{}: {}", scenario.name, peer.label()));
-            let (before, during) = round(rig, *peer, &server)?;
-            befores.push(before);
-            durings.push(during);
+            done.push(round(rig, *peer, &server)?);
             bar.inc(1);
         }
     }
     bar.finish_and_clear();
-    let outcomes = rounds.iter().flat_map(|(peer, [befores, durings])| {
-        let label = peer.label();
-        let before = worst_of(&format!("{label} before"), befores);
-        [worst_of(&label, durings), before]
+    let outcomes = rounds.iter().flat_map(|(peer, done)| {
+        (0..N).filter_map(move |part| {
+            let (suffix, _) = done.first()?[part];
+            let figures: Vec<Figures> = done.iter().map(|parts| parts[part].1.clone()).collect();
+            Some(worst_of(&format!("{}{suffix}", peer.label()), &figures))
+        })
     });
     Ok(Comparison {
         scenario: scenario.name.clone(),

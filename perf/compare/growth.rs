@@ -2,12 +2,14 @@
 //!
 //! One connection fills the server with pipelines of SET; another, the probe, sends one GET every
 //! quarter of a millisecond and notes how long each takes. The same probe runs without load before
-//! that: what it shows there is the machine, not the table. A GET that was due while the one before
+//! that: what it shows there is the machine, not the table. The probe asks for the CPU before
+//! others, for its own waiting is not the server's. A GET that was due while the one before
 //! was still waiting counts from when it was due, so that a long stall is not seen only once.
 
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric, Outcome, percentile};
 use crate::support::peer::Peer;
+use crate::support::process::run_promptly;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::{Connection, push_request};
@@ -107,6 +109,7 @@ pub fn probe_by(
     write: impl Fn(&mut Vec<u8>, u64),
     more: impl Fn() -> bool,
 ) -> Result<Vec<f64>> {
+    run_promptly();
     let mut connection = Connection::open(port)?;
     let mut latencies = Vec::new();
     let (mut due, mut request) = (Instant::now(), Vec::new());

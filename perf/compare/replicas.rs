@@ -1,15 +1,16 @@
 //! What replicas cost their master: the same load on a master without any and on one with two.
 //!
 //! All servers share the machine, so throughput tells as much of the replicas' appetite as of the
-//! master's work; its CPU for an operation tells of the master alone. How long the replicas need
-//! after a round until they have all of it is told too: a master that is fast because its replicas
-//! lag behind would not have won anything.
+//! master's work; the CPU for an operation, of the master and of a replica, tells them apart. How
+//! long the replicas need after a round until they have all of it is told too: a master that is
+//! fast because its replicas lag behind would not have won anything.
 
 use crate::bout;
 use crate::load::{prepare, requests};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric, Outcome};
 use crate::support::peer::Peer;
+use crate::support::process::CpuTime;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::Connection;
@@ -114,16 +115,29 @@ impl Group {
         self.servers().try_for_each(Server::resume)
     }
 
+    fn replicas_cpu(&self) -> Result<Vec<CpuTime>> {
+        self.replicas.iter().map(Server::cpu).collect()
+    }
+
     /// A measured round, after which the replicas have everything.
     fn run(&self, scenario: &Scenario, requests: u64) -> Result<Figures> {
         let load = scenario.load();
         self.resume()?;
         prepare(scenario, &load, &self.master, requests)?;
         self.catch_up()?;
+        let before = self.replicas_cpu()?;
         let mut figures = bout::run(&self.master, &load, requests)?;
         let lag = self.catch_up()?;
         if !self.replicas.is_empty() {
-            figures.put(Metric::SaveSeconds, lag.as_secs_f64());
+            let spent: f64 = before
+                .iter()
+                .zip(self.replicas_cpu()?)
+                .map(|(before, after)| before.until(&after).total_us())
+                .sum();
+            let each = spent / (self.replicas.len() as u64 * requests) as f64;
+            figures
+                .put(Metric::SaveSeconds, lag.as_secs_f64())
+                .put(Metric::ReplicaCpuPerOp, each);
         }
         self.pause()?;
         Ok(figures)

@@ -29,6 +29,7 @@ pub enum Metric {
     Refused,
     AboveLimit,
     RssOfLimit,
+    ReplicaCpuPerOp,
 }
 
 /// How a metric is named and shown.
@@ -45,7 +46,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 21] = [
+pub const METRICS: [Row; 22] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -114,6 +115,13 @@ pub const METRICS: [Row; 21] = [
         "RSS % of limit",
         1.0,
         1,
+    ),
+    row(
+        Metric::ReplicaCpuPerOp,
+        "replica_cpu_us_per_op",
+        "a replica's CPU us/op",
+        1.0,
+        3,
     ),
 ];
 

@@ -83,6 +83,20 @@ pub fn mortal(program: &Path) -> Command {
     }
 }
 
+/// Asks the scheduler to let this thread run soon after it wakes, so that a stopwatch on a machine
+/// that is full does not take its own waiting for the server's. A thread that says it wants short
+/// slices gets the CPU before those with long ones as long as it takes less than its share; no
+/// privilege is needed. Linux before 6.12 takes no notice.
+pub fn run_promptly() {
+    /// The least that the kernel takes, in nanoseconds.
+    const SLICE_NS: u64 = 100_000;
+    /// `struct sched_attr` (sched_setattr(2)) for the ordinary policy: its size in the first word,
+    /// then flags, niceness and priority, the slice, and what only deadlines need.
+    const ATTRIBUTES: [u64; 7] = [56, 0, 0, SLICE_NS, 0, 0, 0];
+    // SAFETY: the kernel reads as many bytes as the first word says, which are there.
+    unsafe { libc::syscall(libc::SYS_sched_setattr, 0, ATTRIBUTES.as_ptr(), 0) };
+}
+
 /// Resident memory of a process.
 pub fn rss_bytes(pid: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))
