@@ -46,6 +46,8 @@ pub(super) struct Cron {
     walk_ms: i64,
     /// Whether anything has been asked for since it was last on.
     is_disturbed: bool,
+    /// Whether sweeping or walking was put off until replies are out.
+    is_owing: bool,
     /// When save points have to be looked at.
     save_ms: Option<i64>,
     next_db: u32,
@@ -74,14 +76,38 @@ impl Cron {
             .min(save_ms)
     }
 
+    /// Sweeps expired keys and goes on with a running snapshot, as far as it is time. Replies that
+    /// are ready do not wait for it: behind a turn that has some it goes on when they are out.
+    pub fn go_on(&mut self, core: &mut Core, is_idle: bool) {
+        if !is_idle {
+            self.is_disturbed = true;
+            let walks = core.shard.space.has_snapshot() && core.now_ms >= self.walk_ms;
+            self.is_owing = walks || core.now_ms >= self.sweep_ms;
+            return;
+        }
+        self.sweep(core);
+        self.walk(core);
+    }
+
+    /// Whether something was put off until replies are out.
+    pub fn is_owing(&self) -> bool {
+        self.is_owing
+    }
+
+    /// Goes on with what was put off.
+    pub fn catch_up(&mut self, core: &mut Core) {
+        if std::mem::take(&mut self.is_owing) {
+            self.go_on(core, true);
+        }
+    }
+
     /// Goes on with a running snapshot: all the time while the core has nothing else to do, in
     /// small portions otherwise.
-    pub fn walk(&mut self, core: &mut Core, is_idle: bool) {
+    fn walk(&mut self, core: &mut Core) {
         if !core.shard.space.has_snapshot() {
             self.walk_ms = 0;
             return;
         }
-        self.is_disturbed |= !is_idle;
         if core.now_ms < self.walk_ms {
             return;
         }
@@ -160,7 +186,7 @@ impl Cron {
     }
 
     /// Sweeps expired keys if it is time.
-    pub fn sweep(&mut self, core: &mut Core) {
+    fn sweep(&mut self, core: &mut Core) {
         if core.now_ms < self.sweep_ms {
             return;
         }

@@ -127,6 +127,7 @@ impl Reactor {
             if self.core.release() {
                 self.flush_all();
             }
+            self.cron.catch_up(&mut self.core);
             let is_idle = completions.is_empty() & !self.take_freight();
             self.take_completions(&mut completions);
             self.run();
@@ -143,7 +144,7 @@ impl Reactor {
     }
 
     fn sleep(&self) -> Sleep {
-        let has_own = self.core.has_own_orders();
+        let has_own = self.core.has_own_orders() || self.cron.is_owing();
         if has_own || !self.core.ready.is_empty() || !self.core.exec_news.is_empty() {
             return Sleep::Poll;
         }
@@ -448,8 +449,7 @@ impl Reactor {
         if self.core.needs_ticks() || !self.spare.is_empty() {
             self.cron.wake();
         }
-        self.cron.sweep(&mut self.core);
-        self.cron.walk(&mut self.core, is_idle);
+        self.cron.go_on(&mut self.core, is_idle);
         self.cron.bury(&mut self.core);
         self.cron.evict(&mut self.core);
         self.core.tell_log();
