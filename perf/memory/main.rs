@@ -71,8 +71,8 @@ const PEERS: [Peer; 3] = [
 /// Far enough ahead that no key expires while memory is being read.
 const TTL_SECONDS: u64 = 1_000_000;
 
-/// Elements that are loaded in the place of a key. They are smaller: of a million at 18 bytes, what
-/// a server keeps for itself on the way would be a twentieth.
+/// Elements that are loaded in the place of a key. They are smaller: beside a million at 18 bytes,
+/// what two shards keep for themselves on the way would be up to a fifth.
 const ELEMENTS_FOR_A_KEY: u64 = 10;
 
 /// How often a server is warmed up, each time on another connection.

@@ -157,6 +157,22 @@ pub(super) fn len(bytes: &[u8], at: usize) -> usize {
     }
 }
 
+/// Shows the parts of an element put together, without an allocation while they are short.
+#[inline]
+pub(super) fn joined<T>(parts: [&[u8]; 3], show: impl FnOnce(&[u8]) -> T) -> T {
+    const SHORT: usize = 128;
+    let len = parts.iter().map(|part| part.len()).sum();
+    if len > SHORT {
+        return show(&parts.concat());
+    }
+    let (mut bytes, mut at) = ([0; SHORT], 0);
+    for part in parts {
+        bytes[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+    }
+    show(&bytes[..len])
+}
+
 /// What stands before the content of an element: for an integer it is the whole element.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {

@@ -13,7 +13,7 @@
 //!
 //! Source of the format: the listpack specification, <https://github.com/antirez/listpack>.
 
-use super::element::{self, Element, Head, Wanted, checked_len, decode};
+use super::element::{self, Element, Head, Wanted, checked_len, decode, joined};
 use super::form::Room;
 
 const HEADER: usize = 6;
@@ -223,8 +223,8 @@ impl Encoded {
         }
     }
 
-    fn back(&self) -> &[u8] {
-        &self.back[..self.back_len]
+    fn parts<'e>(&'e self, content: &'e [u8]) -> [&'e [u8]; 3] {
+        [self.head.bytes(), content, &self.back[..self.back_len]]
     }
 
     fn len(&self, content: &[u8]) -> usize {
@@ -232,9 +232,10 @@ impl Encoded {
     }
 
     fn append_to(&self, content: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(self.head.bytes());
-        out.extend_from_slice(content);
-        out.extend_from_slice(self.back());
+        let parts = self.parts(content);
+        parts
+            .into_iter()
+            .for_each(|part| out.extend_from_slice(part));
     }
 }
 
@@ -293,15 +294,10 @@ pub fn replace_integer(room: &mut dyn Room, at: usize, number: i64) -> usize {
     let old_len = old.expect("an element is replaced").next - at;
     let encoded = Encoded::integer(number);
     let len = encoded.len(b"");
-    let mut bytes = [0; 10];
-    let head = encoded.head.bytes();
-    bytes[..head.len()].copy_from_slice(head);
-    bytes[head.len()..len].copy_from_slice(encoded.back());
-    if len == old_len {
-        room.rewrite(at, len, &bytes[..len]);
-    } else {
-        splice(room, at, (old_len, 1), (&bytes[..len], 1));
-    }
+    joined(encoded.parts(b""), |bytes| match len == old_len {
+        true => room.rewrite(at, len, bytes),
+        false => splice(room, at, (old_len, 1), (bytes, 1)),
+    });
     at + len
 }
 
@@ -340,23 +336,11 @@ pub fn replace(room: &mut dyn Room, at: usize, value: &[u8]) -> usize {
 }
 
 fn put(room: &mut dyn Room, at: usize, remove: (usize, usize), value: &[u8]) -> usize {
-    /// Up to so many bytes an element is put together without an allocation.
-    const SHORT: usize = 128;
     let (encoded, content) = Encoded::new(value);
-    let len = encoded.len(content);
-    if len > SHORT {
-        let mut bytes = Vec::with_capacity(len);
-        encoded.append_to(content, &mut bytes);
-        splice(room, at, remove, (&bytes, 1));
-        return at + len;
-    }
-    let mut bytes = [0; SHORT];
-    let (head, rest) = bytes.split_at_mut(encoded.head.bytes().len());
-    head.copy_from_slice(encoded.head.bytes());
-    rest[..content.len()].copy_from_slice(content);
-    rest[content.len()..][..encoded.back_len].copy_from_slice(encoded.back());
-    splice(room, at, remove, (&bytes[..len], 1));
-    at + len
+    joined(encoded.parts(content), |bytes| {
+        splice(room, at, remove, (bytes, 1));
+        at + bytes.len()
+    })
 }
 
 /// Appends an element.

@@ -67,11 +67,11 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Whether there are more elements than this; mostly known without counting them.
+    /// Whether there are fewer elements than this; mostly known without counting them.
     #[inline]
-    pub fn exceeds(self, elements: usize) -> bool {
+    pub fn has_fewer(self, elements: usize) -> bool {
         // None takes less than a byte.
-        self.bytes.len() > elements && self.count() > elements
+        self.bytes.len() < elements || self.count() < elements
     }
 
     /// The element at a place; `None` at the end.
@@ -198,20 +198,12 @@ pub fn splice(room: &mut dyn Room, at: usize, remove: (usize, usize), insert: (&
 
 /// Puts a value in the place of an element.
 pub fn replace(room: &mut dyn Room, at: usize, value: &[u8]) {
-    /// Up to so many bytes an element is put together without an allocation.
-    const SHORT: usize = 128;
     let old = Tape::new(room.bytes()).at(at);
     let old_len = old.expect("an element is replaced").next - at;
     let (head, content) = Head::of(value);
-    let (head, len) = (head.bytes(), head.bytes().len() + content.len());
-    if len > SHORT {
-        splice(room, at, (old_len, 1), (&[head, content].concat(), 1));
-        return;
-    }
-    let mut bytes = [0; SHORT];
-    bytes[..head.len()].copy_from_slice(head);
-    bytes[head.len()..len].copy_from_slice(content);
-    splice(room, at, (old_len, 1), (&bytes[..len], 1));
+    element::joined([head.bytes(), content, b""], |bytes| {
+        splice(room, at, (old_len, 1), (bytes, 1));
+    });
 }
 
 /// Removes up to `count` elements from a place on.

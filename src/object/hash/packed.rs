@@ -51,7 +51,9 @@ impl<'a> PackedHash<'a> {
     /// Whether there are more fields than this.
     #[inline]
     pub fn exceeds(self, fields: usize) -> bool {
-        self.tape.exceeds(fields.saturating_mul(self.width))
+        !self
+            .tape
+            .has_fewer(fields.saturating_mul(self.width).saturating_add(1))
     }
 
     /// The field at a place; `None` at the end.

@@ -213,9 +213,7 @@ impl<'h> ZsetEdit<'h> {
         // The longest score and the lengths of both elements.
         const BESIDE: usize = 64;
         let tape = Tape::new(self.holder.bytes());
-        let is_full =
-            self.entries_max == 0 || tape.exceeds((self.entries_max - 1).saturating_mul(2));
-        !is_full
+        tape.has_fewer(self.entries_max.saturating_mul(2))
             && member.len() <= self.value_bytes_max
             && tape.end() + member.len() + BESIDE <= tape::BYTES_MAX
     }

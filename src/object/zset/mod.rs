@@ -1,7 +1,7 @@
 //! Sorted sets: members with a score each, ordered by score and then by member.
 //!
-//! What a key of this type holds, apart from commands, keys and time. While it is small, a listpack
-//! of members and scores in turn, as Redis's; then a dictionary with an ordered index beside it.
+//! What a key of this type holds, apart from commands, keys and time. While it is small, a tape of
+//! members and scores in turn; then a dictionary with an ordered index beside it.
 //! [`ZsetRef`] reads either form, [`ZsetEdit`] changes either and passes from one to the other.
 
 mod edit;
