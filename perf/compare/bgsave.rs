@@ -8,7 +8,7 @@
 //! the probe's commands are HSETs of it, too.
 
 use crate::deletion::{self, KEY};
-use crate::growth::{probe, probe_by, summary, worst_of};
+use crate::growth::{PROBE_INTERVAL, probe, probe_by, summary, worst_of};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::peer::Peer;
@@ -126,7 +126,7 @@ impl Data {
                 let write = |requests: &mut Vec<u8>, number: u64| {
                     self.push(requests, number.wrapping_mul(FIELD_STRIDE), b'z');
                 };
-                probe_by(port, write, more)
+                probe_by(port, PROBE_INTERVAL, write, more)
             }
         }
     }

@@ -2,15 +2,17 @@
 //!
 //! Readers ask for keys by a Zipf distribution and store what is not there, as a cache is used;
 //! beside that a part of the commands writes collections, deletes and stores big values. Meanwhile
-//! a watcher asks for `used_memory` again and again. The hit rate is that of the second half, when
-//! the server has long been full. It does not depend on how fast the machine is, so nobody has to
-//! keep quiet.
+//! a watcher asks for `used_memory` again and again. What clients have on their way counts, and a
+//! full server can neither keep them from asking nor leave reads without replies; so the watcher
+//! also tells how far above the limit the server is without that. The hit rate is that of the
+//! second half, when the server has long been full. It does not depend on how fast the machine is,
+//! so nobody has to keep quiet.
 
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
-use crate::support::wire::{Connection, push_request};
+use crate::support::wire::{Connection, field_of, push_request};
 use crate::support::zipf::{Random, Zipf};
 use anyhow::{Context, Result, anyhow, ensure};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +44,7 @@ struct Seen {
 #[derive(Clone, Copy, Debug, Default)]
 struct Peaks {
     above_limit: f64,
+    kept_above_limit: f64,
     rss: f64,
 }
 
@@ -105,29 +108,35 @@ fn run(server: &Server, scenario: &Scenario) -> Result<Figures> {
             percent(all.refused as f64, all.commands as f64),
         )
         .put(Metric::AboveLimit, peaks.above_limit)
+        .put(Metric::KeptAboveLimit, peaks.kept_above_limit)
         .put(Metric::RssOfLimit, percent(peaks.rss, limit(server)?));
     Ok(figures)
 }
 
-/// A field of INFO memory.
-fn memory(connection: &mut Connection, field: &str) -> Result<f64> {
-    connection.info(b"memory", field)
-}
-
 fn limit(server: &Server) -> Result<f64> {
-    let limit = memory(&mut Connection::open(server.port)?, "maxmemory")?;
+    let limit: f64 = Connection::open(server.port)?.info(b"memory", "maxmemory")?;
     ensure!(limit > 0.0, "`server_arguments` has to set maxmemory");
     Ok(limit)
 }
 
-/// The highest of what is in use above the limit, and of resident memory.
+/// The highest of what is in use above the limit, and of resident memory. What clients take when
+/// they are idle is nothing on its way.
 fn watch(server: &Server, more: impl Fn() -> bool) -> Result<Peaks> {
     let limit = limit(server)?;
     let mut connection = Connection::open(server.port)?;
-    let mut peaks = Peaks::default();
+    let mut peaks = Peaks {
+        kept_above_limit: f64::MIN,
+        ..Peaks::default()
+    };
+    let mut idle = f64::MAX;
     while more() {
-        let used = memory(&mut connection, "used_memory")?;
-        peaks.above_limit = peaks.above_limit.max(used - limit);
+        let info = connection.call(&[b"INFO", b"memory"])?;
+        let used: f64 = field_of(&info, "used_memory")?;
+        let clients: f64 = field_of(&info, "mem_clients_normal")?;
+        idle = idle.min(clients);
+        let above = used - limit;
+        peaks.above_limit = peaks.above_limit.max(above);
+        peaks.kept_above_limit = peaks.kept_above_limit.max(above - (clients - idle));
         peaks.rss = peaks.rss.max(server.rss_bytes()? as f64);
         thread::sleep(WATCH_INTERVAL);
     }

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PROBE_INTERVAL: Duration = Duration::from_micros(250);
+pub const PROBE_INTERVAL: Duration = Duration::from_micros(250);
 /// Enough probes for a percentile of 99.99.
 const CONTROL_TIME: Duration = Duration::from_secs(5);
 
@@ -99,13 +99,19 @@ fn grow(port: u16, keys: u64, pipeline: u32) -> Result<()> {
 
 /// Latencies in milliseconds of one GET after another, each at its time.
 pub fn probe(port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
+    probe_every(port, PROBE_INTERVAL, more)
+}
+
+/// The same, so far apart.
+pub fn probe_every(port: u16, interval: Duration, more: impl Fn() -> bool) -> Result<Vec<f64>> {
     let get = |requests: &mut Vec<u8>, _| push_request(requests, &[b"GET", b"key:000000000000"]);
-    probe_by(port, get, more)
+    probe_by(port, interval, get, more)
 }
 
 /// The same for requests that are written by number.
 pub fn probe_by(
     port: u16,
+    interval: Duration,
     write: impl Fn(&mut Vec<u8>, u64),
     more: impl Fn() -> bool,
 ) -> Result<Vec<f64>> {
@@ -123,7 +129,7 @@ pub fn probe_by(
         connection.send(&request)?;
         connection.reply().context("the probe failed")?;
         latencies.push(from.elapsed().as_secs_f64() * 1e3);
-        due += PROBE_INTERVAL;
+        due += interval;
     }
     Ok(latencies)
 }

@@ -28,6 +28,7 @@ pub enum Metric {
     HitRate,
     Refused,
     AboveLimit,
+    KeptAboveLimit,
     RssOfLimit,
     ReplicaCpuPerOp,
 }
@@ -46,7 +47,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 22] = [
+pub const METRICS: [Row; 23] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -106,6 +107,13 @@ pub const METRICS: [Row; 22] = [
         Metric::AboveLimit,
         "bytes_above_limit",
         "above limit KiB",
+        1024.0,
+        1,
+    ),
+    row(
+        Metric::KeptAboveLimit,
+        "bytes_above_limit_without_clients",
+        "without clients KiB",
         1024.0,
         1,
     ),

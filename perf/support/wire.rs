@@ -48,10 +48,7 @@ impl Connection {
     where
         T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
     {
-        let text = self.call(&[b"INFO", section])?;
-        let mut lines = text.lines();
-        let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        Ok(value.with_context(|| format!("no {field}"))?.parse()?)
+        field_of(&self.call(&[b"INFO", section])?, field)
     }
 
     pub fn send(&mut self, requests: &[u8]) -> Result<()> {
@@ -61,6 +58,16 @@ impl Connection {
     pub fn reply(&mut self) -> Result<String> {
         read_reply(&mut self.reader)
     }
+}
+
+/// The value of a field in what INFO replied.
+pub fn field_of<T>(info: &str, field: &str) -> Result<T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let mut lines = info.lines();
+    let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    Ok(value.with_context(|| format!("no {field}"))?.parse()?)
 }
 
 /// Appends one command to a pipeline.

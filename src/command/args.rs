@@ -216,6 +216,12 @@ impl ArgStore {
         self.big.clear();
     }
 
+    /// Bytes of memory that it takes, large arguments included.
+    pub fn held_bytes(&self) -> usize {
+        let big = self.big.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>() + big
+    }
+
     /// Bytes of arguments in the store.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

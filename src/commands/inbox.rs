@@ -43,7 +43,10 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
         }
         start = answer.end;
     }
-    core.router.recycle(data);
+    core.counters()
+        .parcels_done_bytes
+        .add(data.held_bytes() as u64);
+    core.router.recycle(data, &core.shard);
     for order in orders {
         obey(core, order);
     }

@@ -231,6 +231,9 @@ counters! {
     /// Bytes of tables and indexes around them.
     table_bytes: Gauge,
     clients_normal_bytes: Gauge,
+    /// Of those that this core has ever sent, and of those it is done with.
+    parcels_sent_bytes: Gauge,
+    parcels_done_bytes: Gauge,
     /// No client that may be closed for it takes more; only where clients are limited.
     heaviest_client_bytes: Peak,
     clients_slaves_bytes: Gauge,

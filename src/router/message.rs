@@ -318,6 +318,11 @@ impl Parcel {
             && self.forgotten.is_empty()
     }
 
+    /// Bytes of memory that its requests and answers take.
+    pub fn held_bytes(&self) -> usize {
+        self.store.held_bytes() + self.output.len().max(self.output.capacity())
+    }
+
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
         self.forgotten.clear();

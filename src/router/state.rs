@@ -83,6 +83,8 @@ pub struct Router {
 
 /// Emptied parcels kept for reuse: what is on its way at a time, some for every other core.
 const SPARE_MAX: usize = 64;
+/// Those that have grown larger are not kept where memory is scarce.
+const SPARE_BYTES_MAX: usize = 1024;
 
 impl Router {
     /// The router of a core; all cores have the same counters.
@@ -183,7 +185,7 @@ impl Router {
                 self.handle(self.me, step, shard);
             }
             self.deliver_own(&mut parcel);
-            self.recycle(parcel);
+            self.recycle(parcel, shard);
         }
     }
 
@@ -204,10 +206,11 @@ impl Router {
         }
     }
 
-    /// Keeps an emptied parcel for later.
-    pub fn recycle(&mut self, mut parcel: Parcel) {
-        if !self.spare.is_full() {
-            parcel.clear();
+    /// Keeps an emptied parcel for later, a large one only where memory is plenty.
+    pub fn recycle(&mut self, mut parcel: Parcel, shard: &Shard) {
+        parcel.clear();
+        let is_small = parcel.held_bytes() <= SPARE_BYTES_MAX;
+        if !self.spare.is_full() && (is_small || !shard.memory.is_scarce()) {
             self.spare.give(parcel);
         }
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement};
 
+use super::pace::{self, Pace};
 use super::preflight;
 
 /// A shard thread's number, from 0.
@@ -102,6 +103,7 @@ where
             // Nobody listens any more if another shard has failed.
             let _ = tell.send(Ok(()));
             drop(tell);
+            pace::keep(Pace::Prompt);
             executor.run(body(core, seat.load));
         }
         Err(error) => {

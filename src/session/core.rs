@@ -187,7 +187,7 @@ impl Core {
     pub fn begin_turn(&mut self) {
         self.now_ms = self.node.clock.millis().0;
         self.refresh_config();
-        self.is_loading = self.node.state.loading.is_on();
+        self.mind_loading();
         self.bars = self.node.replication.bars(&self.config);
         self.look_at_disk();
         if self.awaits_disks {
@@ -473,13 +473,14 @@ impl Core {
 
     /// Hands over what is to be sent to other cores.
     pub fn take_parcels(&mut self, mut send: impl FnMut(ShardId, Parcel)) {
-        let mut sent = 0;
+        let (mut sent, mut bytes) = (0, 0);
         if std::mem::take(&mut self.has_announced) {
             sent += self.take_orders(&mut send);
         }
         let (orders, needs) = (&mut self.orders, self.withheld.needs());
         self.router.take_parcels(|shard, data| {
             let orders = std::mem::take(&mut orders[shard.0 as usize]);
+            bytes += data.held_bytes() as u64;
             sent += 1;
             send(
                 shard,
@@ -493,6 +494,7 @@ impl Core {
         sent += self.take_orders(&mut send);
         if sent > 0 {
             self.counters().messages_sent.add(sent);
+            self.counters().parcels_sent_bytes.add(bytes);
         }
     }
 

@@ -66,6 +66,12 @@ impl Core {
         if session.may_be_evicted() {
             weights.heaviest = weights.heaviest.max(bytes);
         }
+        // At once: whoever asks in the middle of a turn would take what has just come for data.
+        let bytes = self.weights.bytes;
+        self.counters().clients_normal_bytes.set(bytes);
+        if self.shard.memory.is_scarce() {
+            self.shard.memory.publish();
+        }
     }
 
     /// Forgets what a client has taken that has left.

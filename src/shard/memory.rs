@@ -107,6 +107,12 @@ impl Memory {
         alloc::thread_allocated_bytes().live() - self.foreign_bytes
     }
 
+    /// Whether the next command has to look at what all cores hold: the limit is not far away.
+    #[inline]
+    pub fn is_scarce(&self) -> bool {
+        self.rules.limit_bytes != 0 && self.held_bytes() > self.unlooked_max
+    }
+
     /// Whatever the thread does from here on until [`Memory::resume`] is not this core's.
     pub fn suspend(&mut self) {
         self.foreign_bytes = self.held_bytes();
@@ -201,8 +207,7 @@ impl Shard {
     /// Makes room for a command. To be called before each one that may take memory here.
     #[inline]
     pub fn make_room(&mut self) -> Room {
-        let memory = &self.memory;
-        if memory.rules.limit_bytes == 0 || memory.held_bytes() <= memory.unlooked_max {
+        if !self.memory.is_scarce() {
             return Room::Enough;
         }
         self.look_for_room(Part::Whole)
@@ -212,7 +217,7 @@ impl Shard {
     #[inline]
     pub fn room_elsewhere(&mut self) -> Room {
         let memory = &mut self.memory;
-        if memory.rules.limit_bytes == 0 || memory.held_bytes() <= memory.unlooked_max {
+        if !memory.is_scarce() {
             return Room::Enough;
         }
         let excess = memory.excess();

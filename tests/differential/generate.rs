@@ -347,6 +347,10 @@ impl Generator {
         if command[0].starts_with(b"RESTORE") && garbage == b"9223372036854775807" {
             garbage = b"4294967296".to_vec();
         }
+        // Nothing expires soon.
+        if garbage == b"16" && may_expire(command) {
+            garbage = b"16000000".to_vec();
+        }
         match self.prng.below(6) {
             0 => drop(command.pop().filter(|_| command.len() > 1)),
             1 => command.push(garbage),
@@ -360,6 +364,15 @@ impl Generator {
             command.push(b"GET".to_vec());
         }
     }
+}
+
+/// Whether a number in it may be how long something lives: EXPIRE, GETEX, SET with PX, RESTORE.
+fn may_expire(command: &Command) -> bool {
+    let has_time = |word: &Vec<u8>| {
+        let word = word.to_ascii_uppercase();
+        word.starts_with(b"PX") || word.windows(2).any(|pair| pair == b"EX")
+    };
+    command.iter().any(has_time) || command[0].starts_with(b"RESTORE")
 }
 
 fn unhex(text: &str) -> Vec<u8> {

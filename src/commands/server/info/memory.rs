@@ -63,12 +63,19 @@ impl<'a> Memory<'a> {
         }
     }
 
+    /// What ordinary clients take, with their commands and replies on the way between cores.
+    pub fn clients(&self) -> u64 {
+        let totals = self.totals;
+        let sent = totals.parcels_sent_bytes;
+        totals.clients_normal_bytes + sent.saturating_sub(totals.parcels_done_bytes)
+    }
+
     /// What is not data: what there was before the first key, tables, buffers, scripts.
     pub fn overhead(&self) -> u64 {
         let totals = self.totals;
         self.startup
             + totals.table_bytes
-            + totals.clients_normal_bytes
+            + self.clients()
             + totals.clients_slaves_bytes
             + totals.cluster_links_bytes
             + totals.aof_buffer_bytes
@@ -177,7 +184,7 @@ impl<'a> Memory<'a> {
                 totals.replication_backlog_bytes + totals.clients_slaves_bytes,
             )
             .field("mem_clients_slaves", totals.clients_slaves_bytes)
-            .field("mem_clients_normal", totals.clients_normal_bytes)
+            .field("mem_clients_normal", self.clients())
             .field("mem_cluster_links", totals.cluster_links_bytes)
             .field("mem_aof_buffer", totals.aof_buffer_bytes)
             .field("mem_allocator", alloc::version())
