@@ -163,6 +163,19 @@ fn who_must_not_go_stays() {
 }
 
 #[test]
+fn what_was_on_its_way_between_cores_is_no_longer_the_clients() {
+    let server = Server::ringshard(2);
+    let mut client = server.client();
+    let before = field(&mut client, "memory", "mem_clients_normal");
+    for batch in 0..50 {
+        assert_eq!(store(&mut client, batch * BATCH, 2000), 0);
+    }
+    wait_until("only idle clients are counted", || {
+        field(&mut client, "memory", "mem_clients_normal") < before + (64 << 10)
+    });
+}
+
+#[test]
 fn what_is_unlinked_is_freed_later() {
     let server = Server::ringshard(2);
     let mut client = server.client();
