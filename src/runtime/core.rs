@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement, PoolPlacement};
 
-use super::pace::{self, Pace};
 use super::preflight;
 
 /// A shard thread's number, from 0.
@@ -103,7 +102,6 @@ where
             // Nobody listens any more if another shard has failed.
             let _ = tell.send(Ok(()));
             drop(tell);
-            pace::keep(Pace::Prompt);
             executor.run(body(core, seat.load));
         }
         Err(error) => {

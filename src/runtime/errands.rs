@@ -11,7 +11,6 @@
 //! a server that runs none has none. More errands than threads wait in order. What it does not do:
 //! know what the errands are; time-outs are theirs.
 
-use super::pace::{self, Pace};
 use super::ring::Doorbell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +56,6 @@ impl Errands {
         let pool = self.clone();
         let work = move || {
             roam();
-            pace::keep(Pace::Usual);
             pool.work();
             leave();
         };

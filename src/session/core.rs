@@ -187,7 +187,7 @@ impl Core {
     pub fn begin_turn(&mut self) {
         self.now_ms = self.node.clock.millis().0;
         self.refresh_config();
-        self.mind_loading();
+        self.is_loading = self.node.state.loading.is_on();
         self.bars = self.node.replication.bars(&self.config);
         self.look_at_disk();
         if self.awaits_disks {

@@ -21,7 +21,6 @@ use crate::persistence::{
 use crate::replication::Place;
 use crate::router::ReplyTo;
 use crate::runtime::file::Incoming;
-use crate::runtime::pace::{self, Pace};
 use crate::runtime::peer::Peer;
 use std::path::Path;
 use std::sync::Arc;
@@ -213,20 +212,6 @@ impl Node {
 }
 
 impl Core {
-    /// Sees whether a dataset is being loaded: few clients are served meanwhile, and none waits for
-    /// a single step of it.
-    #[inline]
-    pub(super) fn mind_loading(&mut self) {
-        let is_loading = self.node.state.loading.is_on();
-        if std::mem::replace(&mut self.is_loading, is_loading) != is_loading {
-            pace::keep(if is_loading {
-                Pace::Usual
-            } else {
-                Pace::Prompt
-            });
-        }
-    }
-
     /// Takes all keys away; their memory comes back in steps.
     fn empty(&mut self) {
         for db in 0..self.shard.space.databases() {
