@@ -43,10 +43,10 @@ pub fn receive(core: &mut Core, from: ShardId, parcel: Parcel) {
         }
         start = answer.end;
     }
-    core.counters()
-        .parcels_done_bytes
-        .add(data.held_bytes() as u64);
-    core.router.recycle(data, &core.shard);
+    let bytes = data.held_bytes() as u64;
+    core.router.recycle(data);
+    core.note_freed();
+    core.counters().parcels_done_bytes.add(bytes);
     for order in orders {
         obey(core, order);
     }

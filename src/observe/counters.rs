@@ -403,8 +403,7 @@ impl Board {
 
     /// Bytes in use that do not count towards maxmemory: giving up keys would not make them less.
     pub fn uncounted_bytes(&self) -> u64 {
-        let of =
-            |core: &Counters| core.aof_buffer_bytes.value() + core.clients_slaves_bytes.value();
+        let of = |it: &Counters| it.aof_buffer_bytes.value() + it.clients_slaves_bytes.value();
         self.cores.iter().map(of).sum()
     }
 

@@ -83,8 +83,6 @@ pub struct Router {
 
 /// Emptied parcels kept for reuse: what is on its way at a time, some for every other core.
 const SPARE_MAX: usize = 64;
-/// Those that have grown larger are not kept where memory is scarce.
-const SPARE_BYTES_MAX: usize = 1024;
 
 impl Router {
     /// The router of a core; all cores have the same counters.
@@ -162,6 +160,14 @@ impl Router {
         }
     }
 
+    /// Bytes of memory that parcels to be sent to other cores take.
+    pub fn outbox_bytes(&self) -> usize {
+        let others = self.outbox.iter().enumerate();
+        let full =
+            others.filter(|(shard, parcel)| *shard != self.me.0 as usize && !parcel.is_empty());
+        full.map(|(_, parcel)| parcel.held_bytes()).sum()
+    }
+
     /// Runs what another core sent: steps and requests. Its answers are left for the caller, who
     /// returns the parcel with [`Router::recycle`].
     pub fn receive(&mut self, from: ShardId, parcel: &mut Parcel, shard: &mut Shard) {
@@ -185,7 +191,7 @@ impl Router {
                 self.handle(self.me, step, shard);
             }
             self.deliver_own(&mut parcel);
-            self.recycle(parcel, shard);
+            self.recycle(parcel);
         }
     }
 
@@ -206,11 +212,10 @@ impl Router {
         }
     }
 
-    /// Keeps an emptied parcel for later, a large one only where memory is plenty.
-    pub fn recycle(&mut self, mut parcel: Parcel, shard: &Shard) {
-        parcel.clear();
-        let is_small = parcel.held_bytes() <= SPARE_BYTES_MAX;
-        if !self.spare.is_full() && (is_small || !shard.memory.is_scarce()) {
+    /// Keeps an emptied parcel for later.
+    pub fn recycle(&mut self, mut parcel: Parcel) {
+        if !self.spare.is_full() {
+            parcel.clear();
             self.spare.give(parcel);
         }
     }

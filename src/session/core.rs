@@ -107,6 +107,8 @@ pub struct Core {
     orders: Vec<Vec<Order>>,
     /// Among the orders are announcements, which have to arrive before anybody gets a reply.
     pub(super) has_announced: bool,
+    /// Bytes of all parcels that it has ever handed over.
+    pub(super) sent_bytes: u64,
     asked: HashMap<u64, Asked>,
     next_question: u64,
 }
@@ -160,6 +162,7 @@ impl Core {
             loader: None,
             orders: (0..node.shards()).map(|_| Vec::new()).collect(),
             has_announced: false,
+            sent_bytes: 0,
             asked: HashMap::new(),
             next_question: 0,
             node,
@@ -494,7 +497,8 @@ impl Core {
         sent += self.take_orders(&mut send);
         if sent > 0 {
             self.counters().messages_sent.add(sent);
-            self.counters().parcels_sent_bytes.add(bytes);
+            self.sent_bytes += bytes;
+            self.counters().parcels_sent_bytes.set(self.sent_bytes);
         }
     }
 

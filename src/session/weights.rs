@@ -66,9 +66,19 @@ impl Core {
         if session.may_be_evicted() {
             weights.heaviest = weights.heaviest.max(bytes);
         }
-        // At once: whoever asks in the middle of a turn would take what has just come for data.
-        let bytes = self.weights.bytes;
+        // At once, and what is freed before it is no longer the client's: whoever asks in the
+        // middle of a turn would take the difference for data.
+        let (bytes, outbox) = (self.weights.bytes, self.router.outbox_bytes() as u64);
+        let sent_bytes = self.sent_bytes + outbox;
+        self.counters().parcels_sent_bytes.set(sent_bytes);
+        if bytes < self.counters().clients_normal_bytes.value() {
+            self.note_freed();
+        }
         self.counters().clients_normal_bytes.set(bytes);
+    }
+
+    /// Tells the others what this core holds now, if they have to know it.
+    pub fn note_freed(&mut self) {
         if self.shard.memory.is_scarce() {
             self.shard.memory.publish();
         }
