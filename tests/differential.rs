@@ -75,12 +75,8 @@ fn compare_servers(
     };
     let (ours, oracle) = (set(ours).start(), set(oracle).start());
     let version = oracle.client().call("INFO server").text();
-    let mut pair = Pair {
-        ours: ours.client(),
-        oracle: oracle.client(),
-        old: version.contains("redis_version:7.0"),
-        passed_over: 0,
-    };
+    let is_old = version.contains("redis_version:7.0");
+    let mut pair = Pair::new(ours.client(), oracle.client(), is_old);
     compare(&mut pair, &mut generator, total);
     println!("passed over: {} commands", pair.passed_over);
     // A tester that passes most of it over would find nothing.
@@ -161,12 +157,7 @@ fn a_planted_difference_is_found_and_shrunk() {
         setup.clone().arg("proto-max-bulk-len", "1mb").start(),
         setup.start(),
     );
-    let mut pair = Pair {
-        ours: liar.client(),
-        oracle: oracle.client(),
-        old: true,
-        passed_over: 0,
-    };
+    let mut pair = Pair::new(liar.client(), oracle.client(), true);
     let mut history: Vec<Command> = Vec::new();
     let mut generator = Generator::new(7);
     history.extend((0..200).map(|_| generator.command()));
@@ -200,12 +191,7 @@ fn a_damaged_hyperloglog_parts_the_two() {
         return;
     };
     let (ours, oracle) = (Setup::ringshard(1).start(), oracle.start());
-    let mut pair = Pair {
-        ours: ours.client(),
-        oracle: oracle.client(),
-        old: true,
-        passed_over: 0,
-    };
+    let mut pair = Pair::new(ours.client(), oracle.client(), true);
     let history = |lines: &[&str]| -> Vec<Command> {
         let words = |line: &&str| line.split(' ').map(|w| w.as_bytes().to_vec()).collect();
         lines.iter().map(words).collect()

@@ -63,6 +63,15 @@ enum Verdict {
     Different,
 }
 
+impl Verdict {
+    fn of(is_same: bool) -> Verdict {
+        match is_same {
+            true => Verdict::Same,
+            false => Verdict::Different,
+        }
+    }
+}
+
 /// The first command on which the two disagreed.
 pub struct Difference {
     pub at: usize,
@@ -74,6 +83,15 @@ pub struct Difference {
 const CLOCK_TOLERANCE_MS: i64 = 5_000;
 
 impl Pair {
+    pub fn new(ours: Client, oracle: Client, old: bool) -> Pair {
+        Pair {
+            ours,
+            oracle,
+            old,
+            passed_over: 0,
+        }
+    }
+
     /// Runs commands on both, all in one packet. Where the two part, the other commands say
     /// nothing, and both begin anew.
     pub fn run(&mut self, commands: &[Command]) -> Option<Difference> {
@@ -120,10 +138,7 @@ impl Pair {
     /// What two replies to EXEC say, command by command.
     fn judge_all(&self, queued: &[&Command], ours: &Reply, oracle: &Reply) -> Verdict {
         let (Reply::Array(our_items), Reply::Array(oracle_items)) = (ours, oracle) else {
-            return match ours == oracle {
-                true => Verdict::Same,
-                false => Verdict::Different,
-            };
+            return Verdict::of(ours == oracle);
         };
         if our_items.len() != queued.len() || oracle_items.len() != queued.len() {
             return Verdict::Different;
@@ -135,12 +150,9 @@ impl Pair {
     }
 
     fn judge(&self, command: &Command, ours: &Reply, oracle: &Reply) -> Verdict {
-        if is_half_done(command, ours, oracle) {
-            return Verdict::Parted;
-        }
-        match self.same(command, ours, oracle) {
-            true => Verdict::Same,
-            false => Verdict::Different,
+        match is_half_done(command, ours, oracle) {
+            true => Verdict::Parted,
+            false => Verdict::of(self.same(command, ours, oracle)),
         }
     }
 
