@@ -36,6 +36,15 @@ impl<'a> Listpack<'a> {
         Listpack { bytes }
     }
 
+    /// The one at the beginning of these bytes, by its own total.
+    #[inline]
+    pub fn starting(bytes: &'a [u8]) -> Listpack<'a> {
+        let total = bytes
+            .first_chunk()
+            .map_or(0, |total| u32::from_le_bytes(*total));
+        Listpack::new(&bytes[..total as usize])
+    }
+
     /// Number of elements; counts them when they are 65535 or more.
     pub fn len(self) -> usize {
         match count_of(self.bytes) {

@@ -54,7 +54,7 @@ impl Quicklist {
         len: usize,
         limit: NodeLimit,
     ) -> Option<usize> {
-        let NodeRef::Packed(list) = self.nodes[node].node.view() else {
+        let NodeRef::Packed(list) = self.nodes[node].view() else {
             return None;
         };
         let place = list.seek(offset as i64)?;
@@ -147,7 +147,7 @@ impl Quicklist {
     /// The same within a node, which is left with the length 0 when all of it went.
     fn remove_in_node(&mut self, node: usize, wanted: &Wanted<'_>, max: usize, from: Side) {
         let link = &mut self.nodes[node];
-        let is_whole = match link.node.view() {
+        let is_whole = match link.view() {
             NodeRef::Large(bytes) => wanted.is(Item::Bytes(bytes)),
             NodeRef::Packed(list) => match without(list, wanted, max, from) {
                 None => false,
@@ -158,7 +158,7 @@ impl Quicklist {
             },
         };
         if is_whole {
-            self.held -= link.node.held();
+            self.held -= link.held();
             self.len -= std::mem::take(&mut link.len) as usize;
         }
     }

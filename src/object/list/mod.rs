@@ -3,6 +3,7 @@
 //! [`ListRef`] reads a list in either form, [`edit`] changes one wherever it lies. Neither knows of
 //! keys, clients or time.
 
+mod counted;
 pub mod edit;
 mod limit;
 mod middle;

@@ -7,20 +7,34 @@
 //!
 //! A push at the front moves the header, not the elements. The gap and the room behind fill up
 //! what the allocator hands out anyway; a node that nobody is going to grow gives
-//! them back ([`Node::settle`]). A node is never empty, and takes 24 bytes besides its buffer.
+//! them back ([`Node::settle`]). A node is never empty.
+//!
+//! In its list a node is a [`Link`], which shares the buffer with copies of the list. Where a
+//! listpack ends its header says; only while a node is changed does it take a field.
 
+use super::counted::{Content, ContentRef, Counted};
 use super::limit::NodeLimit;
 use super::view::{NewItem, Side};
 use crate::object::Room;
 use crate::object::listpack::{self, Listpack};
 use bytes::Bytes;
 
-/// A node.
+/// A node in its list.
 #[derive(Clone, Debug)]
+pub(super) struct Link {
+    node: Counted,
+    /// Where the listpack begins in its buffer.
+    start: u32,
+    /// Number of elements.
+    pub(super) len: u32,
+}
+
+/// A node that is being made or changed.
+#[derive(Debug)]
 pub(super) enum Node {
     Packed(Pack),
-    /// An element too large to share a node; in a box, so that other nodes are no larger for it.
-    Large(Box<Bytes>),
+    /// An element too large to share a node.
+    Large(Bytes),
 }
 
 /// A node to read.
@@ -37,12 +51,6 @@ pub(super) struct Pack {
     buffer: Box<[u8]>,
     start: u32,
     end: u32,
-}
-
-impl Clone for Pack {
-    fn clone(&self) -> Pack {
-        Pack::from(self.bytes().to_vec())
-    }
 }
 
 impl From<Vec<u8>> for Pack {
@@ -145,32 +153,7 @@ impl Node {
 
     /// A node of a large element.
     pub(super) fn large(element: Bytes) -> Node {
-        Node::Large(Box::new(element))
-    }
-
-    pub(super) fn view(&self) -> NodeRef<'_> {
-        match self {
-            Node::Packed(pack) => NodeRef::Packed(Listpack::new(pack.bytes())),
-            Node::Large(bytes) => NodeRef::Large(bytes),
-        }
-    }
-
-    /// Bytes it asks of the allocator, itself apart.
-    #[inline]
-    pub(super) fn held(&self) -> usize {
-        match self {
-            Node::Packed(pack) => pack.buffer.len(),
-            Node::Large(bytes) => bytes.len() + size_of::<Bytes>(),
-        }
-    }
-
-    /// Whether an element of this length may join.
-    #[inline]
-    pub(super) fn admits(&self, len: usize, elements: usize, limit: NodeLimit) -> bool {
-        match self {
-            Node::Packed(pack) => limit.admits(len, pack.bytes().len(), elements),
-            Node::Large(_) => false,
-        }
+        Node::Large(element)
     }
 
     /// Adds an element that is admitted.
@@ -213,6 +196,94 @@ impl Node {
     }
 }
 
+impl Link {
+    /// Bytes it takes besides what the node holds.
+    pub(super) const BYTES: usize = size_of::<Link>() + Counted::BYTES;
+
+    pub(super) fn new(node: Node) -> Link {
+        let mut link = Link {
+            node: Counted::new(Content::Buffer(Box::default())),
+            start: 0,
+            len: 0,
+        };
+        link.close(node);
+        link
+    }
+
+    #[inline]
+    pub(super) fn view(&self) -> NodeRef<'_> {
+        match self.node.get() {
+            ContentRef::Buffer(buffer) => {
+                NodeRef::Packed(Listpack::starting(&buffer[self.start as usize..]))
+            }
+            ContentRef::Large(bytes) => NodeRef::Large(bytes),
+        }
+    }
+
+    /// Bytes the node asks of the allocator, itself apart.
+    #[inline]
+    pub(super) fn held(&self) -> usize {
+        match self.node.get() {
+            ContentRef::Buffer(buffer) => buffer.len(),
+            ContentRef::Large(bytes) => bytes.len() + size_of::<Bytes>(),
+        }
+    }
+
+    /// Whether an element of this length may join.
+    #[inline]
+    pub(super) fn admits(&self, len: usize, limit: NodeLimit) -> bool {
+        match self.view() {
+            NodeRef::Packed(list) => limit.admits(len, list.bytes().len(), self.len as usize),
+            NodeRef::Large(_) => false,
+        }
+    }
+
+    /// Whether no copy of the list shares the node.
+    pub(super) fn is_only(&self) -> bool {
+        self.node.is_only()
+    }
+
+    /// Takes the node out to change it; it has to be closed again.
+    #[inline]
+    fn open(&mut self) -> Node {
+        let start = self.start as usize;
+        match self.node.take() {
+            Content::Buffer(buffer) => {
+                let end = start + Listpack::starting(&buffer[start..]).bytes().len();
+                Node::Packed(Pack {
+                    buffer,
+                    start: self.start,
+                    end: position(end),
+                })
+            }
+            Content::Large(bytes) => Node::Large(bytes),
+        }
+    }
+
+    #[inline]
+    fn close(&mut self, node: Node) {
+        let (content, start, len) = match node {
+            Node::Packed(pack) => {
+                let len = Listpack::new(pack.bytes()).len();
+                (Content::Buffer(pack.buffer), pack.start, len)
+            }
+            Node::Large(bytes) => (Content::Large(bytes), 0, 1),
+        };
+        self.node.set(content);
+        self.start = start;
+        self.len = position(len);
+    }
+
+    /// Changes the node, which keeps an element at least.
+    #[inline]
+    pub(super) fn edit<T>(&mut self, change: impl FnOnce(&mut Node) -> T) -> T {
+        let mut node = self.open();
+        let result = change(&mut node);
+        self.close(node);
+        result
+    }
+}
+
 impl<'a> NodeRef<'a> {
     /// Number of elements.
     pub fn len(self) -> usize {
@@ -252,19 +323,19 @@ mod tests {
 
     #[test]
     fn a_node_is_small() {
-        assert_eq!(size_of::<Node>(), 24);
+        assert_eq!(Link::BYTES, 32);
     }
 
     #[test]
     fn a_queue_through_one_node_does_not_grow() {
         let limit = NodeLimit::new(-2);
-        let mut node = Node::new(NewItem::from(&b"first"[..]), limit);
+        let mut link = Link::new(Node::new(NewItem::from(&b"first"[..]), limit));
         for number in 0..10_000 {
-            node.push(Side::Right, format!("job-{number}").as_bytes());
+            link.edit(|node| node.push(Side::Right, format!("job-{number}").as_bytes()));
             if number >= 20 {
-                node.pop(Side::Left);
+                link.edit(|node| node.pop(Side::Left));
             }
         }
-        assert!(node.held() < 1024, "{} bytes", node.held());
+        assert!(link.held() < 1024, "{} bytes", link.held());
     }
 }

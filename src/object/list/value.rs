@@ -12,18 +12,11 @@
 //! reference per node. What happens in the middle is in the file beside this one.
 
 use super::limit::NodeLimit;
-use super::node::{Node, NodeRef};
+use super::node::{Link, Node, NodeRef};
 use super::view::{Iter, ListItem, NewItem, Side};
+use crate::object::listpack::Listpack;
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::Arc;
-
-/// A node in its list, with the number of its elements.
-#[derive(Clone, Debug)]
-pub(super) struct Link {
-    pub(super) node: Arc<Node>,
-    pub(super) len: u32,
-}
 
 /// A list that is too large to be packed.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +26,6 @@ pub struct Quicklist {
     /// What the nodes hold apart from themselves.
     pub(super) held: usize,
 }
-
-/// Bytes of a node besides what it holds: the reference, the counters, the node.
-const NODE_BYTES: usize = size_of::<Link>() + 2 * size_of::<usize>() + size_of::<Node>();
 
 impl Quicklist {
     /// Number of elements.
@@ -51,28 +41,27 @@ impl Quicklist {
     /// Bytes it asks of the allocator, itself apart.
     pub fn bytes(&self) -> usize {
         let spare = self.nodes.capacity() - self.nodes.len();
-        self.held + self.nodes.len() * NODE_BYTES + spare * size_of::<Link>()
+        self.held + self.nodes.len() * Link::BYTES + spare * size_of::<Link>()
     }
 
     /// The nodes from left to right.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeRef<'_>> {
-        self.nodes.iter().map(|link| link.node.view())
+        self.nodes.iter().map(|link| link.view())
     }
 
     /// Takes the first node out after showing it.
     pub fn take_first<T>(&mut self, show: impl FnOnce(NodeRef<'_>) -> T) -> Option<T> {
         let link = self.nodes.pop_front()?;
-        self.held -= link.node.held();
+        self.held -= link.held();
         self.len -= link.len as usize;
-        Some(show(link.node.view()))
+        Some(show(link.view()))
     }
 
     /// Adds a node behind the others, for whoever loads a list node by node; the bytes are a
     /// listpack. Empty ones are left out.
     pub fn append_listpack(&mut self, listpack: Vec<u8>) {
-        let node = Node::Packed(listpack.into());
-        if !node.view().is_empty() {
-            self.add(self.nodes.len(), node);
+        if !Listpack::new(&listpack).is_empty() {
+            self.add(self.nodes.len(), Node::Packed(listpack.into()));
         }
     }
 
@@ -172,27 +161,23 @@ impl Quicklist {
     }
 
     pub(super) fn admits(&self, node: usize, len: usize, limit: NodeLimit) -> bool {
-        let link = &self.nodes[node];
-        link.node.admits(len, link.len as usize, limit)
+        self.nodes[node].admits(len, limit)
     }
 
     /// Changes a node, which keeps an element at least.
     #[inline]
     pub(super) fn edit<T>(&mut self, node: usize, change: impl FnOnce(&mut Node) -> T) -> T {
         let link = &mut self.nodes[node];
-        let node = Arc::make_mut(&mut link.node);
-        let before = node.held();
-        let result = change(node);
-        self.held = self.held + node.held() - before;
-        let len = node.view().len();
-        self.len = self.len + len - link.len as usize;
-        link.len = len as u32;
+        let (held, len) = (link.held(), link.len as usize);
+        let result = link.edit(change);
+        self.held = self.held + link.held() - held;
+        self.len = self.len + link.len as usize - len;
         result
     }
 
     /// Lets a node give back its spare room, unless somebody else sees it too.
     fn settle(&mut self, node: usize) {
-        if Arc::get_mut(&mut self.nodes[node].node).is_some() {
+        if self.nodes[node].is_only() {
             self.edit(node, Node::settle);
         }
     }
@@ -201,15 +186,11 @@ impl Quicklist {
     pub(super) fn add(&mut self, at: usize, node: Node) {
         if self.nodes.len() == self.nodes.capacity() {
             // Doubling would leave up to half of it empty.
-            self.nodes.reserve_exact((self.nodes.len() / 4).max(4));
+            self.nodes.reserve_exact((self.nodes.len() / 8).max(4));
         }
-        let len = node.view().len();
-        self.held += node.held();
-        self.len += len;
-        let link = Link {
-            node: Arc::new(node),
-            len: len as u32,
-        };
+        let link = Link::new(node);
+        self.held += link.held();
+        self.len += link.len as usize;
         if at == 0 {
             self.nodes.push_front(link);
         } else {
@@ -220,7 +201,7 @@ impl Quicklist {
     /// Drops whole nodes.
     pub(super) fn drop_nodes(&mut self, nodes: std::ops::Range<usize>) {
         for link in self.nodes.drain(nodes) {
-            self.held -= link.node.held();
+            self.held -= link.held();
             self.len -= link.len as usize;
         }
         /// Fewer are not worth a reallocation.
@@ -237,7 +218,7 @@ impl Quicklist {
             && let Some(link) = self.nodes.pop_back()
         {
             freed += link.len as usize;
-            self.held -= link.node.held();
+            self.held -= link.held();
             self.len -= link.len as usize;
         }
         !self.nodes.is_empty()

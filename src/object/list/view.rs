@@ -3,8 +3,8 @@
 //! A walk begins anywhere and goes to either side; a range of a long list costs what it returns
 //! and one pass over the lengths of nodes.
 
-use super::node::NodeRef;
-use super::value::{Link, Quicklist};
+use super::node::{Link, NodeRef};
+use super::value::Quicklist;
 use crate::object::element::{Item, Wanted};
 use crate::object::listpack::Listpack;
 use crate::object::{Form, Object};
@@ -244,7 +244,7 @@ impl<'a> Iter<'a> {
             Side::Right => self.rest.next(),
             Side::Left => self.rest.next_back(),
         };
-        link.map(|link| link.node.view())
+        link.map(|link| link.view())
     }
 }
 
