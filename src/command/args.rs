@@ -70,6 +70,11 @@ impl<'a> Args<'a> {
         found.ok().map(|index| &self.big[index].1)
     }
 
+    /// Bytes of all of them together.
+    pub fn total_bytes(self) -> usize {
+        self.from(0).map(<[u8]>::len).sum()
+    }
+
     /// All arguments from a position on.
     pub fn from(self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> {
         (first.min(self.len())..self.len()).map(move |at| self.get(at))

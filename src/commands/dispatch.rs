@@ -91,7 +91,8 @@ fn run(
 ) -> Verdict {
     if core.config.maxmemory != 0 {
         let map = core.router.map();
-        core.make_room(known.is_none_or(|(_, slot, _)| map.shard(slot) == core.id));
+        let is_here = known.is_none_or(|(_, slot, _)| map.shard(slot) == core.id);
+        core.make_room(args, is_here);
     }
     let Some(session) = core.sessions.find(id) else {
         return Verdict::Done;

@@ -54,6 +54,11 @@ impl Output {
         self.bytes.capacity()
     }
 
+    /// How much of that room is not in use.
+    pub fn free_bytes(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
+    }
+
     /// The small bytes, to write to.
     #[inline]
     pub fn buffer(&mut self) -> &mut Vec<u8> {

@@ -263,7 +263,7 @@ impl Router {
 
     fn handle(&mut self, from: Peer, step: Step, shard: &mut Shard) {
         // Parts of operations run whatever comes of it: they run everywhere or nowhere.
-        shard.make_room();
+        shard.make_room(|| 0);
         match step {
             Step::Ask { ticket, ask } => self.asked(from, ticket, ask, shard),
             Step::Run {
@@ -339,7 +339,7 @@ impl Router {
         let parcel = &mut self.outbox[from.0 as usize];
         let start = clock::cycles();
         let call = head.call(args, client);
-        let outcome = match lacks_room(shard, head) {
+        let outcome = match lacks_room(shard, (head, args)) {
             false if head.may_wait => shard.attempt(&call, &mut parcel.output),
             false => shard.run(&call, &mut parcel.output).map(|()| None),
             true => {
@@ -369,8 +369,8 @@ impl Router {
 /// Whether a command has to be refused here. It has passed its own core's gate, but others may have
 /// taken memory since.
 #[inline]
-fn lacks_room(shard: &mut Shard, head: Head) -> bool {
-    shard.make_room() == Room::Nothing && head.spec.flags.has(Flags::DENYOOM)
+fn lacks_room(shard: &mut Shard, (head, args): (Head, Args<'_>)) -> bool {
+    shard.make_room(|| args.total_bytes()) == Room::Nothing && head.spec.flags.has(Flags::DENYOOM)
 }
 
 /// Forgets what clients of another core, or of this one, have watched.

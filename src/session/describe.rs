@@ -27,7 +27,9 @@ impl Session {
         let fields = [&self.name, &self.library, &self.library_version];
         size_of::<Session>()
             + self.query_bytes()
+            + self.pending.free_bytes()
             + self.output_bytes()
+            + self.output.free_bytes()
             + fields.iter().map(|field| field.capacity()).sum::<usize>()
             + self.origin.address.len()
             + self.origin.local_address.len()

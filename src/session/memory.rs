@@ -5,6 +5,7 @@
 
 use super::core::Core;
 use super::order::Question;
+use crate::command::Args;
 use crate::keyspace::Choice;
 use crate::shard::{MemoryRules, Room};
 use std::sync::atomic::Ordering::Relaxed;
@@ -44,9 +45,9 @@ impl Core {
     }
 
     /// Makes room for a command that is about to run, here or for the most part elsewhere.
-    pub fn make_room(&mut self, is_here: bool) {
+    pub fn make_room(&mut self, args: Args<'_>, is_here: bool) {
         self.room = match is_here {
-            true => self.shard.make_room(),
+            true => self.shard.make_room(|| args.total_bytes()),
             false => self.shard.room_elsewhere(),
         };
         if self.room != Room::Enough {

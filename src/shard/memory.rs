@@ -11,8 +11,9 @@
 //!
 //! Looking costs a cache line of every core. While the limit is far away a shard grows by a quota
 //! before it looks again; the quotas of all shards together stay below what was free when they
-//! were taken. Near the limit every command looks, and publishes, so that no core exceeds it by
-//! more than the command it is running.
+//! were taken. Near the limit every command looks, and publishes what its core holds and what the
+//! command brings. So the next one on another core finds that taken already, and all cores together
+//! exceed the limit by no more than one command.
 //!
 //! Memory is taken where a key lives, and there it is given back: keys are spread by hash, so every
 //! shard evicts as much as it grows. A shard that holds far less than the others frees only its
@@ -62,6 +63,8 @@ pub struct Memory {
     unlooked_max: i64,
     /// Bytes of this thread that others account for: cores that share a thread.
     foreign_bytes: i64,
+    /// What the command that is about to run brings; published with what the core holds.
+    claimed_bytes: usize,
     /// Others have to free what this shard has not.
     needs_help: bool,
     /// The longest time that evicting has taken since somebody asked, in nanoseconds.
@@ -92,6 +95,7 @@ impl Memory {
             },
             unlooked_max: i64::MIN,
             foreign_bytes: 0,
+            claimed_bytes: 0,
             needs_help: false,
             slowest_ns: 0,
         }
@@ -126,8 +130,14 @@ impl Memory {
     /// Tells the others what this core holds, and lets the next command look at what they hold.
     #[inline]
     pub fn publish(&mut self) {
-        let held = self.held_bytes();
-        self.counters().held_bytes.set(held as u64);
+        self.claimed_bytes = 0;
+        self.tell();
+    }
+
+    #[inline]
+    fn tell(&mut self) {
+        let taken = self.held_bytes() + self.claimed_bytes as i64;
+        self.counters().held_bytes.set(taken as u64);
         self.unlooked_max = i64::MIN;
     }
 
@@ -140,10 +150,10 @@ impl Memory {
 
     /// By how many bytes memory is above the limit; negative below it.
     fn excess(&mut self) -> i64 {
-        let counted = self
-            .used_bytes()
-            .saturating_sub(self.board.uncounted_bytes());
-        counted as i64 - self.rules.limit_bytes as i64
+        self.tell();
+        let others = self.board.uncounted_bytes() as i64 + self.claimed_bytes as i64;
+        let counted = self.boot_bytes as i64 + self.board.held_bytes() - others;
+        counted - self.rules.limit_bytes as i64
     }
 
     fn is_within(&mut self, excess: i64) -> bool {
@@ -204,12 +214,14 @@ enum Part {
 }
 
 impl Shard {
-    /// Makes room for a command. To be called before each one that may take memory here.
+    /// Makes room for a command that brings so many bytes. To be called before each one that may
+    /// take memory here.
     #[inline]
-    pub fn make_room(&mut self) -> Room {
+    pub fn make_room(&mut self, brought: impl FnOnce() -> usize) -> Room {
         if !self.memory.is_scarce() {
             return Room::Enough;
         }
+        self.memory.claimed_bytes = brought();
         self.look_for_room(Part::Whole)
     }
 
@@ -236,6 +248,7 @@ impl Shard {
         if self.memory.board.cores().len() > 1 {
             self.publish_data();
         }
+        self.memory.claimed_bytes = 0;
         self.look_for_room(Part::Share)
     }
 
@@ -245,6 +258,8 @@ impl Shard {
         if self.memory.is_within(excess) {
             return Room::Enough;
         }
+        // It may not run, or not before others have made room.
+        self.memory.publish();
         let bytes_max = self.part_of(excess, part);
         let enough = self.memory.held_bytes().saturating_sub(bytes_max);
         let begin = clock::cycles();
@@ -336,5 +351,33 @@ impl Shard {
                 return Room::Coming;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_command_brings_is_taken_already_for_the_other_cores() {
+        const MARGIN: u64 = 1 << 20;
+        let board = Board::new(2, 0);
+        let mut memories = [0, 1].map(|core| Memory::new(board.clone(), core, 0));
+        // Both are on this thread, so its bytes count twice, here and below.
+        let _ = memories.each_mut().map(Memory::publish);
+        let used = memories[0].used_bytes();
+        for memory in &mut memories {
+            memory.rules.limit_bytes = used + MARGIN;
+        }
+        let [one, other] = &mut memories;
+        assert!(one.is_scarce());
+        one.claimed_bytes = 2 * MARGIN as usize;
+        assert!(one.excess() <= 0, "a command may exceed the limit");
+        assert!(other.excess() > 0, "but only one");
+        one.publish();
+        assert!(
+            other.excess() <= 0,
+            "what it brought is no longer on its way"
+        );
     }
 }

@@ -50,7 +50,7 @@ fn is_below_its_peak(memory: &Memory<'_>) -> bool {
 
 fn has_large_clients(memory: &Memory<'_>) -> bool {
     let clients = memory.totals.connected_clients.max(1);
-    memory.clients() / clients > 200 * 1024
+    memory.clients / clients > 200 * 1024
 }
 
 const EMPTY: &str = "Hi Sam, this instance is empty or is using very little memory, my issues \

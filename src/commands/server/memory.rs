@@ -148,7 +148,7 @@ fn buffers(memory: &Memory<'_>) -> Vec<(&'static str, Figure)> {
         ("startup.allocated", memory.startup),
         ("replication.backlog", totals.replication_backlog_bytes),
         ("clients.slaves", totals.clients_slaves_bytes),
-        ("clients.normal", memory.clients()),
+        ("clients.normal", memory.clients),
         ("cluster.links", totals.cluster_links_bytes),
         ("aof.buffer", totals.aof_buffer_bytes),
         ("lua.caches", totals.scripts_eval_bytes),

@@ -13,7 +13,7 @@
 
 use crate::base::{alloc, process};
 use crate::config::choice::MaxmemoryPolicy;
-use crate::observe::counters::Totals;
+use crate::observe::counters::{Board, Counters, Totals};
 use crate::observe::info::{Source, Writer, human};
 use crate::session::Node;
 
@@ -21,6 +21,9 @@ use crate::session::Node;
 pub struct Memory<'a> {
     pub totals: &'a Totals,
     pub used: u64,
+    /// What ordinary clients take of that, with their commands and replies on the way between
+    /// cores.
+    pub clients: u64,
     pub peak: u64,
     pub startup: u64,
     pub resident: u64,
@@ -46,13 +49,40 @@ impl Excess {
     }
 }
 
+/// Bytes in use, and what clients take of them, of one moment. Whoever read one a little later than
+/// the other would see data where a command is on its way.
+fn used_and_clients(node: &Node) -> (u64, u64) {
+    /// Cores go on while they are read; after so many tries the last is as good as any.
+    const TRIES: usize = 16;
+    let mut clients = clients_bytes(&node.board);
+    let mut used = node.used_memory_bytes();
+    for _ in 0..TRIES {
+        let now = clients_bytes(&node.board);
+        if now == clients {
+            break;
+        }
+        (clients, used) = (now, node.used_memory_bytes());
+    }
+    (used, clients)
+}
+
+fn clients_bytes(board: &Board) -> u64 {
+    let sum = |of: fn(&Counters) -> u64| -> u64 { board.cores().iter().map(of).sum() };
+    // What is done was sent before: in this order it is never more.
+    let done = sum(|core| core.parcels_done_bytes.value());
+    let sent = sum(|core| core.parcels_sent_bytes.value());
+    sum(|core| core.clients_normal_bytes.value()) + sent.saturating_sub(done)
+}
+
 impl<'a> Memory<'a> {
     /// What the cores have published, and what the allocator and the system say now.
     pub fn of(node: &Node, totals: &'a Totals) -> Memory<'a> {
         let config = node.config.value();
+        let (used, clients) = used_and_clients(node);
         Memory {
             totals,
-            used: node.used_memory_bytes(),
+            used,
+            clients,
             peak: node.memory_peak_bytes(),
             startup: node.startup_memory_bytes(),
             resident: process::resident_bytes(),
@@ -63,19 +93,12 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// What ordinary clients take, with their commands and replies on the way between cores.
-    pub fn clients(&self) -> u64 {
-        let totals = self.totals;
-        let sent = totals.parcels_sent_bytes;
-        totals.clients_normal_bytes + sent.saturating_sub(totals.parcels_done_bytes)
-    }
-
     /// What is not data: what there was before the first key, tables, buffers, scripts.
     pub fn overhead(&self) -> u64 {
         let totals = self.totals;
         self.startup
             + totals.table_bytes
-            + self.clients()
+            + self.clients
             + totals.clients_slaves_bytes
             + totals.cluster_links_bytes
             + totals.aof_buffer_bytes
@@ -184,7 +207,7 @@ impl<'a> Memory<'a> {
                 totals.replication_backlog_bytes + totals.clients_slaves_bytes,
             )
             .field("mem_clients_slaves", totals.clients_slaves_bytes)
-            .field("mem_clients_normal", self.clients())
+            .field("mem_clients_normal", self.clients)
             .field("mem_cluster_links", totals.cluster_links_bytes)
             .field("mem_aof_buffer", totals.aof_buffer_bytes)
             .field("mem_allocator", alloc::version())
