@@ -8,7 +8,8 @@
 //! the probe's commands are HSETs of it, too.
 
 use crate::deletion::{self, KEY};
-use crate::growth::{PROBE_INTERVAL, probe, probe_by, summary, worst_of};
+use crate::growth::worst_of;
+use crate::probe::{Waits, probe, probe_by};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::peer::Peer;
@@ -119,14 +120,14 @@ impl Data {
     }
 
     /// Latencies of the probe.
-    fn probe(self, port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
+    fn probe(self, port: u16, more: impl Fn() -> bool) -> Result<Waits> {
         match self {
             Data::Keys(_) => probe(port, more),
             Data::Hash(_) => {
                 let write = |requests: &mut Vec<u8>, number: u64| {
                     self.push(requests, number.wrapping_mul(FIELD_STRIDE), b'z');
                 };
-                probe_by(port, PROBE_INTERVAL, write, more)
+                probe_by(port, write, more)
             }
         }
     }
@@ -188,7 +189,7 @@ fn watch(
 ) -> Result<Figures> {
     let going = AtomicBool::new(true);
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
-    let (latencies, most) = thread::scope(|scope| {
+    let (waits, most) = thread::scope(|scope| {
         let prober = scope.spawn(|| data.probe(server.port, || going.load(Relaxed)));
         let most = most_memory(server, more);
         going.store(false, Relaxed);
@@ -196,7 +197,9 @@ fn watch(
     });
     let written = traffic.written.load(Relaxed) - first;
     let elapsed = start.elapsed().as_secs_f64();
-    let mut figures = summary(latencies.map_err(|_| anyhow!("the probe panicked"))??)?;
+    let mut figures = waits
+        .map_err(|_| anyhow!("the probe panicked"))??
+        .summary()?;
     figures.put(Metric::Throughput, written as f64 / elapsed);
     figures.put(Metric::Rss, most?);
     Ok(figures)

@@ -4,7 +4,8 @@
 //! before each end until memory has settled. Filling is not measured; what the probe sees without
 //! any load is the machine.
 
-use crate::growth::{control, probe, summary, worst_of};
+use crate::growth::{control, worst_of};
+use crate::probe::probe;
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures};
 use crate::support::peer::Peer;
@@ -60,14 +61,14 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 /// The probe's figures while a command makes an end of the hash.
 fn ending(server: &Server, command: &[&[u8]]) -> Result<Figures> {
     let going = AtomicBool::new(true);
-    let (latencies, ended) = thread::scope(|scope| {
+    let (waits, ended) = thread::scope(|scope| {
         let prober = scope.spawn(|| probe(server.port, || going.load(Ordering::Relaxed)));
         let ended = end(server, command);
         going.store(false, Ordering::Relaxed);
         (prober.join(), ended)
     });
     ended.context("while the hash goes")?;
-    summary(latencies.map_err(|_| anyhow!("the probe panicked"))??)
+    waits.map_err(|_| anyhow!("the probe panicked"))??.summary()
 }
 
 fn end(server: &Server, command: &[&[u8]]) -> Result<()> {

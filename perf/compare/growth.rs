@@ -1,15 +1,12 @@
 //! Latency while the keyspace grows: does the hash table, growing, ever make somebody wait?
 //!
-//! One connection fills the server with pipelines of SET; another, the probe, sends one GET every
-//! quarter of a millisecond and notes how long each takes. The same probe runs without load before
-//! that: what it shows there is the machine, not the table. The probe asks for the CPU before
-//! others, for its own waiting is not the server's. A GET that was due while the one before
-//! was still waiting counts from when it was due, so that a long stall is not seen only once.
+//! One connection fills the server with pipelines of SET, beside the probe. The probe runs without
+//! load before that: what it shows there is the machine, not the table.
 
+use crate::probe::probe;
 use crate::rig::{Rig, progress};
-use crate::support::figures::{Comparison, Figures, Metric, Outcome, percentile};
+use crate::support::figures::{Comparison, Figures, Metric, Outcome};
 use crate::support::peer::Peer;
-use crate::support::process::run_promptly;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::{Connection, push_request};
@@ -18,8 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub const PROBE_INTERVAL: Duration = Duration::from_micros(250);
-/// Enough probes for a percentile of 99.99.
+/// Enough probes for a percentile of 99.9.
 const CONTROL_TIME: Duration = Duration::from_secs(5);
 
 pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
@@ -58,13 +54,13 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 
 pub fn control(server: &Server) -> Result<Figures> {
     let end = Instant::now() + CONTROL_TIME;
-    summary(probe(server.port, || Instant::now() < end)?)
+    probe(server.port, || Instant::now() < end)?.summary()
 }
 
 fn growth(server: &Server, keys: u64, pipeline: u32) -> Result<Figures> {
     let growing = AtomicBool::new(true);
     let start = Instant::now();
-    let (latencies, grown) = thread::scope(|scope| {
+    let (waits, grown) = thread::scope(|scope| {
         let prober = scope.spawn(|| probe(server.port, || growing.load(Ordering::Relaxed)));
         let grown = grow(server.port, keys, pipeline);
         growing.store(false, Ordering::Relaxed);
@@ -72,7 +68,9 @@ fn growth(server: &Server, keys: u64, pipeline: u32) -> Result<Figures> {
     });
     grown.context("while growing")?;
     let elapsed = start.elapsed();
-    let mut figures = summary(latencies.map_err(|_| anyhow!("the probe panicked"))??)?;
+    let mut figures = waits
+        .map_err(|_| anyhow!("the probe panicked"))??
+        .summary()?;
     figures.put(Metric::Throughput, keys as f64 / elapsed.as_secs_f64());
     figures.put(Metric::Rss, server.rss_bytes()? as f64);
     Ok(figures)
@@ -97,68 +95,14 @@ fn grow(port: u16, keys: u64, pipeline: u32) -> Result<()> {
     Ok(())
 }
 
-/// Latencies in milliseconds of one GET after another, each at its time.
-pub fn probe(port: u16, more: impl Fn() -> bool) -> Result<Vec<f64>> {
-    probe_every(port, PROBE_INTERVAL, more)
-}
-
-/// The same, so far apart.
-pub fn probe_every(port: u16, interval: Duration, more: impl Fn() -> bool) -> Result<Vec<f64>> {
-    let get = |requests: &mut Vec<u8>, _| push_request(requests, &[b"GET", b"key:000000000000"]);
-    probe_by(port, interval, get, more)
-}
-
-/// The same for requests that are written by number.
-pub fn probe_by(
-    port: u16,
-    interval: Duration,
-    write: impl Fn(&mut Vec<u8>, u64),
-    more: impl Fn() -> bool,
-) -> Result<Vec<f64>> {
-    run_promptly();
-    let mut connection = Connection::open(port)?;
-    let mut latencies = Vec::new();
-    let (mut due, mut request) = (Instant::now(), Vec::new());
-    while more() {
-        request.clear();
-        write(&mut request, latencies.len() as u64);
-        let wait = due.saturating_duration_since(Instant::now());
-        thread::sleep(wait);
-        // Waking late is this thread's fault; being late for want of a reply is the server's.
-        let from = if wait.is_zero() { due } else { Instant::now() };
-        connection.send(&request)?;
-        connection.reply().context("the probe failed")?;
-        latencies.push(from.elapsed().as_secs_f64() * 1e3);
-        due += interval;
-    }
-    Ok(latencies)
-}
-
-pub fn summary(mut latencies: Vec<f64>) -> Result<Figures> {
-    latencies.sort_by(f64::total_cmp);
-    let mut figures = Figures::default();
-    for (metric, share) in [
-        (Metric::P50, 0.5),
-        (Metric::P99, 0.99),
-        (Metric::P999, 0.999),
-        (Metric::P9999, 0.9999),
-        (Metric::Worst, 1.0),
-    ] {
-        let value = percentile(&latencies, share).context("the probe saw nothing")?;
-        figures.put(metric, value);
-    }
-    Ok(figures)
-}
-
 /// Medians over the rounds, but of the worst the worst: it is the promise that must hold.
 pub fn worst_of(label: &str, rounds: &[Figures]) -> Outcome {
     let mut figures = Figures::median(rounds);
-    let worst = rounds
-        .iter()
-        .filter_map(|round| round.value(Metric::Worst))
-        .reduce(f64::max);
-    if let Some(worst) = worst {
-        figures.put(Metric::Worst, worst);
+    for metric in [Metric::Worst, Metric::OwnWorst] {
+        let values = rounds.iter().filter_map(|round| round.value(metric));
+        if let Some(worst) = values.reduce(f64::max) {
+            figures.put(metric, worst);
+        }
     }
     Outcome {
         peer: label.to_string(),
@@ -181,13 +125,5 @@ mod tests {
         let outcome = worst_of("x", &[round(1.0), round(9.0), round(2.0)]);
         assert_eq!(outcome.figures.value(Metric::Worst), Some(9.0));
         assert_eq!(outcome.figures.value(Metric::P50), Some(2.0));
-    }
-
-    #[test]
-    fn a_summary_needs_at_least_one_probe() {
-        assert!(summary(vec![]).is_err());
-        let figures = summary(vec![3.0, 1.0, 2.0]).expect("three probes");
-        assert_eq!(figures.value(Metric::Worst), Some(3.0));
-        assert_eq!(figures.value(Metric::P50), Some(2.0));
     }
 }

@@ -22,6 +22,7 @@ mod full;
 mod growth;
 mod idle;
 mod load;
+mod probe;
 mod replicas;
 mod report;
 mod resync;

@@ -75,8 +75,8 @@ fn panels(kind: Kind) -> Vec<Panel> {
         ],
         Kind::Growth | Kind::BigDelete => vec![
             Panel {
-                metric: Metric::P9999,
-                title: "p99.99 of the probe, ms",
+                metric: Metric::P999,
+                title: "p99.9 of the probe, ms",
             },
             Panel {
                 metric: Metric::Worst,

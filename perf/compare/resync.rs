@@ -6,13 +6,9 @@
 //! do nothing but keep the CPUs busy, then while the second server becomes its replica, until that
 //! says that its link is up. The middle part is the yardstick on a machine with few cores: what the
 //! probe waits there, it waits for a CPU and not for anything that a master does for a replica.
-//!
-//! Probes are that far apart because each waits for the reply to the one before. Where the threads
-//! of two servers and their clients share two CPUs a round trip takes some hundred microseconds,
-//! and a probe that wants more of them than there is time for waits in a queue of its own making.
 
 use crate::bgsave::{Data, Parts, Traffic, in_parts, overwrite};
-use crate::growth::{probe_every, summary};
+use crate::probe::probe;
 use crate::rig::Rig;
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::scenario::Scenario;
@@ -25,7 +21,6 @@ use std::time::{Duration, Instant};
 
 /// How long the load runs before the resynchronization.
 const BEFORE: Duration = Duration::from_secs(3);
-const PROBE_INTERVAL: Duration = Duration::from_millis(1);
 /// As many as a replica of two shards keeps busy.
 const BUSY_THREADS: usize = 2;
 /// Nobody takes longer.
@@ -103,9 +98,8 @@ fn watch(
 ) -> Result<Figures> {
     let going = AtomicBool::new(true);
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
-    let (latencies, waited) = thread::scope(|scope| {
-        let prober =
-            scope.spawn(|| probe_every(master.port, PROBE_INTERVAL, || going.load(Relaxed)));
+    let (waits, waited) = thread::scope(|scope| {
+        let prober = scope.spawn(|| probe(master.port, || going.load(Relaxed)));
         let waited = wait_while(more);
         going.store(false, Relaxed);
         (prober.join(), waited)
@@ -113,7 +107,9 @@ fn watch(
     waited?;
     let written = traffic.written.load(Relaxed) - first;
     let elapsed = start.elapsed().as_secs_f64();
-    let mut figures = summary(latencies.map_err(|_| anyhow!("the probe panicked"))??)?;
+    let mut figures = waits
+        .map_err(|_| anyhow!("the probe panicked"))??
+        .summary()?;
     figures.put(Metric::Throughput, written as f64 / elapsed);
     Ok(figures)
 }

@@ -17,6 +17,9 @@ pub enum Metric {
     P999,
     P9999,
     Worst,
+    OwnP99,
+    OwnWorst,
+    StoodStill,
     CpuShare,
     KeptThroughput,
     BytesPerIdle,
@@ -47,7 +50,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 23] = [
+pub const METRICS: [Row; 26] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -57,6 +60,27 @@ pub const METRICS: [Row; 23] = [
     row(Metric::P999, "p999_ms", "p99.9 ms", 1.0, 3),
     row(Metric::P9999, "p9999_ms", "p99.99 ms", 1.0, 3),
     row(Metric::Worst, "worst_ms", "worst ms", 1.0, 3),
+    row(
+        Metric::OwnP99,
+        "p99_without_standstills_ms",
+        "own p99 ms",
+        1.0,
+        3,
+    ),
+    row(
+        Metric::OwnWorst,
+        "worst_without_standstills_ms",
+        "own worst ms",
+        1.0,
+        3,
+    ),
+    row(
+        Metric::StoodStill,
+        "cpus_stood_still_ms_per_second",
+        "stood still ms/s",
+        1.0,
+        2,
+    ),
     row(
         Metric::CpuShare,
         "cpu_percent_of_core",

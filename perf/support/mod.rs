@@ -15,6 +15,7 @@ pub mod peer;
 pub mod process;
 pub mod scenario;
 pub mod server;
+pub mod standstill;
 pub mod table;
 pub mod wire;
 pub mod zipf;
