@@ -5,6 +5,7 @@
 
 use crate::base::clock;
 use crate::keyspace::{DbIndex, ShardId, Step};
+use crate::runtime::pace::{self, Pace};
 use crate::session::Core;
 
 /// How often a busy core publishes its figures and looks after its clients, in milliseconds.
@@ -48,6 +49,8 @@ pub(super) struct Cron {
     is_disturbed: bool,
     /// Whether sweeping or walking was put off until replies are out.
     is_owing: bool,
+    /// A snapshot is walked, and the scheduler asked for short slices.
+    is_prompt: bool,
     /// When save points have to be looked at.
     save_ms: Option<i64>,
     next_db: u32,
@@ -79,14 +82,25 @@ impl Cron {
     /// Sweeps expired keys and goes on with a running snapshot, as far as it is time. Replies that
     /// are ready do not wait for it: behind a turn that has some it goes on when they are out.
     pub fn go_on(&mut self, core: &mut Core, is_idle: bool) {
+        let walks = core.shard.space.has_snapshot();
+        if let Some(pace) = self.change_pace(walks) {
+            pace::keep(pace);
+        }
         if !is_idle {
             self.is_disturbed = true;
-            let walks = core.shard.space.has_snapshot() && core.now_ms >= self.walk_ms;
-            self.is_owing = walks || core.now_ms >= self.sweep_ms;
+            let is_due = walks && core.now_ms >= self.walk_ms;
+            self.is_owing = is_due || core.now_ms >= self.sweep_ms;
             return;
         }
         self.sweep(core);
         self.walk(core);
+    }
+
+    /// What to ask of the scheduler from now on: whoever walks beside serving clients is to get the
+    /// CPU soon when a client has sent something, however much it has had of it.
+    fn change_pace(&mut self, walks: bool) -> Option<Pace> {
+        let has_changed = std::mem::replace(&mut self.is_prompt, walks) != walks;
+        has_changed.then_some(if walks { Pace::Prompt } else { Pace::Usual })
     }
 
     /// Whether something was put off until replies are out.
@@ -243,5 +257,19 @@ fn sweep_db(core: &mut Core, db: DbIndex, begin: u64) -> bool {
         if spent > SWEEP_IN_VAIN_NANOS && !swept.is_fruitful() {
             return false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_are_short_as_long_as_a_snapshot_is_walked() {
+        let mut cron = Cron::default();
+        let mut paces = |walks| cron.change_pace(walks);
+        assert_eq!((paces(false), paces(true)), (None, Some(Pace::Prompt)));
+        assert_eq!((paces(true), paces(false)), (None, Some(Pace::Usual)));
+        assert_eq!(paces(false), None);
     }
 }

@@ -8,6 +8,7 @@ pub mod errands;
 pub mod file;
 pub mod log_file;
 pub mod mesh;
+pub mod pace;
 pub mod peer;
 pub mod preflight;
 pub mod ring;

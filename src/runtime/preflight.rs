@@ -293,7 +293,7 @@ fn set_limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::R
     }
 }
 
-fn kernel_release() -> String {
+pub(super) fn kernel_release() -> String {
     file::read_trimmed("/proc/sys/kernel/osrelease").unwrap_or_else(|| "unknown".to_string())
 }
 
