@@ -9,7 +9,7 @@
 
 use crate::deletion::{self, KEY};
 use crate::growth::worst_of;
-use crate::probe::{Waits, probe, probe_by};
+use crate::probe::{Waits, beside, probe, probe_by};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::peer::Peer;
@@ -187,21 +187,13 @@ fn watch(
     traffic: &Traffic,
     more: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Figures> {
-    let going = AtomicBool::new(true);
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
-    let (waits, most) = thread::scope(|scope| {
-        let prober = scope.spawn(|| data.probe(server.port, || going.load(Relaxed)));
-        let most = most_memory(server, more);
-        going.store(false, Relaxed);
-        (prober.join(), most)
-    });
+    let probe = |more: &dyn Fn() -> bool| data.probe(server.port, more);
+    let (mut figures, most) = beside(probe, || most_memory(server, more))?;
     let written = traffic.written.load(Relaxed) - first;
     let elapsed = start.elapsed().as_secs_f64();
-    let mut figures = waits
-        .map_err(|_| anyhow!("the probe panicked"))??
-        .summary()?;
     figures.put(Metric::Throughput, written as f64 / elapsed);
-    figures.put(Metric::Rss, most?);
+    figures.put(Metric::Rss, most);
     Ok(figures)
 }
 

@@ -5,16 +5,14 @@
 //! any load is the machine.
 
 use crate::growth::{control, worst_of};
-use crate::probe::probe;
+use crate::probe::{beside, probe};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures};
 use crate::support::peer::Peer;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::{Connection, push_request};
-use anyhow::{Context, Result, anyhow, ensure};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use anyhow::{Context, Result, ensure};
 
 pub const KEY: &[u8] = b"big";
 /// Fields of one HSET, and how many of these are on their way at once.
@@ -60,15 +58,9 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 
 /// The probe's figures while a command makes an end of the hash.
 fn ending(server: &Server, command: &[&[u8]]) -> Result<Figures> {
-    let going = AtomicBool::new(true);
-    let (waits, ended) = thread::scope(|scope| {
-        let prober = scope.spawn(|| probe(server.port, || going.load(Ordering::Relaxed)));
-        let ended = end(server, command);
-        going.store(false, Ordering::Relaxed);
-        (prober.join(), ended)
-    });
-    ended.context("while the hash goes")?;
-    waits.map_err(|_| anyhow!("the probe panicked"))??.summary()
+    let work = || end(server, command).context("while the hash goes");
+    let (figures, ()) = beside(|more| probe(server.port, more), work)?;
+    Ok(figures)
 }
 
 fn end(server: &Server, command: &[&[u8]]) -> Result<()> {

@@ -3,16 +3,14 @@
 //! One connection fills the server with pipelines of SET, beside the probe. The probe runs without
 //! load before that: what it shows there is the machine, not the table.
 
-use crate::probe::probe;
+use crate::probe::{beside, probe};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric, Outcome};
 use crate::support::peer::Peer;
 use crate::support::scenario::Scenario;
 use crate::support::server::Server;
 use crate::support::wire::{Connection, push_request};
-use anyhow::{Context, Result, anyhow, ensure};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};
 
 /// Enough probes for a percentile of 99.9.
@@ -58,19 +56,14 @@ pub fn control(server: &Server) -> Result<Figures> {
 }
 
 fn growth(server: &Server, keys: u64, pipeline: u32) -> Result<Figures> {
-    let growing = AtomicBool::new(true);
     let start = Instant::now();
-    let (waits, grown) = thread::scope(|scope| {
-        let prober = scope.spawn(|| probe(server.port, || growing.load(Ordering::Relaxed)));
-        let grown = grow(server.port, keys, pipeline);
-        growing.store(false, Ordering::Relaxed);
-        (prober.join(), grown)
-    });
-    grown.context("while growing")?;
-    let elapsed = start.elapsed();
-    let mut figures = waits
-        .map_err(|_| anyhow!("the probe panicked"))??
-        .summary()?;
+    let (mut figures, elapsed) = beside(
+        |more| probe(server.port, more),
+        || {
+            grow(server.port, keys, pipeline).context("while growing")?;
+            Ok(start.elapsed())
+        },
+    )?;
     figures.put(Metric::Throughput, keys as f64 / elapsed.as_secs_f64());
     figures.put(Metric::Rss, server.rss_bytes()? as f64);
     Ok(figures)

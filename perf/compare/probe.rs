@@ -14,7 +14,8 @@ use crate::support::figures::{Figures, Metric, percentile};
 use crate::support::process::run_promptly;
 use crate::support::standstill::Watch;
 use crate::support::wire::{Connection, push_request};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,23 @@ struct Machine {
     own: Vec<f64>,
     /// For how long they did, in milliseconds of a second.
     stood_still: f64,
+}
+
+/// The probe's figures while something else is done, and what came of that.
+pub fn beside<T>(
+    probe: impl FnOnce(&dyn Fn() -> bool) -> Result<Waits> + Send,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<(Figures, T)> {
+    let going = AtomicBool::new(true);
+    let (waits, done) = thread::scope(|scope| {
+        let prober = scope.spawn(|| probe(&|| going.load(Relaxed)));
+        let done = work();
+        going.store(false, Relaxed);
+        (prober.join(), done)
+    });
+    let done = done?;
+    let waits = waits.map_err(|_| anyhow!("the probe panicked"))??;
+    Ok((waits.summary()?, done))
 }
 
 /// One GET after another, each at its time.

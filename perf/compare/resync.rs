@@ -8,7 +8,7 @@
 //! probe waits there, it waits for a CPU and not for anything that a master does for a replica.
 
 use crate::bgsave::{Data, Parts, Traffic, in_parts, overwrite};
-use crate::probe::probe;
+use crate::probe::{beside, probe};
 use crate::rig::Rig;
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::scenario::Scenario;
@@ -96,20 +96,10 @@ fn watch(
     traffic: &Traffic,
     more: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Figures> {
-    let going = AtomicBool::new(true);
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
-    let (waits, waited) = thread::scope(|scope| {
-        let prober = scope.spawn(|| probe(master.port, || going.load(Relaxed)));
-        let waited = wait_while(more);
-        going.store(false, Relaxed);
-        (prober.join(), waited)
-    });
-    waited?;
+    let (mut figures, ()) = beside(|more| probe(master.port, more), || wait_while(more))?;
     let written = traffic.written.load(Relaxed) - first;
     let elapsed = start.elapsed().as_secs_f64();
-    let mut figures = waits
-        .map_err(|_| anyhow!("the probe panicked"))??
-        .summary()?;
     figures.put(Metric::Throughput, written as f64 / elapsed);
     Ok(figures)
 }

@@ -63,8 +63,6 @@ pub struct Memory {
     unlooked_max: i64,
     /// Bytes of this thread that others account for: cores that share a thread.
     foreign_bytes: i64,
-    /// What the command that is about to run brings; published with what the core holds.
-    claimed_bytes: usize,
     /// Others have to free what this shard has not.
     needs_help: bool,
     /// The longest time that evicting has taken since somebody asked, in nanoseconds.
@@ -95,7 +93,6 @@ impl Memory {
             },
             unlooked_max: i64::MIN,
             foreign_bytes: 0,
-            claimed_bytes: 0,
             needs_help: false,
             slowest_ns: 0,
         }
@@ -130,13 +127,13 @@ impl Memory {
     /// Tells the others what this core holds, and lets the next command look at what they hold.
     #[inline]
     pub fn publish(&mut self) {
-        self.claimed_bytes = 0;
-        self.tell();
+        self.tell(0);
     }
 
+    /// The same, together with what the command that is about to run brings.
     #[inline]
-    fn tell(&mut self) {
-        let taken = self.held_bytes() + self.claimed_bytes as i64;
+    fn tell(&mut self, claimed: i64) {
+        let taken = self.held_bytes() + claimed;
         self.counters().held_bytes.set(taken as u64);
         self.unlooked_max = i64::MIN;
     }
@@ -148,10 +145,11 @@ impl Memory {
             .saturating_add_signed(self.board.held_bytes())
     }
 
-    /// By how many bytes memory is above the limit; negative below it.
-    fn excess(&mut self) -> i64 {
-        self.tell();
-        let others = self.board.uncounted_bytes() as i64 + self.claimed_bytes as i64;
+    /// By how many bytes memory is above the limit; negative below it. The others find what a
+    /// command claims taken already; it does not count here.
+    fn excess(&mut self, claimed: i64) -> i64 {
+        self.tell(claimed);
+        let others = self.board.uncounted_bytes() as i64 + claimed;
         let counted = self.boot_bytes as i64 + self.board.held_bytes() - others;
         counted - self.rules.limit_bytes as i64
     }
@@ -221,8 +219,7 @@ impl Shard {
         if !self.memory.is_scarce() {
             return Room::Enough;
         }
-        self.memory.claimed_bytes = brought();
-        self.look_for_room(Part::Whole)
+        self.look_for_room(Part::Whole, brought() as i64)
     }
 
     /// Whether there will be room for a command that takes memory on another shard.
@@ -232,7 +229,7 @@ impl Shard {
         if !memory.is_scarce() {
             return Room::Enough;
         }
-        let excess = memory.excess();
+        let excess = memory.excess(0);
         match memory.is_within(excess) {
             true => Room::Enough,
             false if memory.rules.choice.policy == MaxmemoryPolicy::Noeviction => Room::Nothing,
@@ -248,13 +245,12 @@ impl Shard {
         if self.memory.board.cores().len() > 1 {
             self.publish_data();
         }
-        self.memory.claimed_bytes = 0;
-        self.look_for_room(Part::Share)
+        self.look_for_room(Part::Share, 0)
     }
 
     #[cold]
-    fn look_for_room(&mut self, part: Part) -> Room {
-        let excess = self.memory.excess();
+    fn look_for_room(&mut self, part: Part, claimed: i64) -> Room {
+        let excess = self.memory.excess(claimed);
         if self.memory.is_within(excess) {
             return Room::Enough;
         }
@@ -343,7 +339,7 @@ impl Shard {
                     return Room::Coming;
                 }
             }
-            let excess = memory.excess();
+            let excess = memory.excess(0);
             if memory.is_within(excess) {
                 return Room::Enough;
             }
@@ -371,12 +367,12 @@ mod tests {
         }
         let [one, other] = &mut memories;
         assert!(one.is_scarce());
-        one.claimed_bytes = 2 * MARGIN as usize;
-        assert!(one.excess() <= 0, "a command may exceed the limit");
-        assert!(other.excess() > 0, "but only one");
+        let claimed = 2 * MARGIN as i64;
+        assert!(one.excess(claimed) <= 0, "a command may exceed the limit");
+        assert!(other.excess(0) > 0, "but only one");
         one.publish();
         assert!(
-            other.excess() <= 0,
+            other.excess(0) <= 0,
             "what it brought is no longer on its way"
         );
     }

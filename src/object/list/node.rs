@@ -144,16 +144,11 @@ impl Node {
     /// A node of one element.
     pub(super) fn new(item: NewItem<'_>, limit: NodeLimit) -> Node {
         if limit.is_large(item.bytes.len()) {
-            return Node::large(item.to_shared());
+            return Node::Large(item.to_shared());
         }
         let mut pack = Pack::from(listpack::EMPTY.to_vec());
         listpack::push_back(&mut pack, item.bytes);
         Node::Packed(pack)
-    }
-
-    /// A node of a large element.
-    pub(super) fn large(element: Bytes) -> Node {
-        Node::Large(element)
     }
 
     /// Adds an element that is admitted.
@@ -186,6 +181,18 @@ impl Node {
         listpack::remove(pack, at, 1);
     }
 
+    /// What it owns, where the listpack begins in that, and the number of elements.
+    #[inline]
+    fn into_parts(self) -> (Content, u32, u32) {
+        match self {
+            Node::Packed(pack) => {
+                let len = Listpack::new(pack.bytes()).len();
+                (Content::Buffer(pack.buffer), pack.start, position(len))
+            }
+            Node::Large(bytes) => (Content::Large(bytes), 0, 1),
+        }
+    }
+
     /// Gives back room that nobody is going to use.
     pub(super) fn settle(&mut self) {
         if let Node::Packed(pack) = self
@@ -201,13 +208,9 @@ impl Link {
     pub(super) const BYTES: usize = size_of::<Link>() + Counted::BYTES;
 
     pub(super) fn new(node: Node) -> Link {
-        let mut link = Link {
-            node: Counted::new(Content::Buffer(Box::default())),
-            start: 0,
-            len: 0,
-        };
-        link.close(node);
-        link
+        let (content, start, len) = node.into_parts();
+        let node = Counted::new(content);
+        Link { node, start, len }
     }
 
     #[inline]
@@ -262,16 +265,9 @@ impl Link {
 
     #[inline]
     fn close(&mut self, node: Node) {
-        let (content, start, len) = match node {
-            Node::Packed(pack) => {
-                let len = Listpack::new(pack.bytes()).len();
-                (Content::Buffer(pack.buffer), pack.start, len)
-            }
-            Node::Large(bytes) => (Content::Large(bytes), 0, 1),
-        };
+        let (content, start, len) = node.into_parts();
         self.node.set(content);
-        self.start = start;
-        self.len = position(len);
+        (self.start, self.len) = (start, len);
     }
 
     /// Changes the node, which keeps an element at least.

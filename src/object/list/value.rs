@@ -67,7 +67,7 @@ impl Quicklist {
 
     /// Adds an element as a node of its own behind the others.
     pub fn append_large(&mut self, element: Bytes) {
-        self.add(self.nodes.len(), Node::large(element));
+        self.add(self.nodes.len(), Node::Large(element));
     }
 
     /// The number of the node at an end.
