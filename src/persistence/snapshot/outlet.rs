@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 /// A buffer is sent when it has so many bytes.
 pub(super) const BUFFER_BYTES: usize = 128 * 1024;
+/// What a buffer has room for from the beginning: the entry that fills it is seldom longer than the
+/// rest. Without that, each buffer was copied once more just before it was sent.
+const BUFFER_ROOM: usize = BUFFER_BYTES + 32 * 1024;
 /// Texts from this length on are left to the sink: writing them takes too long here.
 pub(super) const TEXT_MIN: usize = 64 * 1024;
 
@@ -24,6 +27,13 @@ impl Outlet {
             sink,
             keys: 0,
             held,
+        }
+    }
+
+    /// Gives a buffer that entries are about to be written into its room.
+    pub fn prepare(buffer: &mut Vec<u8>) {
+        if buffer.is_empty() {
+            buffer.reserve(BUFFER_ROOM);
         }
     }
 

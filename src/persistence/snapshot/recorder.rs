@@ -54,12 +54,10 @@ impl Scribe for Recorder {
         if self.outlet.is_broken() {
             return;
         }
+        Outlet::prepare(&mut self.entries.bytes);
         if self.db != Some(db) {
             self.entries.database(db.0);
             self.db = Some(db);
-        }
-        if self.entries.bytes.capacity() < BUFFER_BYTES {
-            self.entries.bytes.reserve(BUFFER_BYTES);
         }
         let (value, used) = (ValueRef::from(entry), self.style.used(entry.access()));
         let (key, expires_at_ms) = (entry.key(), entry.expires_at_ms());
