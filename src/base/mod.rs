@@ -17,5 +17,6 @@ pub mod prefetch;
 pub mod prng;
 pub mod process;
 pub mod record;
+pub mod room;
 pub mod spares;
 pub mod table;

@@ -13,6 +13,7 @@ use super::core::Core;
 use super::order::{Order, Question};
 use super::replication::HUB_CORE;
 use super::save::everywhere;
+use crate::base::room::take_leaving_room;
 use crate::command::{ArgStore, Spec};
 use crate::keyspace::{DbIndex, ShardId};
 use crate::persistence::merge::{Merge, Run, Stream};
@@ -82,8 +83,8 @@ impl Feed {
 
     /// What has become of it since the last time, cut into pieces at the marks.
     fn take(&mut self) -> Vec<(Chunk, Option<u64>)> {
-        let mut rest = Bytes::from(std::mem::take(&mut self.out.bytes));
-        let mut runs = std::mem::take(&mut self.out.runs).into_iter();
+        let mut rest = Bytes::from(take_leaving_room(&mut self.out.bytes));
+        let mut runs = take_leaving_room(&mut self.out.runs).into_iter();
         let mut pieces = Vec::new();
         let mut before = 0;
         for (at, number) in std::mem::take(&mut self.out.cuts) {

@@ -16,6 +16,7 @@
 //! A part that arises in several stages is kept back until the last one: nobody else touches its
 //! keys meanwhile, so it may just as well have happened then.
 
+use crate::base::room::take_leaving_room;
 use crate::command::Args;
 use crate::keyspace::DbIndex;
 use hashbrown::HashMap;
@@ -243,22 +244,41 @@ impl Pen {
     pub fn take(&mut self) -> Journal {
         debug_assert_eq!(self.open, self.end(), "turns end between units");
         self.open = (0, 0);
-        std::mem::take(&mut self.journal)
+        Journal {
+            units: take_leaving_room(&mut self.journal.units),
+            records: Records {
+                list: take_leaving_room(&mut self.journal.records.list),
+                bytes: take_leaving_room(&mut self.journal.records.bytes),
+            },
+        }
     }
 }
 
 /// Writes a command as a request.
 fn encode<'w>(words: impl ExactSizeIterator<Item = &'w [u8]>, out: &mut Vec<u8>) {
-    let mut number = itoa::Buffer::new();
-    out.push(b'*');
-    out.extend_from_slice(number.format(words.len()).as_bytes());
-    out.extend_from_slice(b"\r\n");
+    head(b'*', words.len(), out);
     for word in words {
-        out.push(b'$');
-        out.extend_from_slice(number.format(word.len()).as_bytes());
-        out.extend_from_slice(b"\r\n");
+        head(b'$', word.len(), out);
         out.extend_from_slice(word);
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A line with a length, in one piece where that has one or two digits.
+#[inline]
+fn head(kind: u8, len: usize, out: &mut Vec<u8>) {
+    let digit = |number: usize| b'0' + number as u8;
+    match len {
+        0..=9 => out.extend_from_slice(&[kind, digit(len), b'\r', b'\n']),
+        10..=99 => {
+            let line = [kind, digit(len / 10), digit(len % 10), b'\r', b'\n'];
+            out.extend_from_slice(&line);
+        }
+        _ => {
+            out.push(kind);
+            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
     }
 }
 
