@@ -15,6 +15,10 @@
 //! command brings. So the next one on another core finds that taken already, and all cores together
 //! exceed the limit by no more than one command.
 //!
+//! What clients have on their way is in use too, and comes and goes while others fill what is left.
+//! So that this does not exceed the limit either, a little for each core is kept free of data, but
+//! no more than a thousandth of the limit.
+//!
 //! Memory is taken where a key lives, and there it is given back: keys are spread by hash, so every
 //! shard evicts as much as it grows. A shard that holds far less than the others frees only its
 //! share and cries for help, as does one whose keys may not be evicted; then the others, when their
@@ -28,6 +32,10 @@ use crate::observe::counters::{Board, Counters};
 
 /// What a shard may take before it looks at the others again, in bytes.
 const QUOTA: i64 = 16 * 1024;
+/// Bytes below the limit that are kept free of data for each core: about a long command.
+const FREE_OF_DATA: i64 = 64 * 1024;
+/// What share of the limit all cores together keep free at most.
+const FREE_OF_DATA_SHARE: i64 = 1024;
 /// After so many keys the clock is looked at. Redis: the same.
 const KEYS_BETWEEN_CLOCKS: u32 = 16;
 
@@ -145,13 +153,13 @@ impl Memory {
             .saturating_add_signed(self.board.held_bytes())
     }
 
-    /// By how many bytes memory is above the limit; negative below it. The others find what a
-    /// command claims taken already; it does not count here.
+    /// By how many bytes memory is above what data may take; negative below it. The others find
+    /// what a command claims taken already; it does not count here.
     fn excess(&mut self, claimed: i64) -> i64 {
         self.tell(claimed);
         let others = self.board.uncounted_bytes() as i64 + claimed;
         let counted = self.boot_bytes as i64 + self.board.held_bytes() - others;
-        counted - self.rules.limit_bytes as i64
+        counted - part_for_data(self.rules.limit_bytes as i64, self.board.cores().len())
     }
 
     fn is_within(&mut self, excess: i64) -> bool {
@@ -200,6 +208,11 @@ impl Memory {
     pub fn take_slowest_ns(&mut self) -> u64 {
         std::mem::take(&mut self.slowest_ns)
     }
+}
+
+/// How much of a limit data may take.
+fn part_for_data(limit: i64, cores: usize) -> i64 {
+    limit - (FREE_OF_DATA * cores as i64).min(limit / FREE_OF_DATA_SHARE)
 }
 
 /// How much of what is above the limit a shard frees.
@@ -353,6 +366,19 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_little_of_the_limit_is_kept_free_of_data() {
+        assert_eq!(part_for_data(256 << 20, 2), (256 << 20) - 128 * 1024);
+        assert_eq!(part_for_data(1 << 20, 2), (1 << 20) - 1024);
+        assert_eq!((part_for_data(100, 8), part_for_data(0, 1)), (100, 0));
+        let mut memory = Memory::new(Board::new(1, 0), 0, 1 << 30);
+        memory.publish();
+        memory.rules.limit_bytes = memory.used_bytes() + 32 * 1024;
+        assert!(memory.excess(0) > 0, "clients may still come with 32 KiB");
+        memory.rules.limit_bytes += 64 * 1024;
+        assert!(memory.excess(0) <= 0);
+    }
 
     #[test]
     fn what_a_command_brings_is_taken_already_for_the_other_cores() {
