@@ -6,7 +6,6 @@
 //! server, as long as CPUs stand still as much when the server has nothing to do: that is why both
 //! are shown, for every part of a measurement.
 
-use super::process::{PRIORITY_MAX, run_before_others};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
@@ -38,7 +37,7 @@ impl Watch {
         let watch = |cpu| {
             let (is_over, started) = (Arc::clone(&is_over), sender.clone());
             thread::spawn(move || {
-                let is_ready = stay_on(cpu) && run_before_others(PRIORITY_MAX);
+                let is_ready = stay_on(cpu) && run_first();
                 // Nobody listens any more if another CPU could not be watched.
                 let _ = started.send(is_ready);
                 if is_ready {
@@ -117,6 +116,13 @@ fn stay_on(cpu: usize) -> bool {
         libc::CPU_SET(cpu, &mut cpus);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus) == 0
     }
+}
+
+/// Lets this thread run before all others.
+fn run_first() -> bool {
+    let parameters = libc::sched_param { sched_priority: 99 };
+    // SAFETY: the kernel reads the parameters, which are there.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) == 0 }
 }
 
 #[cfg(test)]
