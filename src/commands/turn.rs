@@ -16,7 +16,7 @@ use super::gate;
 use super::transactions;
 use crate::command::{ArgStore, Args};
 use crate::keyspace::{DbIndex, Key};
-use crate::resp::{Assembly, Fed, Limits, Parsed, Span, parse};
+use crate::resp::{Assembly, Fed, Limits, Parsed, Span, parse, put_request};
 use crate::session::{Closing, Core, Session, SessionId};
 
 /// Bytes that have arrived for a session.
@@ -325,19 +325,11 @@ fn run_assembled(core: &mut Core, id: SessionId, assembly: &Assembly) {
     let args = Args::new(bytes, spans, big);
     let verdict = dispatch(core, id, args, Staged::default());
     if verdict == Verdict::NotYet {
-        keep(core, id, &encode(args));
+        // As bytes again, for later.
+        let mut request = Vec::new();
+        put_request(args.from(0), &mut request);
+        keep(core, id, &request);
     }
-}
-
-/// A request as bytes again, for later.
-fn encode(args: Args<'_>) -> Vec<u8> {
-    let mut out = crate::resp::Output::default();
-    let mut writer = crate::resp::Writer::new(&mut out, crate::resp::Protocol::Resp2);
-    writer.array(args.len());
-    for arg in args.from(0) {
-        writer.bulk(arg);
-    }
-    out.to_bytes()
 }
 
 /// Runs what a session has kept, if it may run now.

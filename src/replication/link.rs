@@ -16,6 +16,7 @@ use super::inflow::Inflow;
 use super::payload::{Framing, Payload};
 use crate::keyspace::DbIndex;
 use crate::resp::errors::clipped;
+use crate::resp::request;
 use crate::runtime::peer::Peer;
 use std::io;
 use std::net::IpAddr;
@@ -124,17 +125,6 @@ pub(super) fn shown(line: &[u8]) -> String {
     clipped(line, SHOWN_MAX)
 }
 
-/// A request as it goes over the wire.
-pub fn encode(words: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
-}
-
 impl Speaker {
     /// Talks until the stream can be followed, or until it cannot.
     pub fn talk(mut self) {
@@ -176,7 +166,7 @@ impl Speaker {
 
     /// One command, and the line that answers it.
     pub(super) fn exchange(&self, peer: &mut Peer, words: &[&[u8]]) -> Result<Vec<u8>, End> {
-        peer.send(&encode(words), self.call.timeout)
+        peer.send(&request(words), self.call.timeout)
             .map_err(failed("write to"))?;
         self.answer(peer)
     }
@@ -314,7 +304,7 @@ impl Speaker {
         );
         tracing::info!("Retrying with SYNC...");
         let failed = |error: io::Error| format!("I/O error writing to MASTER: {error}");
-        peer.send(&encode(&[b"SYNC"]), self.call.timeout)
+        peer.send(&request(&[b"SYNC"]), self.call.timeout)
             .map_err(failed)?;
         self.tell(News::Full(None))?;
         self.receive(peer)

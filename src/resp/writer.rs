@@ -5,6 +5,7 @@
 
 use super::errors::ErrorReply;
 use super::output::{Mark, Output};
+use super::request::put_number_line;
 use crate::base::number;
 use bytes::Bytes;
 
@@ -59,9 +60,8 @@ impl<'a> Writer<'a> {
 
     #[inline]
     fn number_line(&mut self, kind: u8, number: i64) -> Written {
-        if (0..10).contains(&number) {
-            let bytes = [kind, b'0' + number as u8, b'\r', b'\n'];
-            self.out.buffer().extend_from_slice(&bytes);
+        if let Ok(number) = u64::try_from(number) {
+            put_number_line(kind, number, self.out.buffer());
             return Written;
         }
         self.line(kind, itoa::Buffer::new().format(number).as_bytes())

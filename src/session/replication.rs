@@ -25,10 +25,10 @@ use crate::config::Master;
 use crate::keyspace::{DbIndex, ShardId};
 use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
-use crate::replication::link::{News, encode};
+use crate::replication::link::News;
 use crate::replication::order::Chunk;
 use crate::replication::{Answer, Deed, Hub, Picture, Place, Receiver, Report, Wish};
-use crate::resp::Writer;
+use crate::resp::{self, Writer};
 use crate::router::Why;
 use crate::runtime::errands::Mailbox;
 use bytes::Bytes;
@@ -376,7 +376,7 @@ impl Core {
     /// A message, for the clients of replicas. Redis: it goes into the stream and into no log.
     pub fn publish_to_replicas(&mut self, words: &[&[u8]]) {
         if self.is_streaming {
-            let bytes = Bytes::from(encode(words));
+            let bytes = Bytes::from(resp::request(words));
             self.orders_for(HUB_CORE).push(Order::Published(bytes));
         }
     }

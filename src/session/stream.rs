@@ -14,8 +14,9 @@ use super::session::{Closing, Origin, ReplyMode, Session};
 use super::sync_wait::SyncedStream;
 use crate::base::planted::{Bug, is_planted};
 use crate::config::choice::AppendFsync;
-use crate::replication::link::{Call, Line, News, Speaker, encode};
+use crate::replication::link::{Call, Line, News, Speaker};
 use crate::replication::order::Chunk;
+use crate::resp::put_request;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -332,7 +333,7 @@ impl Core {
         if let Some(synced) = synced {
             words.extend([&b"FACK"[..], other.format(synced).as_bytes()]);
         }
-        session.output.buffer().extend_from_slice(&encode(&words));
+        put_request(words.into_iter(), session.output.buffer());
         self.mark_dirty(id);
     }
 

@@ -19,6 +19,7 @@
 use crate::base::room::take_leaving_room;
 use crate::command::Args;
 use crate::keyspace::DbIndex;
+use crate::resp::{self, put_request};
 use hashbrown::HashMap;
 
 /// A place in the serial order that several shards share.
@@ -91,7 +92,7 @@ impl Records {
         words: impl ExactSizeIterator<Item = &'w [u8]>,
     ) {
         let start = self.bytes.len();
-        encode(words, &mut self.bytes);
+        put_request(words, &mut self.bytes);
         let bytes = self.bytes.len() - start;
         self.list.push(Record {
             db,
@@ -103,8 +104,7 @@ impl Records {
 
     /// Adds a command ahead of others.
     pub(super) fn insert(&mut self, at: (usize, usize), db: DbIndex, stage: u16, words: &[&[u8]]) {
-        let mut request = Vec::new();
-        encode(words.iter().copied(), &mut request);
+        let request = resp::request(words);
         let record = Record {
             db,
             stage,
@@ -250,34 +250,6 @@ impl Pen {
                 list: take_leaving_room(&mut self.journal.records.list),
                 bytes: take_leaving_room(&mut self.journal.records.bytes),
             },
-        }
-    }
-}
-
-/// Writes a command as a request.
-fn encode<'w>(words: impl ExactSizeIterator<Item = &'w [u8]>, out: &mut Vec<u8>) {
-    head(b'*', words.len(), out);
-    for word in words {
-        head(b'$', word.len(), out);
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
-    }
-}
-
-/// A line with a length, in one piece where that has one or two digits.
-#[inline]
-fn head(kind: u8, len: usize, out: &mut Vec<u8>) {
-    let digit = |number: usize| b'0' + number as u8;
-    match len {
-        0..=9 => out.extend_from_slice(&[kind, digit(len), b'\r', b'\n']),
-        10..=99 => {
-            let line = [kind, digit(len / 10), digit(len % 10), b'\r', b'\n'];
-            out.extend_from_slice(&line);
-        }
-        _ => {
-            out.push(kind);
-            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
-            out.extend_from_slice(b"\r\n");
         }
     }
 }

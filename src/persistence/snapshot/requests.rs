@@ -18,6 +18,7 @@ use crate::object::element::Item;
 use crate::object::list::NodeRef;
 use crate::object::stream::{Entry, Group, Stream, StreamId};
 use crate::object::{Kind, stream};
+use crate::resp::{put_number_line, put_request, put_word};
 
 /// As many elements one command adds at most. Redis: AOF_REWRITE_ITEMS_PER_CMD.
 const BATCH: u64 = 64;
@@ -35,16 +36,11 @@ impl Requests {
     }
 
     fn count(&mut self, mark: u8, number: u64) {
-        self.bytes.push(mark);
-        let mut text = itoa::Buffer::new();
-        self.bytes.extend_from_slice(text.format(number).as_bytes());
-        self.bytes.extend_from_slice(b"\r\n");
+        put_number_line(mark, number, &mut self.bytes);
     }
 
     fn word(&mut self, word: &[u8]) {
-        self.count(b'$', word.len() as u64);
-        self.bytes.extend_from_slice(word);
-        self.bytes.extend_from_slice(b"\r\n");
+        put_word(word, &mut self.bytes);
     }
 
     fn item(&mut self, item: Item<'_>) {
@@ -52,8 +48,7 @@ impl Requests {
     }
 
     fn request(&mut self, words: &[&[u8]]) {
-        self.begin(words.len() as u64);
-        words.iter().for_each(|word| self.word(word));
+        put_request(words.iter().copied(), &mut self.bytes);
     }
 
     /// What follows is about this database.
