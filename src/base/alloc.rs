@@ -40,16 +40,21 @@ unsafe impl Sync for Conf {}
 
 /// jemalloc's options, compiled in; the environment (`_RJEM_MALLOC_CONF`) still overrides them.
 ///
-/// - `background_thread:false`: purging happens on the threads that free, no thread of
-///   jemalloc's own competes with a pinned core;
+/// - `background_thread:false`: at first. The thread is started when it is known how the process is
+///   to run (`runtime/purger.rs`);
+/// - `max_background_threads:1`: one gives back some gigabytes a second; more would only take CPUs
+///   from cores at the same time;
 /// - `narenas:16`: not four for every processor. Memory freed into an arena serves that arena
 ///   only, and with one arena for two or more of 16 cores contention is rare: thread caches take
 ///   nearly all calls;
 /// - `dirty_decay_ms`, `muzzy_decay_ms`: jemalloc's and thereby Redis's values, said aloud.
 #[used]
 #[unsafe(export_name = "_rjem_malloc_conf")]
-pub static MALLOC_CONF: Conf =
-    Conf(c"background_thread:false,narenas:16,dirty_decay_ms:10000,muzzy_decay_ms:0".as_ptr());
+pub static MALLOC_CONF: Conf = Conf(
+    c"background_thread:false,max_background_threads:1,\
+           narenas:16,dirty_decay_ms:10000,muzzy_decay_ms:0"
+        .as_ptr(),
+);
 
 /// The allocator to name as `#[global_allocator]`.
 #[derive(Clone, Copy, Debug, Default)]

@@ -149,6 +149,7 @@ live! {
     maxmemory_eviction_tenacity: u32 = "maxmemory-eviction-tenacity",
     lfu_log_factor: u32 = "lfu-log-factor",
     lfu_decay_time: u32 = "lfu-decay-time",
+    jemalloc_bg_thread: bool = "jemalloc-bg-thread",
     lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction",
     lazyfree_lazy_expire: bool = "lazyfree-lazy-expire",
     lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del",

@@ -89,7 +89,7 @@ impl Errands {
 }
 
 /// Lets this thread run on all CPUs of the process: it has come from a core, which is pinned.
-fn roam() {
+pub fn roam() {
     // SAFETY: a set of CPUs is plain data, and both calls stay within its size. The main thread,
     // whose number is that of the process, is never pinned.
     unsafe {

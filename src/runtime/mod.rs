@@ -11,6 +11,7 @@ pub mod mesh;
 pub mod pace;
 pub mod peer;
 pub mod preflight;
+pub mod purger;
 pub mod ring;
 mod shelf;
 pub mod signal;

@@ -5,8 +5,9 @@
 //! there is. Linux lets every thread say how long its slices shall be (sched_setattr(2), since
 //! 6.12). One with short slices gets a CPU before those with long ones while it takes less than its
 //! share, and no more CPU time for it in all; what it costs is to be interrupted more often. So
-//! cores ask for short ones only while they walk a snapshot beside serving clients. It needs no
-//! privilege.
+//! cores ask for short ones only while they walk a snapshot beside serving clients. Threads that do
+//! chores say the opposite: waking up, they interrupt nobody (SCHED_BATCH, sched(7)). Neither needs
+//! a privilege.
 //!
 //! What an operator has chosen stays: niceness is kept, and a thread under another policy than the
 //! ordinary one is left alone. So is everything by an older kernel or in a sandbox that refuses.
@@ -20,6 +21,8 @@ pub enum Pace {
     Prompt,
     /// Nobody waits but for all of it.
     Usual,
+    /// Nobody waits: whoever else wants the CPU gets it first.
+    Unhurried,
 }
 
 /// In nanoseconds. The kernel takes a tenth of a millisecond to a hundred; its own are about three.
@@ -52,9 +55,11 @@ pub fn keep(pace: Pace) {
     if attributes.policy != libc::SCHED_OTHER as u32 {
         return;
     }
-    attributes.runtime_ns = match pace {
-        Pace::Prompt => PROMPT_SLICE_NS,
-        Pace::Usual => USUAL_SLICE_NS,
+    (attributes.policy, attributes.runtime_ns) = match pace {
+        Pace::Prompt => (libc::SCHED_OTHER as u32, PROMPT_SLICE_NS),
+        Pace::Usual => (libc::SCHED_OTHER as u32, USUAL_SLICE_NS),
+        // Such a thread has the same share, but waking up it interrupts nobody.
+        Pace::Unhurried => (libc::SCHED_BATCH as u32, USUAL_SLICE_NS),
     };
     // SAFETY: the kernel reads as many bytes as the size says, which are there.
     unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };

@@ -214,6 +214,7 @@ impl Server {
             let _ = sender.send(Ending::Command);
         });
         let node = place.get_or_init(|| Arc::new(node)).clone();
+        node.mind_purger();
         if dataset::is_there(&node) {
             node.state.loading.begin(node.clock.millis().0, 0);
         }

@@ -24,6 +24,7 @@ use crate::replication::{Board, fresh_id};
 use crate::router::Numbers;
 use crate::runtime::Shelf;
 use crate::runtime::errands::{Errands, Mailbox};
+use crate::runtime::purger;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -214,6 +215,15 @@ impl Node {
         self.board.reset(self.clock.millis().0 as u64);
         self.commands.reset();
         self.errors.reset();
+    }
+
+    /// Starts or ends the thread that purges, as the configuration says.
+    pub fn mind_purger(self: &Arc<Node>) {
+        let node = self.clone();
+        let wanted = move || node.config.value().jemalloc_bg_thread;
+        if let Err(error) = purger::follow(wanted) {
+            tracing::warn!("No thread to mind jemalloc-bg-thread: {error}");
+        }
     }
 
     /// The number of the next client.

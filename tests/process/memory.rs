@@ -192,3 +192,50 @@ fn what_is_unlinked_is_freed_later() {
     assert_eq!(field(&mut client, "memory", "lazyfree_pending_objects"), 0);
     assert!(field(&mut client, "memory", "used_memory") + (2 << 20) < before);
 }
+
+/// Where the thread that purges may run, and by which policy, if there is one.
+fn purger(pid: i32) -> Option<(String, i32)> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let mut folders = threads.map(|thread| thread.expect("a thread").path());
+    let named = |name: &str| name.trim() == "jemalloc_bg_thd";
+    let folder = folders.find(|folder| {
+        std::fs::read_to_string(folder.join("comm")).is_ok_and(|name| named(&name))
+    })?;
+    let status = std::fs::read_to_string(folder.join("status")).ok()?;
+    let cpus = allowed_cpus(&status);
+    let number = folder.file_name()?.to_str()?.parse().ok()?;
+    // SAFETY: only asks.
+    Some((cpus, unsafe { libc::sched_getscheduler(number) }))
+}
+
+fn allowed_cpus(status: &str) -> String {
+    let mut lines = status.lines();
+    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.expect("every thread has one").trim().to_owned()
+}
+
+#[test]
+fn a_thread_beside_the_shards_gives_memory_back() {
+    // Old after a second instead of ten.
+    let server = Setup::ringshard(2)
+        .arg("server_cpulist", "0")
+        .env("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000")
+        .start();
+    let own = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let unhurried = Some((allowed_cpus(&own), libc::SCHED_BATCH));
+    let runs = || purger(server.pid()) == unhurried;
+    wait_until("the thread runs", runs);
+    let mut client = server.client();
+    for batch in 0..400 {
+        store(&mut client, batch * BATCH, 1000);
+    }
+    let full = server.resident_bytes();
+    assert_eq!(client.call("FLUSHALL").text(), "OK");
+    wait_until("memory is back though nobody asks for anything", || {
+        server.resident_bytes() + (30 << 20) < full
+    });
+    client.call("CONFIG SET jemalloc-bg-thread no");
+    wait_until("the thread has ended", || purger(server.pid()).is_none());
+    client.call("CONFIG SET jemalloc-bg-thread yes");
+    wait_until("there is one again, on all CPUs", runs);
+}

@@ -112,9 +112,13 @@ fn change(ctx: &mut ControlCtx<'_>, args: Args<'_>) -> Result<(), SetError> {
         Ok(new)
     })?;
     let before = ctx.core.config.maxmemory;
+    let purges_apart = ctx.core.config.jemalloc_bg_thread;
     // Commands behind this one in the same turn are to heed it already.
     ctx.core.refresh_config();
     apply(&node, &ctx.core.config);
+    if ctx.core.config.jemalloc_bg_thread != purges_apart {
+        node.mind_purger();
+    }
     if ctx.core.config.appendonly && !node.aof.status.is_on() {
         return begin_log(ctx);
     }

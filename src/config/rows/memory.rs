@@ -71,8 +71,7 @@ pub const ROWS: &[Directive] = &[
         "jemalloc-bg-thread",
         true,
         "Lets the allocator return memory from its own thread.",
-    )
-    .accepted(),
+    ),
     yes_no(
         "activedefrag",
         false,
