@@ -5,10 +5,11 @@
 //! due, so that a long stall is not seen only once. Probes are that far apart because each waits
 //! for the reply to the one before: where servers and their clients share two CPUs a round trip
 //! takes some hundred microseconds, and a probe that wants more of them than there is time for
-//! waits in a queue of its own making.
+//! waits in a queue of its own making. What it was not awake for it does not make up.
 //!
-//! Beside each wait stands what is left of it without the time in which a CPU of the machine stood
-//! still (`support/standstill.rs`).
+//! Beside each wait stands what it would have been had no CPU of the machine stood still
+//! (`support/standstill.rs`): each exchange takes as long as it did without that time, and whoever
+//! was due before the one ahead was over waits for it, also behind a standstill.
 
 use crate::support::figures::{Figures, Metric, percentile};
 use crate::support::process::run_promptly;
@@ -32,7 +33,7 @@ pub struct Waits {
 
 #[derive(Debug)]
 struct Machine {
-    /// The waits without the time in which CPUs stood still, in milliseconds.
+    /// How long each request would have waited had CPUs not stood still, in milliseconds.
     own: Vec<f64>,
     /// For how long they did, in milliseconds of a second.
     stood_still: f64,
@@ -71,32 +72,62 @@ pub fn probe_by(
     let mut connection = Connection::open(port)?;
     let watch = Watch::start();
     let start = Instant::now();
-    let (mut spans, mut due, mut request) = (Vec::new(), start, Vec::new());
+    let (mut exchanges, mut due, mut request) = (Vec::new(), start, Vec::new());
     while more() {
         request.clear();
-        write(&mut request, spans.len() as u64);
+        write(&mut request, exchanges.len() as u64);
         let wait = due.saturating_duration_since(Instant::now());
         thread::sleep(wait);
-        // Waking late is this thread's fault; being late for want of a reply is the server's.
-        let from = if wait.is_zero() { due } else { Instant::now() };
+        let sent = Instant::now();
+        if !wait.is_zero() {
+            // Waking late is this thread's fault; being late for want of a reply is the server's.
+            due = sent;
+        }
         connection.send(&request)?;
         connection.reply().context("the probe failed")?;
-        spans.push((from, Instant::now()));
+        exchanges.push(Exchange {
+            from: due,
+            sent,
+            to: Instant::now(),
+        });
         due += INTERVAL;
     }
     let end = Instant::now();
     let machine = watch.map(|watch| {
         let stills = watch.finish();
-        let own = |(from, to): &(Instant, Instant)| {
-            millis((*to - *from).saturating_sub(stills.within(*from, *to)))
-        };
         Machine {
-            own: spans.iter().map(own).collect(),
+            own: own_waits(&exchanges, |from, to| stills.within(from, to)),
             stood_still: millis(stills.within(start, end)) / (end - start).as_secs_f64(),
         }
     });
-    let all = spans.iter().map(|(from, to)| millis(*to - *from)).collect();
+    let all = exchanges.iter().map(|one| millis(one.to - one.from));
+    let all = all.collect();
     Ok(Waits { all, machine })
+}
+
+/// One request and its reply.
+struct Exchange {
+    /// From when on it has waited.
+    from: Instant,
+    sent: Instant,
+    to: Instant,
+}
+
+/// The waits in milliseconds, had the machine not stood still when it did: those of a queue with
+/// these arrivals and with exchanges that take no more than their own time (Lindley's recursion).
+fn own_waits(
+    exchanges: &[Exchange],
+    stood_still: impl Fn(Instant, Instant) -> Duration,
+) -> Vec<f64> {
+    let mut free_at = None;
+    let wait = |one: &Exchange| {
+        let begin = free_at.map_or(one.from, |at: Instant| at.max(one.from));
+        let takes = (one.to - one.sent).saturating_sub(stood_still(one.sent, one.to));
+        let end = begin + takes;
+        free_at = Some(end);
+        millis(end - one.from)
+    };
+    exchanges.iter().map(wait).collect()
 }
 
 fn millis(time: Duration) -> f64 {
@@ -135,6 +166,33 @@ fn put_shares(figures: &mut Figures, mut waits: Vec<f64>, of: &[(Metric, f64)]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_standstill_delays_nobody_in_the_waits_of_ones_own() {
+        let start = Instant::now();
+        let at = |micros: u64| start + Duration::from_micros(micros);
+        let exchange = |from, sent, to| Exchange {
+            from: at(from),
+            sent: at(sent),
+            to: at(to),
+        };
+        // The second exchange meets a standstill of 4 ms, and those behind it queue; each takes
+        // 0.9 ms of its own, the last one 3 ms, which the one behind that has to wait for.
+        let exchanges = [
+            exchange(0, 0, 900),
+            exchange(1000, 1000, 5900),
+            exchange(2000, 5900, 6800),
+            exchange(3000, 6800, 9800),
+            exchange(4000, 9800, 9900),
+        ];
+        let stood_still = |from: Instant, to: Instant| {
+            let (from, to) = (from.max(at(1500)), to.min(at(5500)));
+            to.saturating_duration_since(from)
+        };
+        let own = own_waits(&exchanges, stood_still);
+        let micros: Vec<i64> = own.iter().map(|wait| (wait * 1e3).round() as i64).collect();
+        assert_eq!(micros, [900, 900, 900, 3000, 2100]);
+    }
 
     #[test]
     fn a_summary_needs_at_least_one_probe() {
