@@ -3,7 +3,7 @@
 //! Fields, their order and their texts are those of Redis 7, which Sentinel, exporters and people
 //! read. The picture is plain data, made by the hub when somebody asks.
 
-use crate::config::Config;
+use crate::config::{Config, Master};
 use crate::observe::info::{Source, Writer};
 
 /// The state of replication at a moment.
@@ -43,6 +43,21 @@ pub struct LinkPicture {
     pub transfer: Option<(Option<u64>, u64)>,
     pub transfer_io_seconds: i64,
     pub down_seconds: Option<i64>,
+}
+
+impl LinkPicture {
+    /// That to a master that is to be followed when the data are loaded.
+    pub fn awaited(master: &Master) -> LinkPicture {
+        LinkPicture {
+            host: String::from_utf8_lossy(&master.host).into_owned(),
+            port: master.port,
+            state: "connect",
+            is_doubtful: true,
+            read_offset: 1,
+            offset: 1,
+            ..LinkPicture::default()
+        }
+    }
 }
 
 /// A replica of this node.

@@ -206,7 +206,10 @@ impl Server {
         banner::running(&service, banner::shows_logo(&log, config.always_show_logo));
         let place = Arc::new(OnceLock::new());
         watch_signals(sender.clone(), place.clone())?;
-        log.set_role(Role::Master);
+        log.set_role(match config.replicaof {
+            Some(_) => Role::Replica,
+            None => Role::Master,
+        });
         let rows = table().rows();
         let mut node = Node::new(config, file, Clock::Real, (shards, rows), log);
         node.stop = Box::new(move |Stop::Shutdown| {

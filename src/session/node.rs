@@ -138,6 +138,10 @@ impl Node {
             errands: Arc::default(),
             stop: Box::new(|_| {}),
         };
+        // From the first moment: a replica that loads and then looks for its master is no master in
+        // between, whose keys expire and whom clients may write to.
+        let is_replica = node.config.value().replicaof.is_some();
+        node.replication.set_standing(is_replica, false);
         node.boot_bytes = alloc::thread_allocated_bytes().live().max(0) as u64;
         node
     }

@@ -27,7 +27,7 @@ use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::News;
 use crate::replication::order::Chunk;
-use crate::replication::{Answer, Deed, Hub, Picture, Place, Receiver, Report, Wish};
+use crate::replication::{Answer, Deed, Hub, LinkPicture, Picture, Place, Receiver, Report, Wish};
 use crate::resp::{self, Writer};
 use crate::router::Why;
 use crate::runtime::errands::Mailbox;
@@ -174,6 +174,7 @@ impl Core {
 
     /// The hub is told something.
     pub fn hear_report(&mut self, report: Report) {
+        self.begin_replication();
         self.pass_on();
         let (now_ms, config) = (self.now_ms, self.config.share());
         if let Some(hub) = &mut self.replication.hub {
@@ -216,12 +217,8 @@ impl Core {
             self.replication.due_ms = Some(now_ms + LOOK_AGAIN_MS);
             return;
         }
-        let is_first = !std::mem::replace(&mut self.replication.has_begun, true);
+        self.begin_replication();
         if let Some(hub) = &mut self.replication.hub {
-            let is_told = is_first && !hub.is_replica();
-            if let Some(master) = config.replicaof.clone().filter(|_| is_told) {
-                hub.obey(master, (now_ms, &config));
-            }
             hub.tick((now_ms, &config));
         }
         self.acknowledge();
@@ -229,6 +226,22 @@ impl Core {
         self.look_after_flows(i64::from(config.repl_timeout) * 1000);
         self.drop_stalled(&config);
         self.do_deeds();
+    }
+
+    /// Follows the master that the configuration names, as soon as there are the data that this node
+    /// starts with, and before the hub hears of anything else.
+    fn begin_replication(&mut self) {
+        if self.replication.has_begun || self.node.state.loading.is_on() {
+            return;
+        }
+        self.replication.has_begun = true;
+        let (now_ms, config) = (self.now_ms, self.config.share());
+        if let Some(hub) = &mut self.replication.hub {
+            let is_told = !hub.is_replica();
+            if let Some(master) = config.replicaof.clone().filter(|_| is_told) {
+                hub.obey(master, (now_ms, &config));
+            }
+        }
     }
 
     /// Does what the hub has decided.
@@ -424,10 +437,13 @@ impl Core {
         let Some(hub) = &self.replication.hub else {
             return;
         };
-        let picture = Picture {
+        let mut picture = Picture {
             ran: self.flow_offsets(),
             ..hub.picture(now)
         };
+        if !self.replication.has_begun {
+            picture.link = self.config.replicaof.as_ref().map(LinkPicture::awaited);
+        }
         let bytes = hub.backlog_bytes() as u64;
         self.counters().replication_backlog_bytes.set(bytes);
         let Ok(()) = self

@@ -180,3 +180,39 @@ fn a_crash_is_no_good_order() {
     assert!(field(&mut there, "master_replid") != id);
     assert_eq!(number(&mut there, "sync_full"), 1);
 }
+
+/// A replica is one from its first moment: what was over while it was away is not its to delete,
+/// because its master may have kept it, and nobody may write to it.
+#[test]
+fn a_replica_that_comes_back_is_no_master_in_between() {
+    for way in [Way::Signal, Way::Log] {
+        let (master, setup) = (ours(2, Way::Shutdown).start(), ours(2, way));
+        let mut replica = setup.start();
+        let mut there = master.client();
+        follow(&replica, &master);
+        wait_for_link(&replica);
+        for number in 0..100 {
+            there.call(&format!("SET k{number} kept PX 3000"));
+        }
+        there.call("SET last gone PX 3000");
+        wait_for_equality(&master, &replica);
+        let full = number(&mut there, "sync_full");
+        end(&mut replica, way);
+        for number in 0..100 {
+            let reply = there.call(&format!("PEXPIRE k{number} 1000000"));
+            assert_eq!(reply.integer(), 1, "this machine is too slow");
+        }
+        wait_until("they would be over", || there.call("GET last").is_nil());
+        let name = format!("127.0.0.1 {}", master.port());
+        replica.start_again(&setup.clone().arg("replicaof", &name));
+        let mut here = replica.client();
+        let role = here.call("ROLE");
+        assert_eq!(role.items()[0].text(), "slave", "{way:?}");
+        let refused = here.call("SET key value").text();
+        assert!(refused.starts_with("READONLY"), "{refused}");
+        wait_for_link(&replica);
+        wait_for_equality(&master, &replica);
+        assert_eq!(here.call("DBSIZE").integer(), 100, "{way:?}");
+        assert_eq!(number(&mut there, "sync_full"), full, "{way:?}");
+    }
+}
