@@ -324,8 +324,9 @@ fn check(config: Config, shards: usize) -> Result<Config, Failure> {
 
 type Listeners = (Vec<Vec<OwnedFd>>, Vec<Option<OwnedFd>>);
 
-/// Half a second for a port that the process before us has just left.
-const PORT_RETRIES: u32 = 25;
+/// Two seconds for a port that the process before us has just left: the kernel lets go of the
+/// sockets of a ring some time after the process has ended, on a busy machine late.
+const PORT_RETRIES: u32 = 100;
 
 fn listen(config: &Config, shards: usize) -> Result<Listeners, Failure> {
     let mut tcp: Vec<Vec<OwnedFd>> = (0..shards).map(|_| Vec::new()).collect();

@@ -228,8 +228,8 @@ impl Core {
         self.do_deeds();
     }
 
-    /// Follows the master that the configuration names, as soon as there are the data that this node
-    /// starts with, and before the hub hears of anything else.
+    /// Follows the master that the configuration names, as soon as there are the data that this
+    /// node starts with, and before the hub hears of anything else.
     fn begin_replication(&mut self) {
         if self.replication.has_begun || self.node.state.loading.is_on() {
             return;
