@@ -165,6 +165,7 @@ fn obey(core: &mut Core, order: Order) {
         Order::Sent(session, is_whole) => core.snapshot_sent(session, is_whole),
         Order::Published(bytes) => core.feed_message(bytes),
         Order::Journal(shard, journal) => core.hear_journal(shard, &journal),
+        Order::Record(is_recording, done) => core.record_soon(is_recording, done),
         Order::Cut(cut) => core.make_marked_cut(cut),
         Order::CutMade => core.answer_at_cut(),
         Order::Rest(from) => core.begin_rest(from),

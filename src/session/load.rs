@@ -6,13 +6,14 @@
 use super::core::Core;
 use super::flows::FlowId;
 use super::node::Node;
+use super::order::Order;
 use super::outflow::Framed;
 use super::replay::Replayed;
 use super::replication::HUB_CORE;
 use super::resync::Parcelled;
 use crate::base::alloc;
 use crate::config::choice::ShutdownFlags;
-use crate::keyspace::DbIndex;
+use crate::keyspace::{DbIndex, ShardId};
 use crate::object::Packing;
 use crate::persistence::snapshot::Outcome;
 use crate::persistence::{
@@ -35,8 +36,11 @@ pub enum Letter {
     Empty(Sender<()>),
     /// A piece of a log to be run; what came of it is told there.
     Replay(Vec<u8>, Sender<Replayed>),
-    /// Effects are kept from now on, or no more.
+    /// Effects are to be kept from now on, or no more, on all cores; the sender is let go of when
+    /// they are. For the core that runs what is replayed.
     Record(bool, Sender<()>),
+    /// That core has said so.
+    Keep(bool, Sender<()>),
     /// A snapshot for replicas is there, or is not.
     Snapshot(Result<Arc<Parcelled>, String>),
     /// A replica has got its snapshot, or has not.
@@ -212,6 +216,22 @@ impl Node {
 }
 
 impl Core {
+    /// Has effects kept on all cores, or no more. Every core hears of it behind all that this one
+    /// has sent it of commands over shards: one that kept the last part of such a command, while
+    /// others had done with theirs, would let the log wait for those forever.
+    fn tell_to_record(&mut self, is_recording: bool, done: &Sender<()>) {
+        for core in (0..self.node.shards()).map(|core| ShardId(core as u16)) {
+            let order = Order::Record(is_recording, done.clone());
+            self.orders_for(core).push(order);
+        }
+    }
+
+    /// Keeps effects from the next turn on, or no more: what has come before runs in this one.
+    pub fn record_soon(&mut self, is_recording: bool, done: Sender<()>) {
+        let letters = &self.node.letters[usize::from(self.id.0)];
+        letters.post(Letter::Keep(is_recording, done));
+    }
+
     /// Takes all keys away; their memory comes back in steps.
     fn empty(&mut self) {
         for db in 0..self.shard.space.databases() {
@@ -239,9 +259,10 @@ impl Core {
                     let _ = reports.send(batch.install(&mut self.shard.space));
                 }
                 Letter::Replay(piece, done) => self.replays.push_back((piece, done)),
-                Letter::Record(is_recording, done) => {
+                Letter::Record(is_recording, done) => self.tell_to_record(is_recording, &done),
+                Letter::Keep(is_recording, done) => {
                     self.shard.record(is_recording);
-                    let _ = done.send(());
+                    drop(done);
                 }
                 Letter::Resume(place, done) => self.resume_history(place, done),
                 Letter::Saved(outcome) => self.saved(&outcome),

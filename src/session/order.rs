@@ -15,6 +15,7 @@ use crate::router::{ReplyTo, Why};
 use crate::shard::Journal;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 /// What a core is asked.
 #[derive(Clone, Debug)]
@@ -117,6 +118,8 @@ pub enum Order {
     Part(u64),
     /// A message for the clients of replicas, as it goes into the stream.
     Published(Bytes),
+    /// Keep effects from now on, or no more, and let go of this.
+    Record(bool, Sender<()>),
     /// What a shard has changed in a turn.
     Journal(ShardId, Arc<Journal>),
     /// Make this cut, which is to be marked.
