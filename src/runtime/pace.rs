@@ -21,7 +21,7 @@ pub enum Pace {
     Prompt,
     /// Nobody waits but for all of it.
     Usual,
-    /// Nobody waits: whoever else wants the CPU gets it first.
+    /// Nobody waits, as long as the thread lives: it interrupts nobody who has the CPU.
     Unhurried,
 }
 

@@ -124,9 +124,8 @@ impl Node {
             map: self.map,
             databases: config.databases,
             verifies: config.rdbchecksum,
-            // A replica's keys go when its master says so; at the start it has no role yet.
-            expired_by_ms: (!self.replication.is_replica() && config.replicaof.is_none())
-                .then(|| self.clock.millis().0),
+            // A replica's keys go when its master says so.
+            expired_by_ms: (!self.replication.is_replica()).then(|| self.clock.millis().0),
             merges: false,
             packing: Packing::from(&*config),
         }

@@ -3,6 +3,7 @@
 //! What a policy keeps is measured in perf (`cargo compare full-allkeys-lru` and its siblings);
 //! here a small server has to keep to its limit, and to say what it does.
 
+use crate::refusals::allowed_cpus;
 use crate::support::client::encode;
 use crate::support::{Client, Server, Setup, wait_until};
 
@@ -206,12 +207,6 @@ fn purger(pid: i32) -> Option<(String, i32)> {
     let number = folder.file_name()?.to_str()?.parse().ok()?;
     // SAFETY: only asks.
     Some((cpus, unsafe { libc::sched_getscheduler(number) }))
-}
-
-fn allowed_cpus(status: &str) -> String {
-    let mut lines = status.lines();
-    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-    list.expect("every thread has one").trim().to_owned()
 }
 
 #[test]

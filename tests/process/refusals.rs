@@ -104,13 +104,14 @@ fn cpus_of_shards(pid: i32) -> Vec<String> {
     let folders = threads.map(|thread| thread.expect("a thread").path());
     let shards = folders.filter(|folder| read(folder.join("comm")).starts_with("shard-"));
     let status = shards.map(|folder| read(folder.join("status")));
-    let list = |status: String| {
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        line.expect("every thread has one").trim().to_owned()
-    };
-    status.map(list).collect()
+    status.map(|status| allowed_cpus(&status)).collect()
+}
+
+/// Where a thread may run, as the kernel lists it in the thread's status.
+pub fn allowed_cpus(status: &str) -> String {
+    let mut lines = status.lines();
+    let list = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    list.expect("every thread has one").trim().to_owned()
 }
 
 #[test]
