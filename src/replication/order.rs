@@ -21,6 +21,7 @@ use crate::keyspace::{DbIndex, ShardId};
 use crate::persistence::merge::{Run, Track};
 use crate::resp::{Limits, Parsed, parse};
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// A stretch of the history, and what it is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -299,7 +300,7 @@ impl Streams {
             let bytes = rest.split_to(run.bytes);
             match run.track {
                 Track::Shard(shard) if !is_together => {
-                    apart.put_flow(usize::from(shard.0) % flows, run.db, &bytes);
+                    apart.put_flow(usize::from(shard.0) % flows, run.db, bytes);
                 }
                 Track::Shard(shard) => {
                     let flow = usize::from(shard.0) % flows;
@@ -355,7 +356,7 @@ struct Apart {
     /// The last entry, as long as it may grow.
     last: Option<(u16, Option<DbIndex>, u64)>,
     /// Where each flow is, and what it gets.
-    flows: Vec<(u64, Vec<u8>)>,
+    flows: Vec<(u64, Vec<Bytes>)>,
     frames: Frames,
 }
 
@@ -371,7 +372,7 @@ impl Apart {
         }
     }
 
-    fn put_flow(&mut self, flow: usize, db: Option<DbIndex>, bytes: &[u8]) {
+    fn put_flow(&mut self, flow: usize, db: Option<DbIndex>, bytes: Bytes) {
         let len = bytes.len() as u64;
         match &mut self.last {
             Some(last) if (last.0, last.1) == (flow as u16, db) => last.2 += len,
@@ -380,7 +381,7 @@ impl Apart {
                 self.last = Some((flow as u16, db, len));
             }
         }
-        self.flows[flow].1.extend_from_slice(bytes);
+        self.flows[flow].1.push(bytes);
     }
 
     fn end_last(&mut self) {
@@ -432,13 +433,17 @@ impl Apart {
     }
 
     fn end_flow(&mut self, flow: usize) {
-        let (at, body) = &mut self.flows[flow];
+        let (at, pieces) = &mut self.flows[flow];
+        // What one shard has said in a turn is one piece, and is most of what there is.
+        let body = match &pieces[..] {
+            [one] => Cow::Borrowed(&one[..]),
+            several => Cow::Owned(several.concat()),
+        };
         for piece in body.chunks(BODY_MAX) {
             let frame = frame::encode(Kind::Stream, (*at, self.offset), piece);
             self.frames.flows.push((flow, frame));
             *at += piece.len() as u64;
         }
-        body.clear();
     }
 
     fn finish(mut self) -> Frames {

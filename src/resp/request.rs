@@ -3,7 +3,7 @@
 //! Source: the Redis serialization protocol specification; a request is an array of bulk strings.
 
 /// A line with a number, in one piece where that has one or two digits.
-#[inline]
+#[inline(always)]
 pub fn put_number_line(kind: u8, number: u64, out: &mut Vec<u8>) {
     let digit = |number: u64| b'0' + number as u8;
     match number {
@@ -12,12 +12,15 @@ pub fn put_number_line(kind: u8, number: u64, out: &mut Vec<u8>) {
             let line = [kind, digit(number / 10), digit(number % 10), b'\r', b'\n'];
             out.extend_from_slice(&line);
         }
-        _ => {
-            out.push(kind);
-            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+        _ => put_long_line(kind, number, out),
     }
+}
+
+#[inline(never)]
+fn put_long_line(kind: u8, number: u64, out: &mut Vec<u8>) {
+    out.push(kind);
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// A bulk string.

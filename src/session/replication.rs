@@ -236,11 +236,8 @@ impl Core {
         }
         self.replication.has_begun = true;
         let (now_ms, config) = (self.now_ms, self.config.share());
-        if let Some(hub) = &mut self.replication.hub {
-            let is_told = !hub.is_replica();
-            if let Some(master) = config.replicaof.clone().filter(|_| is_told) {
-                hub.obey(master, (now_ms, &config));
-            }
+        if let (Some(hub), Some(master)) = (&mut self.replication.hub, config.replicaof.clone()) {
+            hub.obey(master, (now_ms, &config));
         }
     }
 

@@ -68,6 +68,13 @@ pub struct Unit {
     pub bytes: usize,
 }
 
+impl Unit {
+    /// Whether it is one command of a shard alone, and no snapshot begins behind it.
+    fn is_single(&self) -> bool {
+        self.point.is_none() && self.cut.is_none() && self.records == 1
+    }
+}
+
 /// A stretch of a shard's stream.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
@@ -153,14 +160,60 @@ impl Journal {
 
     /// The units with their records and bytes.
     pub fn units(&self) -> impl Iterator<Item = (Unit, &[Record], &[u8])> {
-        let (mut list, mut bytes) = (&self.records.list[..], &self.records.bytes[..]);
-        self.units.iter().map(move |unit| {
-            let (own, behind) = list.split_at(unit.records);
-            list = behind;
-            let (text, behind) = bytes.split_at(unit.bytes);
-            bytes = behind;
-            (*unit, own, text)
-        })
+        self.ahead()
+    }
+
+    /// The same, for those who take several units at a time where they can.
+    pub fn ahead(&self) -> Ahead<'_> {
+        Ahead {
+            units: &self.units,
+            list: &self.records.list,
+            bytes: &self.records.bytes,
+        }
+    }
+}
+
+/// What is left of a journal for somebody who reads it.
+#[derive(Clone, Debug)]
+pub struct Ahead<'a> {
+    units: &'a [Unit],
+    list: &'a [Record],
+    bytes: &'a [u8],
+}
+
+impl<'a> Ahead<'a> {
+    /// Takes so many units, with records and bytes.
+    fn take(&mut self, (units, records, bytes): (usize, usize, usize)) -> (&'a [Record], &'a [u8]) {
+        self.units = &self.units[units..];
+        let (own, behind) = self.list.split_at(records);
+        self.list = behind;
+        let (text, behind) = self.bytes.split_at(bytes);
+        self.bytes = behind;
+        (own, text)
+    }
+
+    /// Takes all units up to the first that is more than one command of this shard alone in the
+    /// database in which they begin.
+    pub fn take_singles(&mut self) -> Option<(DbIndex, &'a [u8])> {
+        let db = self.list.first()?.db;
+        // As long as every unit has one record, they are side by side.
+        let pairs = self.units.iter().zip(self.list);
+        let singles = pairs
+            .take_while(|(unit, record)| unit.is_single() && record.db == db && !record.is_whole);
+        let (count, bytes) = singles.fold((0, 0), |(count, bytes), (unit, _)| {
+            (count + 1, bytes + unit.bytes)
+        });
+        (count > 0).then(|| (db, self.take((count, count, bytes)).1))
+    }
+}
+
+impl<'a> Iterator for Ahead<'a> {
+    type Item = (Unit, &'a [Record], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let unit = *self.units.first()?;
+        let (own, text) = self.take((1, unit.records, unit.bytes));
+        Some((unit, own, text))
     }
 }
 
@@ -311,6 +364,36 @@ mod tests {
             );
         }
         assert!(pen.held.is_empty());
+    }
+
+    #[test]
+    fn singles_end_where_a_database_changes_and_where_more_belongs_together() {
+        let mut pen = Pen::default();
+        let single = |pen: &mut Pen, db: u32, word: &str| {
+            let words = [word.as_bytes()].into_iter();
+            pen.records().push(DbIndex(db), 0, false, words);
+            pen.seal();
+        };
+        single(&mut pen, 0, "a");
+        single(&mut pen, 0, "b");
+        single(&mut pen, 3, "c");
+        say(&mut pen, 0, "d");
+        say(&mut pen, 0, "e");
+        pen.seal();
+        single(&mut pen, 0, "f");
+        let journal = pen.take();
+        let mut ahead = journal.ahead();
+        let taken = |it: Option<(DbIndex, &[u8])>| it.map(|(db, bytes)| (db.0, bytes.len()));
+        let one = crate::resp::request(&[b"a"]).len();
+        assert_eq!(taken(ahead.take_singles()), Some((0, 2 * one)));
+        assert_eq!(taken(ahead.take_singles()), Some((3, one)));
+        assert_eq!(taken(ahead.take_singles()), None);
+        assert_eq!(ahead.next().map(|(unit, ..)| unit.records), Some(2));
+        assert_eq!(taken(ahead.take_singles()), Some((0, one)));
+        assert_eq!(
+            (taken(ahead.take_singles()), ahead.next().is_none()),
+            (None, true)
+        );
     }
 
     #[test]

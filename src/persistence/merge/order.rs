@@ -85,8 +85,18 @@ impl Merge {
     /// numbers.
     pub fn push(&mut self, shard: ShardId, delivery: u64, journal: &Journal, out: &mut Stream) {
         let number = usize::from(shard.0);
-        for (unit, list, bytes) in journal.units() {
+        let mut ahead = journal.ahead();
+        loop {
             let queue = &mut self.queues[number];
+            if queue.until.is_none()
+                && queue.items.is_empty()
+                && let Some((db, bytes)) = ahead.take_singles()
+            {
+                out.singles(shard, db, bytes);
+            }
+            let Some((unit, list, bytes)) = ahead.next() else {
+                break;
+            };
             if queue.until.is_some() && queue.until != unit.cut {
                 continue;
             }

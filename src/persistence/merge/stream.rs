@@ -98,19 +98,26 @@ impl Stream {
     }
 
     /// Selects the database in which something begins; returns where that is.
-    fn select_first(&mut self, first: Option<&Record>) -> usize {
-        if let Some(record) = first {
+    fn select_first(&mut self, first: Option<DbIndex>) -> usize {
+        if let Some(db) = first {
             let start = self.bytes.len();
-            self.select(record.db);
+            self.select(db);
             self.track(start, Track::None, None);
         }
         self.bytes.len()
     }
 
+    /// Commands that a shard says alone, each for itself, all in one database.
+    pub(super) fn singles(&mut self, shard: ShardId, db: DbIndex, bytes: &[u8]) {
+        let start = self.select_first(Some(db));
+        self.bytes.extend_from_slice(bytes);
+        self.track(start, Track::Shard(shard), self.db);
+    }
+
     /// What a shard says alone.
     pub(super) fn unit(&mut self, shard: ShardId, what: (Unit, &[Record], &[u8])) {
         let (unit, list, mut bytes) = what;
-        let start = self.select_first(list.first());
+        let start = self.select_first(list.first().map(|record| record.db));
         let db = self.db;
         self.begin(list.len());
         for record in list {
@@ -177,7 +184,7 @@ impl Stream {
             }
             ordered.extend(whole);
         }
-        let start = self.select_first(ordered.first().map(|(record, _)| record));
+        let start = self.select_first(ordered.first().map(|(record, _)| record.db));
         let db = self.db;
         self.begin(ordered.len());
         for (record, bytes) in &ordered {
