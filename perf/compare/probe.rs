@@ -9,7 +9,8 @@
 //!
 //! Beside each wait stands what it would have been had no CPU of the machine stood still
 //! (`support/standstill.rs`): each exchange takes as long as it did without that time, and whoever
-//! was due before the one ahead was over waits for it, also behind a standstill.
+//! was due before the one ahead was over waits for it, also behind a standstill. A reply counts
+//! there from when the kernel had it: until the probe runs again, others may have the CPU.
 
 use crate::support::figures::{Figures, Metric, percentile};
 use crate::support::process::run_promptly;
@@ -70,6 +71,7 @@ pub fn probe_by(
 ) -> Result<Waits> {
     run_promptly();
     let mut connection = Connection::open(port)?;
+    connection.note_arrivals()?;
     let watch = Watch::start();
     let start = Instant::now();
     let (mut exchanges, mut due, mut request) = (Vec::new(), start, Vec::new());
@@ -85,10 +87,12 @@ pub fn probe_by(
         }
         connection.send(&request)?;
         connection.reply().context("the probe failed")?;
+        let to = Instant::now();
         exchanges.push(Exchange {
             from: due,
             sent,
-            to: Instant::now(),
+            arrived: connection.arrived().unwrap_or(to).clamp(sent, to),
+            to,
         });
         due += INTERVAL;
     }
@@ -110,11 +114,14 @@ struct Exchange {
     /// From when on it has waited.
     from: Instant,
     sent: Instant,
+    /// When the reply was there, and when it was read.
+    arrived: Instant,
     to: Instant,
 }
 
-/// The waits in milliseconds, had the machine not stood still when it did: those of a queue with
-/// these arrivals and with exchanges that take no more than their own time (Lindley's recursion).
+/// The waits in milliseconds, had the machine not stood still when it did and had the probe run at
+/// once when its reply was there: those of a queue of these requests and of exchanges that take no
+/// more than their own time (Lindley's recursion).
 fn own_waits(
     exchanges: &[Exchange],
     stood_still: impl Fn(Instant, Instant) -> Duration,
@@ -122,7 +129,7 @@ fn own_waits(
     let mut free_at = None;
     let wait = |one: &Exchange| {
         let begin = free_at.map_or(one.from, |at: Instant| at.max(one.from));
-        let takes = (one.to - one.sent).saturating_sub(stood_still(one.sent, one.to));
+        let takes = (one.arrived - one.sent).saturating_sub(stood_still(one.sent, one.arrived));
         let end = begin + takes;
         free_at = Some(end);
         millis(end - one.from)
@@ -171,10 +178,11 @@ mod tests {
     fn a_standstill_delays_nobody_in_the_waits_of_ones_own() {
         let start = Instant::now();
         let at = |micros: u64| start + Duration::from_micros(micros);
-        let exchange = |from, sent, to| Exchange {
+        let exchange = |from, sent, arrived| Exchange {
             from: at(from),
             sent: at(sent),
-            to: at(to),
+            arrived: at(arrived),
+            to: at(arrived + 50),
         };
         // The second exchange meets a standstill of 4 ms, and those behind it queue; each takes
         // 0.9 ms of its own, the last one 3 ms, which the one behind that has to wait for.

@@ -4,6 +4,7 @@
 //! Each tool mounts this folder as a module and uses its own part of it. Nothing here is part of
 //! the server, and nothing here knows a particular scenario.
 
+pub mod arrival;
 pub mod benchmark;
 pub mod chart;
 pub mod figures;

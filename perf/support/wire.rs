@@ -3,17 +3,18 @@
 //! It is plain on purpose: what it costs is small and the same for every server. It reads simple,
 //! integer, bulk and error replies; arrays it does not know.
 
+use super::arrival::Source;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than the longest stall worth measuring; a server that is silent for so long is broken.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Connection {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Source>,
 }
 
 impl Connection {
@@ -23,7 +24,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(REPLY_TIMEOUT))?;
         Ok(Connection {
-            reader: BufReader::with_capacity(16 * 1024, stream),
+            reader: BufReader::with_capacity(16 * 1024, Source::plain(stream)),
         })
     }
 
@@ -52,7 +53,17 @@ impl Connection {
     }
 
     pub fn send(&mut self, requests: &[u8]) -> Result<()> {
-        Ok(self.reader.get_mut().write_all(requests)?)
+        Ok(self.reader.get_mut().stream.write_all(requests)?)
+    }
+
+    /// From now on the kernel's time of arrival is known of every reply.
+    pub fn note_arrivals(&mut self) -> Result<()> {
+        Ok(self.reader.get_mut().note_arrivals()?)
+    }
+
+    /// When the last of what has been read came; none: the kernel did not say.
+    pub fn arrived(&self) -> Option<Instant> {
+        self.reader.get_ref().arrived
     }
 
     pub fn reply(&mut self) -> Result<String> {
