@@ -8,20 +8,21 @@
 //! Source: socket(7), SO_TIMESTAMPNS: the time at which the last of the bytes came, by the clock of
 //! the day.
 
-use std::io::{self, Read};
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt};
+use nix::sys::time::TimeSpec;
+use std::io::{self, IoSliceMut, Read};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant, SystemTime};
-
-/// Room for the one control message that is asked for, in words of eight bytes.
-const CONTROL_WORDS: usize = 8;
 
 /// A connection that knows when what it has read last came, if that is wanted.
 pub struct Source {
     pub stream: TcpStream,
     /// None: nobody asked, or the kernel does not say.
     pub arrived: Option<Instant>,
-    is_noting: bool,
+    /// Room for the kernel's stamp; none: nobody asked.
+    room: Vec<u8>,
 }
 
 impl Source {
@@ -29,83 +30,35 @@ impl Source {
         Source {
             stream,
             arrived: None,
-            is_noting: false,
+            room: Vec::new(),
         }
     }
 
     pub fn note_arrivals(&mut self) -> io::Result<()> {
-        let on: libc::c_int = 1;
-        // SAFETY: the value is an int that outlives the call, and its size is its own.
-        let failed = unsafe {
-            libc::setsockopt(
-                self.stream.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_TIMESTAMPNS,
-                (&raw const on).cast(),
-                size_of_val(&on) as libc::socklen_t,
-            )
-        };
-        if failed != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        self.is_noting = true;
+        setsockopt(&self.stream, ReceiveTimestampns, &true)?;
+        self.room = nix::cmsg_space!(TimeSpec);
         Ok(())
-    }
-
-    fn read_noting(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut control = [0_u64; CONTROL_WORDS];
-        let mut part = libc::iovec {
-            iov_base: buffer.as_mut_ptr().cast(),
-            iov_len: buffer.len(),
-        };
-        // SAFETY: all of the header is plain numbers and pointers, for which zero is a value.
-        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-        header.msg_iov = &raw mut part;
-        header.msg_iovlen = 1;
-        header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = size_of_val(&control);
-        // SAFETY: the header points to memory of these sizes, all of which outlives the call.
-        let count = unsafe { libc::recvmsg(self.stream.as_raw_fd(), &raw mut header, 0) };
-        let Ok(count) = usize::try_from(count) else {
-            return Err(io::Error::last_os_error());
-        };
-        self.arrived = stamp(&header).and_then(instant);
-        Ok(count)
     }
 }
 
 impl Read for Source {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.is_noting {
-            true => self.read_noting(buffer),
-            false => self.stream.read(buffer),
+        if self.room.is_empty() {
+            return self.stream.read(buffer);
         }
+        let mut parts = [IoSliceMut::new(buffer)];
+        let (fd, room) = (self.stream.as_raw_fd(), Some(&mut self.room[..]));
+        let message = recvmsg::<()>(fd, &mut parts, room, MsgFlags::empty())?;
+        let stamp = message.cmsgs()?.find_map(|control| match control {
+            ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+            _ => None,
+        });
+        self.arrived = stamp.and_then(instant);
+        Ok(message.bytes)
     }
 }
 
-/// The stamp among the control messages, since the beginning of 1970.
-fn stamp(header: &libc::msghdr) -> Option<Duration> {
-    // SAFETY: the kernel has filled in the header; its first message is whole or null, and one of
-    // this type carries a timespec.
-    let time = unsafe {
-        let message = libc::CMSG_FIRSTHDR(header);
-        let message = message.as_ref()?;
-        let is_stamp =
-            message.cmsg_level == libc::SOL_SOCKET && message.cmsg_type == libc::SCM_TIMESTAMPNS;
-        if !is_stamp {
-            return None;
-        }
-        libc::CMSG_DATA(message)
-            .cast::<libc::timespec>()
-            .read_unaligned()
-    };
-    Some(Duration::new(
-        u64::try_from(time.tv_sec).ok()?,
-        u32::try_from(time.tv_nsec).ok()?,
-    ))
-}
-
-/// The same by the clock that never goes back.
+/// A time since the beginning of 1970 by the clock that never goes back.
 fn instant(stamp: Duration) -> Option<Instant> {
     let (today, now) = (SystemTime::now(), Instant::now());
     let today = today.duration_since(SystemTime::UNIX_EPOCH).ok()?;
