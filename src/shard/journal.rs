@@ -158,12 +158,7 @@ impl Journal {
         self.units.is_empty()
     }
 
-    /// The units with their records and bytes.
-    pub fn units(&self) -> impl Iterator<Item = (Unit, &[Record], &[u8])> {
-        self.ahead()
-    }
-
-    /// The same, for those who take several units at a time where they can.
+    /// The units with their records and bytes, from the first on.
     pub fn ahead(&self) -> Ahead<'_> {
         Ahead {
             units: &self.units,
@@ -332,7 +327,7 @@ mod tests {
                 .map(str::to_owned)
                 .collect::<Vec<_>>()
         };
-        let all = journal.units().map(|(unit, _, bytes)| {
+        let all = journal.ahead().map(|(unit, _, bytes)| {
             (
                 unit.point.map(|point| point.serial),
                 words(bytes)
