@@ -5,7 +5,7 @@
 
 use crate::base::long_double::LongDouble;
 use crate::base::number;
-use crate::resp::{ErrorReply, Span, errors};
+use crate::resp::{ErrorReply, Span, errors, find_request};
 use bytes::Bytes;
 
 /// The arguments of one command, its name first.
@@ -87,6 +87,19 @@ impl<'a> Args<'a> {
             spans: &self.spans[first..],
             base: self.base + first,
             ..self
+        }
+    }
+
+    /// The request that they are, if it lies here just as it would be written.
+    #[inline]
+    pub fn as_request(self) -> Option<&'a [u8]> {
+        Some(&self.bytes[self.find_request()?])
+    }
+
+    fn find_request(self) -> Option<std::ops::Range<usize>> {
+        match self.big {
+            [] => find_request(self.bytes, self.spans),
+            _ => None,
         }
     }
 
@@ -175,10 +188,22 @@ impl ArgStore {
     #[inline]
     pub fn add(&mut self, args: Args<'_>) -> std::ops::Range<u32> {
         let first = self.spans.len() as u32;
-        for at in 0..args.len() {
-            self.push_from(args, at);
+        match args.find_request() {
+            Some(request) => self.add_request(args, request),
+            None => (0..args.len()).for_each(|at| self.push_from(args, at)),
         }
         first..self.spans.len() as u32
+    }
+
+    /// Adds a command as the request that it came as: one copy, and whoever passes it on has the
+    /// request again.
+    fn add_request(&mut self, args: Args<'_>, request: std::ops::Range<usize>) {
+        let (from, to) = (request.start as u32, self.bytes.len() as u32);
+        self.bytes.extend_from_slice(&args.bytes[request]);
+        self.spans.extend(args.spans.iter().map(|span| Span {
+            start: to + (span.start - from),
+            ..*span
+        }));
     }
 
     /// Makes room for so many more arguments and bytes of them.

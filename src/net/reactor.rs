@@ -475,7 +475,7 @@ impl Reactor {
             }
         }
         self.flushing.clear();
-        if self.batching.take_news() {
+        if self.batching.take_news() | self.core.take_nudge() {
             self.ring.nudge();
         }
         self.core.limit_clients();

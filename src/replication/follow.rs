@@ -376,6 +376,7 @@ impl Hub {
 
     /// The streams of the master's shards are at these offsets.
     pub fn adopt_streams(&mut self, offsets: Vec<u64>) {
+        self.hand_out();
         self.streams.adopt(offsets);
         let bytes = self.streams.beginning(self.shards, self.offset);
         for replica in self

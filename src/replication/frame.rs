@@ -104,18 +104,30 @@ impl Header {
     }
 }
 
-/// A whole frame, at an offset of its connection and a position of the history.
-pub fn encode(kind: Kind, (offset, position): (u64, u64), body: &[u8]) -> Bytes {
+/// A whole frame, at an offset of its connection and a position of the history; its body is in
+/// these pieces.
+pub fn encode<B: AsRef<[u8]>>(kind: Kind, (offset, position): (u64, u64), body: &[B]) -> Bytes {
     let header = Header {
         kind,
         offset,
         position,
     };
-    let (head, tail) = header.around(body);
-    let mut frame = Vec::with_capacity(head.len() + body.len() + tail.len());
-    frame.extend_from_slice(&head);
-    frame.extend_from_slice(body);
-    frame.extend_from_slice(&tail);
+    let bytes = body.iter().map(|piece| piece.as_ref().len()).sum::<usize>();
+    debug_assert!(bytes <= BODY_MAX, "whoever sends splits");
+    let around = PREFIX.len() + DIGITS_MAX + AROUND_BYTES + 2 * LINE_END.len();
+    let mut frame = Vec::with_capacity(around + bytes);
+    frame.extend_from_slice(PREFIX);
+    let mut digits = itoa::Buffer::new();
+    frame.extend_from_slice(digits.format(AROUND_BYTES + bytes).as_bytes());
+    frame.extend_from_slice(LINE_END);
+    let start = frame.len();
+    frame.extend_from_slice(&header.bytes());
+    for piece in body {
+        frame.extend_from_slice(piece.as_ref());
+    }
+    let checksum = crate::rdb::crc64(&frame[start..]);
+    frame.extend_from_slice(&checksum.to_le_bytes());
+    frame.extend_from_slice(LINE_END);
     Bytes::from(frame)
 }
 

@@ -10,9 +10,10 @@ use super::deed::{Answer, Deed, Place, Report, Wish};
 use super::failover::Failover;
 use super::flows::Flows;
 use super::follow::Follower;
+use super::gather::Gathered;
 use super::history::History;
 use super::info::Picture;
-use super::order::{Chunk, Frames, Streams};
+use super::order::{Chunk, Streams};
 use super::psync::{Applicant, Continuation};
 use super::replicas::{Replica, Stage};
 use super::sync::Wanting;
@@ -91,23 +92,11 @@ pub struct Hub {
     pub(super) shards: usize,
     /// The streams of the shards of whoever makes the history.
     pub(super) streams: Streams,
+    /// What replicas with connections for the shards are to get.
+    pub(super) gathered: Gathered,
     syncs: Syncs,
     /// The process is about to end: nothing is said by itself.
     pub(super) is_resting: bool,
-}
-
-/// What a replica with connections for the shards gets.
-fn feed_apart(first: Place, flows: &Flows, frames: &Frames, deeds: &mut Vec<Deed>) {
-    for (shard, bytes) in &frames.flows {
-        if let Some(place) = flows.place(*shard) {
-            let bytes = bytes.clone();
-            deeds.push(Deed::Feed { place, bytes });
-        }
-    }
-    for bytes in &frames.first {
-        let (place, bytes) = (first, bytes.clone());
-        deeds.push(Deed::Feed { place, bytes });
-    }
 }
 
 impl Hub {
@@ -135,6 +124,7 @@ impl Hub {
             board,
             shards,
             streams: Streams::new(shards),
+            gathered: Gathered::default(),
             syncs: Syncs::default(),
             is_resting: false,
         }
@@ -167,6 +157,7 @@ impl Hub {
 
     /// Takes in what a core reports.
     pub fn hear(&mut self, report: Report, now: (i64, &Config)) {
+        self.hand_out();
         match report {
             Report::Psync(applicant) => self.admit(*applicant, now),
             Report::Ack {
@@ -228,35 +219,6 @@ impl Hub {
             number,
             answer,
         });
-    }
-
-    /// The stream goes on with this.
-    pub fn feed(&mut self, chunk: Chunk) {
-        let before = self.offset;
-        self.offset += chunk.bytes.len() as u64;
-        self.has_asked = false;
-        if let Some(backlog) = &mut self.backlog {
-            backlog.push(&chunk.bytes);
-        }
-        let fed = || self.replicas.iter().filter(|replica| replica.is_fed());
-        let frames = match fed().any(|replica| replica.flows.is_some()) {
-            true => self.streams.take_apart(&chunk, before, self.shards),
-            false => {
-                self.streams.count(&chunk);
-                Frames::default()
-            }
-        };
-        let mut deeds = Vec::new();
-        for replica in fed() {
-            match &replica.flows {
-                None => deeds.push(Deed::Feed {
-                    place: replica.place(),
-                    bytes: chunk.bytes.clone(),
-                }),
-                Some(flows) => feed_apart(replica.place(), flows, &frames, &mut deeds),
-            }
-        }
-        self.deeds.append(&mut deeds);
     }
 
     pub(super) fn say(&mut self, place: Place, line: String) {
@@ -384,6 +346,7 @@ impl Hub {
 
     /// The stream is at the mark.
     pub fn marked(&mut self, now: (i64, &Config)) {
+        self.hand_out();
         self.recording = Recording::On;
         match self.at_mark.take() {
             Some(AtMark::Lead { wish }) => {
@@ -457,6 +420,7 @@ impl Hub {
     /// Once a second: pings, silence, time that is over.
     pub fn tick(&mut self, now: (i64, &Config)) {
         let (now_ms, config) = now;
+        self.hand_out();
         self.begin_waiting(now_ms);
         self.finish_waiting(now_ms);
         if self.failover.is_some() {
@@ -483,10 +447,17 @@ impl Hub {
             .as_ref()
             .map(|_| self.ticked_ms + FAILOVER_TICK_MS);
         let at_once = (!self.fresh_waiters.is_empty()).then_some(0);
-        [tick_ms, failover_ms, self.waiters.due_ms(), at_once]
-            .into_iter()
-            .flatten()
-            .min()
+        let gathered_ms = self.gathered.due_ms();
+        [
+            tick_ms,
+            failover_ms,
+            gathered_ms,
+            self.waiters.due_ms(),
+            at_once,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn ping(&mut self, now: (i64, &Config)) {
@@ -564,9 +535,13 @@ impl Hub {
 
     /// Tells the cores whether somebody wants to know what replicas have.
     pub fn publish_hurry(&self) {
+        self.board.set_hurried(self.is_hurried());
+    }
+
+    /// Whether somebody wants to know what replicas have.
+    pub(super) fn is_hurried(&self) -> bool {
         let is_awaited = !self.waiters.is_empty() || !self.fresh_waiters.is_empty();
-        let is_hurried = is_awaited || self.failover.is_some() || self.is_resting;
-        self.board.set_hurried(is_hurried);
+        is_awaited || self.failover.is_some() || self.is_resting
     }
 
     /// The state of now, for INFO and ROLE.

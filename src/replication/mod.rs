@@ -15,6 +15,7 @@ mod failover;
 mod flows;
 mod follow;
 pub mod frame;
+mod gather;
 mod history;
 mod hub;
 mod inflow;

@@ -21,7 +21,6 @@ use crate::keyspace::{DbIndex, ShardId};
 use crate::persistence::merge::{Run, Track};
 use crate::resp::{Limits, Parsed, parse};
 use bytes::Bytes;
-use std::borrow::Cow;
 
 /// A stretch of the history, and what it is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -258,7 +257,7 @@ impl Streams {
     pub fn beginning(&self, flows: usize, offset: u64) -> Bytes {
         let mut body = Vec::new();
         Entry::Offsets(self.folded(flows)).write(&mut body);
-        frame::encode(Kind::Order, (offset, offset), &body)
+        frame::encode(Kind::Order, (offset, offset), &[body])
     }
 
     /// Frames of what a replica has missed, behind this offset of the history.
@@ -286,15 +285,22 @@ impl Streams {
         }
     }
 
-    /// Counts a chunk, and takes it apart for replicas with so many flows. It begins behind this
-    /// offset of the history.
-    pub fn take_apart(&mut self, chunk: &Chunk, offset: u64, flows: usize) -> Frames {
+    /// Counts chunks that follow each other, and takes them apart for replicas with so many flows.
+    /// The first begins behind this offset of the history.
+    pub fn take_apart(&mut self, chunks: &[Chunk], offset: u64, flows: usize) -> Frames {
+        let mut apart = Apart::new(offset, self.folded(flows));
+        for chunk in chunks {
+            self.take_chunk_apart(chunk, flows, &mut apart);
+        }
+        apart.finish()
+    }
+
+    fn take_chunk_apart(&mut self, chunk: &Chunk, flows: usize, apart: &mut Apart) {
         if chunk.runs.iter().any(|run| run.track == Track::All) {
             self.together = TOGETHER;
         }
         let is_together = self.together > 0;
         self.together = self.together.saturating_sub(1);
-        let mut apart = Apart::new(offset, self.folded(flows));
         let mut rest = chunk.bytes.clone();
         for run in &chunk.runs {
             let bytes = rest.split_to(run.bytes);
@@ -313,7 +319,6 @@ impl Streams {
             }
             self.advance(run);
         }
-        apart.finish()
     }
 }
 
@@ -346,7 +351,24 @@ fn whole_units(bytes: &[u8], limit: usize) -> usize {
     if end == 0 { bytes.len() } else { end }
 }
 
-/// A chunk that is being taken apart.
+/// Pieces of a stream as the bodies of its next frames.
+fn bodies(pieces: Vec<Bytes>) -> Vec<Vec<Bytes>> {
+    let (mut bodies, mut room) = (Vec::<Vec<Bytes>>::new(), 0);
+    for mut piece in pieces {
+        while !piece.is_empty() {
+            if room == 0 {
+                bodies.push(Vec::new());
+                room = BODY_MAX;
+            }
+            let own = piece.split_to(room.min(piece.len()));
+            room -= own.len();
+            bodies.last_mut().expect("one was begun").push(own);
+        }
+    }
+    bodies
+}
+
+/// Chunks that are being taken apart.
 struct Apart {
     /// Where in the history the next frame of the first connection begins.
     offset: u64,
@@ -392,6 +414,7 @@ impl Apart {
 
     /// What of a flow comes on the first connection counts as its own.
     fn skip(&mut self, flow: usize, bytes: usize) {
+        self.end_flow(flow);
         self.flows[flow].0 += bytes as u64;
     }
 
@@ -425,7 +448,7 @@ impl Apart {
     fn end_frame(&mut self) {
         if !self.entries.is_empty() {
             let place = (self.offset, self.offset);
-            let frame = frame::encode(Kind::Order, place, &self.entries);
+            let frame = frame::encode(Kind::Order, place, &[&self.entries]);
             self.frames.first.push(frame);
             self.entries.clear();
         }
@@ -434,15 +457,10 @@ impl Apart {
 
     fn end_flow(&mut self, flow: usize) {
         let (at, pieces) = &mut self.flows[flow];
-        // What one shard has said in a turn is one piece, and is most of what there is.
-        let body = match &pieces[..] {
-            [one] => Cow::Borrowed(&one[..]),
-            several => Cow::Owned(several.concat()),
-        };
-        for piece in body.chunks(BODY_MAX) {
-            let frame = frame::encode(Kind::Stream, (*at, self.offset), piece);
+        for body in bodies(std::mem::take(pieces)) {
+            let frame = frame::encode(Kind::Stream, (*at, self.offset), &body);
             self.frames.flows.push((flow, frame));
-            *at += piece.len() as u64;
+            *at += body.iter().map(Bytes::len).sum::<usize>() as u64;
         }
     }
 
@@ -459,6 +477,7 @@ impl Apart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice::from_ref;
 
     fn run(track: Track, db: u32, bytes: usize) -> Run {
         Run {
@@ -519,7 +538,7 @@ mod tests {
         let all = chunk(runs);
         for flows in [1, 2, 5, 9] {
             let mut streams = Streams::new(5);
-            let frames = streams.take_apart(&all, 1000, flows);
+            let frames = streams.take_apart(from_ref(&all), 1000, flows);
             assert_eq!(joined(&frames, flows), all.bytes);
             assert_eq!(opened(&frames.first[0]).0.position, 1000);
             let total = streams.folded(flows).iter().sum::<u64>();
@@ -541,7 +560,7 @@ mod tests {
                 run(shard(2), 0, 9),
             ]);
             let before = streams.folded(2);
-            let frames = streams.take_apart(&one, 0, 2);
+            let frames = streams.take_apart(from_ref(&one), 0, 2);
             assert_eq!(joined(&frames, 2), one.bytes);
             for (flow, frame) in &frames.flows {
                 let (header, body) = opened(frame);
@@ -552,17 +571,58 @@ mod tests {
         assert!(seen.iter().all(|bytes| *bytes > 0));
     }
 
+    /// The bytes of each flow with their offsets.
+    fn placed(frames: &Frames) -> Vec<(usize, u64, u8)> {
+        let frames = frames.flows.iter().flat_map(|(flow, frame)| {
+            let (header, body) = opened(frame);
+            let bytes = body.into_iter().enumerate();
+            bytes.map(move |(at, byte)| (*flow, header.offset + at as u64, byte))
+        });
+        let mut all: Vec<_> = frames.collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn what_is_gathered_is_taken_apart_as_one_by_one_in_fewer_frames() {
+        let (mut together, mut single) = (Streams::new(3), Streams::new(3));
+        let chunks: Vec<Chunk> = (0..200_u16)
+            .map(|round| match round % 50 {
+                49 => chunk(vec![run(Track::All, 0, 40)]),
+                30 => chunk(vec![run(shard(1), 0, BODY_MAX + 3)]),
+                other => chunk(vec![run(shard(other % 3), 0, 10 + usize::from(round))]),
+            })
+            .collect();
+        let mut offset = 0;
+        for gathered in chunks.chunks(9) {
+            let frames = together.take_apart(gathered, offset, 2);
+            let mut one_by_one = Frames::default();
+            for chunk in gathered {
+                let mut next = single.take_apart(from_ref(chunk), offset, 2);
+                offset += chunk.bytes.len() as u64;
+                one_by_one.first.append(&mut next.first);
+                one_by_one.flows.append(&mut next.flows);
+            }
+            assert_eq!(joined(&frames, 2), joined(&one_by_one, 2));
+            assert_eq!(placed(&frames), placed(&one_by_one));
+            let is_long = gathered.iter().any(|it| it.bytes.len() > BODY_MAX);
+            let most = if is_long { 4 } else { 2 };
+            assert!(frames.first.len() <= most && frames.flows.len() <= most);
+        }
+        assert_eq!(together, single);
+    }
+
     #[test]
     fn behind_what_is_about_several_all_goes_one_way_for_some_time() {
         let mut streams = Streams::new(2);
         let own = || chunk(vec![run(shard(1), 0, 10)]);
-        assert_eq!(streams.take_apart(&own(), 0, 2).flows.len(), 1);
+        assert_eq!(streams.take_apart(&[own()], 0, 2).flows.len(), 1);
         let several = chunk(vec![run(shard(0), 0, 4), run(Track::All, 0, 4)]);
-        assert!(streams.take_apart(&several, 0, 2).flows.is_empty());
+        assert!(streams.take_apart(&[several], 0, 2).flows.is_empty());
         for _ in 1..TOGETHER {
-            assert!(streams.take_apart(&own(), 0, 2).flows.is_empty());
+            assert!(streams.take_apart(&[own()], 0, 2).flows.is_empty());
         }
-        let frames = streams.take_apart(&own(), 0, 2);
+        let frames = streams.take_apart(&[own()], 0, 2);
         assert_eq!(
             opened(&frames.flows[0].1).0.offset,
             10 * u64::from(TOGETHER)

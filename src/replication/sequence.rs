@@ -15,6 +15,7 @@
 //! Nothing is granted far ahead of what has run; what has come beyond waits at its connection.
 
 use super::order::{Chunk, Entry};
+use crate::base::room::take_leaving_room;
 use crate::keyspace::{DbIndex, ShardId};
 use crate::persistence::merge::{Run, Track};
 use bytes::Bytes;
@@ -291,8 +292,8 @@ impl Sequence {
     /// What was granted since the last time, in its order.
     pub fn take_passed(&mut self) -> Chunk {
         Chunk {
-            bytes: std::mem::take(&mut self.passed).into(),
-            runs: std::mem::take(&mut self.runs),
+            bytes: take_leaving_room(&mut self.passed).into(),
+            runs: take_leaving_room(&mut self.runs),
         }
     }
 
@@ -615,9 +616,13 @@ mod tests {
             let (mut link, mut all) = (Link::new(flows, &streams), Vec::new());
             for _ in 0..400 {
                 if random.below(3) == 0 {
-                    let chunk = history.chunk(&mut random, shards);
-                    let frames = streams.take_apart(&chunk, all.len() as u64, flows);
-                    all.extend_from_slice(&chunk.bytes);
+                    let count = 1 + random.below(3);
+                    let gathered = (0..count).map(|_| history.chunk(&mut random, shards));
+                    let gathered: Vec<Chunk> = gathered.collect();
+                    let frames = streams.take_apart(&gathered, all.len() as u64, flows);
+                    for chunk in gathered {
+                        all.extend_from_slice(&chunk.bytes);
+                    }
                     link.first.extend(frames.first);
                     for (flow, frame) in frames.flows {
                         link.flows[flow].push_back(frame);

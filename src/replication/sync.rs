@@ -133,6 +133,7 @@ impl Hub {
     /// The snapshot's cut is here in the stream, which goes on in this database: who waits gets
     /// what comes from now on.
     pub fn cut(&mut self, now: (i64, &Config), db: DbIndex) -> Vec<Place> {
+        self.hand_out();
         let wanting = self.awaits_cut.take().unwrap_or(Wanting::File);
         if self.recording == Recording::Beginning {
             self.recording = Recording::On;

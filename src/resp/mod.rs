@@ -19,5 +19,5 @@ pub use inline::split_line;
 pub use output::{Mark, Output};
 pub use parser::{Limits, Parsed, Span, parse};
 pub use reply::{first_integer, skip_reply};
-pub use request::{put_number_line, put_request, put_word, request};
+pub use request::{find_request, put_number_line, put_request, put_word, request};
 pub use writer::{Protocol, Writer, Written};

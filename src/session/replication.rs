@@ -23,7 +23,6 @@ use super::session::Session;
 use super::stream::{Stream, Talk};
 use crate::config::Master;
 use crate::keyspace::{DbIndex, ShardId};
-use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::News;
 use crate::replication::order::Chunk;
@@ -41,6 +40,10 @@ const LOOK_AGAIN_MS: i64 = 50;
 
 /// When the hub is to be looked after in the very next turn, whatever the clock says.
 pub const AT_ONCE_MS: i64 = 0;
+
+/// From so many bytes on a stretch of the stream is sent from where it lies, to every replica; less
+/// is copied behind what else is to be sent.
+const FED_BY_REFERENCE_MIN: usize = 4 * 1024;
 
 /// The core where the hub is.
 pub const HUB_CORE: ShardId = ShardId(0);
@@ -66,6 +69,10 @@ pub struct Replication {
     pub hub: Option<Box<Hub>>,
     /// When the hub is to be looked after, Unix milliseconds.
     due_ms: Option<i64>,
+    /// The hub gathers what is to go out when the millisecond is over, and the ring has not been
+    /// told so yet.
+    gathers: bool,
+    wants_nudge: bool,
     /// It does what the configuration says.
     has_begun: bool,
     pub news: Arc<Mailbox<(u64, News)>>,
@@ -190,6 +197,9 @@ impl Core {
         if self.replication.hub.is_none() {
             return;
         }
+        if self.replication.gathers {
+            self.do_deeds();
+        }
         for (talk, news) in self.replication.news.take() {
             self.hear_news(talk, news);
         }
@@ -246,6 +256,7 @@ impl Core {
         let Some(hub) = &mut self.replication.hub else {
             return;
         };
+        hub.end_millisecond(self.now_ms);
         self.replication.deeds.extend(hub.take_deeds());
         let syncs = hub.take_syncs();
         let counters = self.node.board.core(usize::from(self.id.0));
@@ -263,6 +274,15 @@ impl Core {
             hub.publish_hurry();
             hub.due_ms()
         });
+        let gathers = hub.is_some_and(|hub| hub.gathers());
+        let gathered = std::mem::replace(&mut self.replication.gathers, gathers);
+        self.replication.wants_nudge |= gathers && !gathered;
+    }
+
+    /// Whether the ring has to be told not to sleep beyond this millisecond; then it has been.
+    #[inline]
+    pub fn take_nudge(&mut self) -> bool {
+        std::mem::take(&mut self.replication.wants_nudge)
     }
 
     /// What the time is, and whether nothing that is for replicas may be kept back.
@@ -357,7 +377,7 @@ impl Core {
             Some(behind) => behind,
             None => &mut session.output,
         };
-        match bytes.len() < SHARED_STRING_MIN {
+        match bytes.len() < FED_BY_REFERENCE_MIN {
             true => output.buffer().extend_from_slice(bytes),
             false => output.push_shared(bytes.clone()),
         }

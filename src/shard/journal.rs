@@ -86,8 +86,24 @@ impl Records {
     /// Adds a command.
     #[inline]
     pub(super) fn push_args(&mut self, db: DbIndex, stage: u16, is_whole: bool, args: Args<'_>) {
-        let words = args.from(0);
-        self.push(db, stage, is_whole, words);
+        let start = self.bytes.len();
+        match args.as_request() {
+            Some(request) => self.bytes.extend_from_slice(request),
+            None => put_request(args.from(0), &mut self.bytes),
+        }
+        self.list_behind(start, db, stage, is_whole);
+    }
+
+    /// What lies behind this place is a command.
+    #[inline]
+    fn list_behind(&mut self, start: usize, db: DbIndex, stage: u16, is_whole: bool) {
+        let bytes = self.bytes.len() - start;
+        self.list.push(Record {
+            db,
+            stage,
+            is_whole,
+            bytes,
+        });
     }
 
     /// Adds a command from its words.
@@ -100,13 +116,7 @@ impl Records {
     ) {
         let start = self.bytes.len();
         put_request(words, &mut self.bytes);
-        let bytes = self.bytes.len() - start;
-        self.list.push(Record {
-            db,
-            stage,
-            is_whole,
-            bytes,
-        });
+        self.list_behind(start, db, stage, is_whole);
     }
 
     /// Adds a command ahead of others.
