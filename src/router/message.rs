@@ -323,6 +323,11 @@ impl Parcel {
         self.store.held_bytes() + self.output.len().max(self.output.capacity())
     }
 
+    /// Whether it has memory for requests or answers.
+    pub fn has_room(&self) -> bool {
+        self.requests.capacity() > 0 || self.answers.capacity() > 0
+    }
+
     /// Empties it, keeping the memory.
     pub fn clear(&mut self) {
         self.forgotten.clear();

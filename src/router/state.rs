@@ -212,9 +212,10 @@ impl Router {
         }
     }
 
-    /// Keeps an emptied parcel for later.
+    /// Keeps an emptied parcel for later. One that came with orders only has no memory to be kept,
+    /// and would be the next to be filled, before those that have.
     pub fn recycle(&mut self, mut parcel: Parcel) {
-        if !self.spare.is_full() {
+        if !self.spare.is_full() && parcel.has_room() {
             parcel.clear();
             self.spare.give(parcel);
         }
