@@ -92,9 +92,9 @@ impl Hub {
         }
     }
 
-    /// Whether something waits for the millisecond to be over.
-    pub fn gathers(&self) -> bool {
-        !self.gathered.chunks.is_empty()
+    /// The millisecond that is to be over before something goes out, if anything waits.
+    pub fn gathers(&self) -> Option<i64> {
+        (!self.gathered.chunks.is_empty()).then_some(self.gathered.sent_ms)
     }
 
     /// Hands out what was gathered, if it has waited long enough.
@@ -220,18 +220,23 @@ mod tests {
             hub.feed(chunk(shard, text));
             hub.end_millisecond(5);
         }
-        assert!(hub.gathers());
-        assert_eq!(hub.due_ms(), Some(6));
+        assert_eq!((hub.gathers(), hub.due_ms()), (Some(5), Some(6)));
         // Offsets do not wait, nor does a stock replica.
         assert_eq!(hub.offset(), 15);
         assert_eq!(fed(&hub, STOCK, "four"), (4, true));
         assert_eq!(fed(&hub, MAIN + 1, "one"), (1, true));
         hub.end_millisecond(6);
-        assert!(!hub.gathers());
+        assert_eq!(hub.gathers(), None);
         assert_eq!(fed(&hub, MAIN + 1, "twofour"), (2, true));
         assert_eq!(fed(&hub, MAIN + 2, "three"), (1, true));
         assert_eq!(fed(&hub, MAIN, "frame"), (2, true));
         assert_eq!(hub.streams.offsets(), [10, 5]);
+        // Also when the clock was set back.
+        hub.feed(chunk(1, "five"));
+        hub.end_millisecond(6);
+        assert_eq!(hub.gathers(), Some(6));
+        hub.end_millisecond(2);
+        assert_eq!(fed(&hub, MAIN + 2, "five"), (2, true));
     }
 
     #[test]
@@ -244,7 +249,7 @@ mod tests {
         assert_eq!(fed(&hub, MAIN + 2, much), (1, true));
         hub.feed(chunk(1, "before"));
         hub.end_millisecond(5);
-        assert!(hub.gathers());
+        assert_eq!(hub.gathers(), Some(5));
         let wish = Wish::Wait {
             place: place(30),
             replicas: 1,
@@ -274,7 +279,7 @@ mod tests {
         hub.replicas.push(late);
         hub.awaits_cut = Some(Wanting::Flows(vec![place(LATE)]));
         assert_eq!(hub.cut((5, &Config::default()), DbIndex(0)), [place(LATE)]);
-        assert!(!hub.gathers());
+        assert_eq!(hub.gathers(), None);
         hub.feed(chunk(0, "behind"));
         hub.end_millisecond(6);
         assert_eq!(fed(&hub, MAIN + 1, "behind"), (2, true));

@@ -69,9 +69,9 @@ pub struct Replication {
     pub hub: Option<Box<Hub>>,
     /// When the hub is to be looked after, Unix milliseconds.
     due_ms: Option<i64>,
-    /// The hub gathers what is to go out when the millisecond is over, and the ring has not been
-    /// told so yet.
-    gathers: bool,
+    /// The millisecond of which the hub gathers what is to go out when it is over, and whether the
+    /// ring has yet to be told so. Any other one ends it: the clock may be set back.
+    gathers: Option<i64>,
     wants_nudge: bool,
     /// It does what the configuration says.
     has_begun: bool,
@@ -140,6 +140,9 @@ impl Core {
         replication.hub.is_some()
             && (replication.news.has_letters()
                 || replication
+                    .gathers
+                    .is_some_and(|millisecond| millisecond != self.now_ms)
+                || replication
                     .due_ms
                     .is_some_and(|due_ms| due_ms <= self.now_ms)
                 || replication.stream.is_some()
@@ -197,7 +200,7 @@ impl Core {
         if self.replication.hub.is_none() {
             return;
         }
-        if self.replication.gathers {
+        if self.replication.gathers.is_some() {
             self.do_deeds();
         }
         for (talk, news) in self.replication.news.take() {
@@ -274,9 +277,9 @@ impl Core {
             hub.publish_hurry();
             hub.due_ms()
         });
-        let gathers = hub.is_some_and(|hub| hub.gathers());
+        let gathers = hub.and_then(|hub| hub.gathers());
         let gathered = std::mem::replace(&mut self.replication.gathers, gathers);
-        self.replication.wants_nudge |= gathers && !gathered;
+        self.replication.wants_nudge |= gathers.is_some() && gathered.is_none();
     }
 
     /// Whether the ring has to be told not to sleep beyond this millisecond; then it has been.
