@@ -22,7 +22,7 @@ use super::order::{Chunk, Frames};
 use std::mem::take;
 
 /// Nobody waits for the millisecond to end when there is so much, in bytes.
-const GATHERED_BYTES_MAX: usize = 64 * 1024;
+const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
 /// What follows each other in the stream and is not framed yet.
 #[derive(Default)]

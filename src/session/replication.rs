@@ -43,7 +43,7 @@ pub const AT_ONCE_MS: i64 = 0;
 
 /// From so many bytes on a stretch of the stream is sent from where it lies, to every replica; less
 /// is copied behind what else is to be sent.
-const FED_BY_REFERENCE_MIN: usize = 4 * 1024;
+const FED_BY_REFERENCE_MIN: usize = 16 * 1024;
 
 /// The core where the hub is.
 pub const HUB_CORE: ShardId = ShardId(0);
