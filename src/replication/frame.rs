@@ -14,6 +14,7 @@
 
 use crate::rdb::{CHECKSUM_BYTES, Checksum};
 use bytes::Bytes;
+use std::iter::once;
 use std::ops::Range;
 
 /// The longest body.
@@ -90,14 +91,17 @@ impl Header {
         })
     }
 
-    /// What is sent before and behind this body.
-    pub fn around(&self, body: &[u8]) -> (Vec<u8>, Vec<u8>) {
-        debug_assert!(body.len() <= BODY_MAX, "whoever sends splits");
+    /// What is sent before and behind the body that is in these pieces.
+    pub fn around<B: AsRef<[u8]>>(&self, body: &[B]) -> (Vec<u8>, Vec<u8>) {
         let header = self.bytes();
-        let mut checksum = Checksum::default();
+        let (mut checksum, mut bytes) = (Checksum::default(), 0);
         checksum.update(&header);
-        checksum.update(body);
-        let len = (AROUND_BYTES + body.len()).to_string();
+        for piece in body.iter().map(AsRef::as_ref) {
+            checksum.update(piece);
+            bytes += piece.len();
+        }
+        debug_assert!(bytes <= BODY_MAX, "whoever sends splits");
+        let len = (AROUND_BYTES + bytes).to_string();
         let head = [PREFIX, len.as_bytes(), LINE_END, &header].concat();
         let tail = [&checksum.value().to_le_bytes()[..], LINE_END].concat();
         (head, tail)
@@ -112,23 +116,13 @@ pub fn encode<B: AsRef<[u8]>>(kind: Kind, (offset, position): (u64, u64), body: 
         offset,
         position,
     };
-    let bytes = body.iter().map(|piece| piece.as_ref().len()).sum::<usize>();
-    debug_assert!(bytes <= BODY_MAX, "whoever sends splits");
-    let around = PREFIX.len() + DIGITS_MAX + AROUND_BYTES + 2 * LINE_END.len();
-    let mut frame = Vec::with_capacity(around + bytes);
-    frame.extend_from_slice(PREFIX);
-    let mut digits = itoa::Buffer::new();
-    frame.extend_from_slice(digits.format(AROUND_BYTES + bytes).as_bytes());
-    frame.extend_from_slice(LINE_END);
-    let start = frame.len();
-    frame.extend_from_slice(&header.bytes());
-    for piece in body {
-        frame.extend_from_slice(piece.as_ref());
-    }
-    let checksum = crate::rdb::crc64(&frame[start..]);
-    frame.extend_from_slice(&checksum.to_le_bytes());
-    frame.extend_from_slice(LINE_END);
-    Bytes::from(frame)
+    let (head, tail) = header.around(body);
+    let pieces = body.iter().map(AsRef::as_ref);
+    let parts: Vec<&[u8]> = once(&head[..])
+        .chain(pieces)
+        .chain(once(&tail[..]))
+        .collect();
+    Bytes::from(parts.concat())
 }
 
 /// Why something is no frame.
@@ -199,7 +193,7 @@ mod tests {
     use super::*;
 
     fn frame(header: Header, body: &[u8]) -> Vec<u8> {
-        let (head, tail) = header.around(body);
+        let (head, tail) = header.around(&[body]);
         [&head[..], body, &tail].concat()
     }
 

@@ -176,7 +176,7 @@ mod tests {
             offset,
             position: 0,
         };
-        let (head, tail) = header.around(body);
+        let (head, tail) = header.around(&[body]);
         [&head[..], body, &tail].concat()
     }
 

@@ -150,7 +150,7 @@ impl FlowSink {
             position: 0,
         };
         self.offset += body.len() as u64;
-        let (head, tail) = header.around(&body);
+        let (head, tail) = header.around(&[&body]);
         for gauge in &self.gauges {
             let frame = Framed {
                 head: head.clone(),

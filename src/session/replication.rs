@@ -23,6 +23,7 @@ use super::session::Session;
 use super::stream::{Stream, Talk};
 use crate::config::Master;
 use crate::keyspace::{DbIndex, ShardId};
+use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::News;
 use crate::replication::order::Chunk;
@@ -40,10 +41,6 @@ const LOOK_AGAIN_MS: i64 = 50;
 
 /// When the hub is to be looked after in the very next turn, whatever the clock says.
 pub const AT_ONCE_MS: i64 = 0;
-
-/// From so many bytes on a stretch of the stream is sent from where it lies, to every replica; less
-/// is copied behind what else is to be sent.
-const FED_BY_REFERENCE_MIN: usize = 16 * 1024;
 
 /// The core where the hub is.
 pub const HUB_CORE: ShardId = ShardId(0);
@@ -380,7 +377,7 @@ impl Core {
             Some(behind) => behind,
             None => &mut session.output,
         };
-        match bytes.len() < FED_BY_REFERENCE_MIN {
+        match bytes.len() < SHARED_STRING_MIN {
             true => output.buffer().extend_from_slice(bytes),
             false => output.push_shared(bytes.clone()),
         }
