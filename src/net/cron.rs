@@ -49,8 +49,9 @@ pub(super) struct Cron {
     is_disturbed: bool,
     /// Whether sweeping or walking was put off until replies are out.
     is_owing: bool,
-    /// A snapshot is walked, and the scheduler asked for short slices.
-    is_prompt: bool,
+    /// While the scheduler is asked for short slices: since when, and until when at least, Unix
+    /// milliseconds.
+    prompt_ms: Option<(i64, i64)>,
     /// When save points have to be looked at.
     save_ms: Option<i64>,
     next_db: u32,
@@ -83,7 +84,7 @@ impl Cron {
     /// are ready do not wait for it: behind a turn that has some it goes on when they are out.
     pub fn go_on(&mut self, core: &mut Core, is_idle: bool) {
         let walks = core.shard.space.has_snapshot();
-        if let Some(pace) = self.change_pace(walks) {
+        if let Some(pace) = self.change_pace(walks, core.now_ms) {
             pace::keep(pace);
         }
         if !is_idle {
@@ -97,10 +98,25 @@ impl Cron {
     }
 
     /// What to ask of the scheduler from now on: whoever walks beside serving clients is to get the
-    /// CPU soon when a client has sent something, however much it has had of it.
-    fn change_pace(&mut self, walks: bool) -> Option<Pace> {
-        let has_changed = std::mem::replace(&mut self.is_prompt, walks) != walks;
-        has_changed.then_some(if walks { Pace::Prompt } else { Pace::Usual })
+    /// CPU soon when a client has sent something, however much it has had of it. So it is for as
+    /// long again as it has walked: replicas that got the snapshot catch up then, with all the CPU
+    /// time that they can get.
+    fn change_pace(&mut self, walks: bool, now_ms: i64) -> Option<Pace> {
+        match (walks, self.prompt_ms) {
+            (true, None) => {
+                self.prompt_ms = Some((now_ms, now_ms));
+                Some(Pace::Prompt)
+            }
+            (true, Some((since_ms, _))) => {
+                self.prompt_ms = Some((since_ms, now_ms + (now_ms - since_ms)));
+                None
+            }
+            (false, Some((_, until_ms))) if now_ms >= until_ms => {
+                self.prompt_ms = None;
+                Some(Pace::Usual)
+            }
+            (false, _) => None,
+        }
     }
 
     /// Whether something was put off until replies are out.
@@ -265,11 +281,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slices_are_short_as_long_as_a_snapshot_is_walked() {
+    fn slices_are_short_while_a_snapshot_is_walked_and_as_long_again() {
         let mut cron = Cron::default();
-        let mut paces = |walks| cron.change_pace(walks);
-        assert_eq!((paces(false), paces(true)), (None, Some(Pace::Prompt)));
-        assert_eq!((paces(true), paces(false)), (None, Some(Pace::Usual)));
-        assert_eq!(paces(false), None);
+        let mut pace = |walks, now_ms| cron.change_pace(walks, now_ms);
+        assert_eq!(pace(false, 10), None);
+        assert_eq!(pace(true, 11), Some(Pace::Prompt));
+        assert_eq!((pace(true, 12), pace(true, 15)), (None, None));
+        assert_eq!((pace(false, 16), pace(false, 18)), (None, None));
+        assert_eq!(
+            (pace(false, 19), pace(false, 20)),
+            (Some(Pace::Usual), None)
+        );
+        assert_eq!(pace(true, 30), Some(Pace::Prompt));
     }
 }

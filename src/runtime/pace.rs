@@ -5,9 +5,9 @@
 //! there is. Linux lets every thread say how long its slices shall be (sched_setattr(2), since
 //! 6.12). One with short slices gets a CPU before those with long ones while it takes less than its
 //! share, and no more CPU time for it in all; what it costs is to be interrupted more often. So
-//! cores ask for short ones only while they walk a snapshot beside serving clients. Threads that do
-//! chores say the opposite: waking up, they interrupt nobody (SCHED_BATCH, sched(7)). Neither needs
-//! a privilege.
+//! cores ask for short ones only while they walk a snapshot beside serving clients, and while the
+//! replicas that it was for catch up. Threads that do chores say the opposite: waking up, they
+//! interrupt nobody (SCHED_BATCH, sched(7)). Neither needs a privilege.
 //!
 //! What an operator has chosen stays: niceness is kept, and a thread under another policy than the
 //! ordinary one is left alone. So is everything by an older kernel or in a sandbox that refuses.
