@@ -9,7 +9,9 @@
 //! ```
 //!
 //! Every core runs what its flows bring, beside the others; the hub says how far each may go (see
-//! `replication/sequence.rs`). When one connection is lost all are given up; what was granted until
+//! `replication/sequence.rs`). How far each is interests nobody in the next two milliseconds, as
+//! long as the hub waits for nothing: then it is told with what comes next, and the hub's core is
+//! not woken up for it alone. When one connection is lost all are given up; what was granted until
 //! then is run to its end first, so that this node always is at one offset of the history.
 
 use super::core::Core;
@@ -19,6 +21,7 @@ use super::registry::SessionId;
 use super::replication::HUB_CORE;
 use super::runner::Runner;
 use super::session::{Closing, Session};
+use super::stream::Stream;
 use crate::keyspace::{DbIndex, ShardId};
 use crate::replication::frame::{self, Header, Kind};
 use crate::replication::order;
@@ -26,6 +29,11 @@ use crate::replication::sequence::{Sequence, Step};
 use crate::runtime::peer::Peer;
 use bytes::Bytes;
 use std::collections::VecDeque;
+
+/// So long a flow may keep to itself that something has run, in milliseconds, and so much, in
+/// bytes: far less than it is granted.
+const UNTOLD_MS: i64 = 2;
+const UNTOLD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Which flow of which link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +52,47 @@ pub enum FlowNews {
     Ran(u64),
     /// To the hub: the connection is gone, or what it brought cannot be run.
     Lost { is_broken: bool },
-    /// To the flow: so many bytes may run, in these databases.
-    Run(Vec<(Option<DbIndex>, u64)>),
+    /// To the flow: so many bytes may run, in these databases; and whether something waits for it.
+    Run {
+        runs: Vec<(Option<DbIndex>, u64)>,
+        is_awaited: bool,
+    },
+    /// To the flow: something waits until what it was granted has run.
+    Awaited,
     /// To the flow: wait, or go on.
     Pause(bool),
     /// To the flow: tell the master that the shard's stream has been run up to this offset.
     Acknowledge(u64),
     /// To the flow: the link has ended.
     Leave,
+}
+
+/// What the hub knows of how far a flow has run, in bytes of its connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    done: u64,
+    /// Since when that is not all, Unix milliseconds.
+    untold_ms: Option<i64>,
+}
+
+impl Told {
+    /// How far it has run, if the hub does not know that; it is going to.
+    fn take_news(&mut self, done: u64) -> Option<u64> {
+        self.untold_ms = None;
+        (std::mem::replace(&mut self.done, done) != done).then_some(done)
+    }
+
+    /// Until when the hub need not know, Unix milliseconds.
+    fn may_wait_until(&mut self, done: u64, now_ms: i64) -> Option<i64> {
+        let bytes = done - self.done;
+        if bytes == 0 {
+            return None;
+        }
+        let since_ms = *self.untold_ms.get_or_insert(now_ms);
+        // The clock may be set back.
+        let is_recent = (0..UNTOLD_MS).contains(&(now_ms - since_ms));
+        (is_recent && bytes < UNTOLD_BYTES_MAX).then_some(since_ms + UNTOLD_MS)
+    }
 }
 
 /// A flow whose connection is on this core.
@@ -62,8 +103,9 @@ pub struct Inlet {
     runner: Runner,
     /// What has come and may not run yet.
     held: VecDeque<Bytes>,
-    /// What the hub knows of the runner.
-    told: u64,
+    told: Told,
+    /// Something waits for it.
+    is_awaited: bool,
     has_left: bool,
 }
 
@@ -73,8 +115,9 @@ pub struct Parts {
     link: u64,
     sequence: Sequence,
     runner: Runner,
-    /// The flows that are to wait.
+    /// The flows that are to wait, and those that know that something waits for them.
     paused: Vec<bool>,
+    awaited: Vec<bool>,
     /// Where everything waits for bytes of a flow, and since when, Unix milliseconds.
     lacking: Option<(u64, i64)>,
 }
@@ -108,9 +151,7 @@ impl Core {
             FlowNews::Came(..) | FlowNews::Ran(_) | FlowNews::Lost { .. } => {
                 self.flow_reports(id, news);
             }
-            FlowNews::Run(_) | FlowNews::Pause(_) | FlowNews::Acknowledge(_) | FlowNews::Leave => {
-                self.flow_obeys(id, news);
-            }
+            _ => self.flow_obeys(id, news),
         }
     }
 
@@ -172,7 +213,8 @@ impl Core {
             connection: Some(connection),
             runner,
             held: VecDeque::new(),
-            told: 0,
+            told: Told::default(),
+            is_awaited: false,
             has_left: false,
         });
         self.ready.push(connection);
@@ -186,8 +228,11 @@ impl Core {
         let bytes = Bytes::copy_from_slice(body);
         let inlet = &mut self.replication.inlets[at];
         inlet.held.push_back(bytes.clone());
-        let id = inlet.id;
+        let (id, news) = (inlet.id, inlet.told.take_news(inlet.runner.done()));
         self.tell_hub(id, FlowNews::Came(header.offset, bytes));
+        if let Some(done) = news {
+            self.tell_hub(id, FlowNews::Ran(done));
+        }
         Ok(())
     }
 
@@ -196,7 +241,11 @@ impl Core {
             return;
         };
         match news {
-            FlowNews::Run(runs) => self.run_flow(at, runs),
+            FlowNews::Run { runs, is_awaited } => {
+                self.replication.inlets[at].is_awaited = is_awaited;
+                self.run_flow(at, runs);
+            }
+            FlowNews::Awaited => self.replication.inlets[at].is_awaited = true,
             FlowNews::Pause(is_paused) => {
                 let connection = self.replication.inlets[at].connection;
                 self.pause_line(connection, is_paused);
@@ -255,11 +304,14 @@ impl Core {
     pub(super) fn tend_flows(&mut self) {
         self.replication.has_flow_news = false;
         let mut inlets = std::mem::take(&mut self.replication.inlets);
+        let mut untold_ms = None;
         for inlet in &mut inlets {
             self.look_at(&mut inlet.runner);
-            let done = inlet.runner.done();
-            if done != inlet.told {
-                inlet.told = done;
+            let (done, is_urgent) = (inlet.runner.done(), inlet.is_awaited || inlet.has_left);
+            let due_ms = inlet.told.may_wait_until(done, self.now_ms);
+            if let Some(due_ms) = due_ms.filter(|_| !is_urgent) {
+                untold_ms = Some(untold_ms.map_or(due_ms, |before: i64| before.min(due_ms)));
+            } else if let Some(done) = inlet.told.take_news(done) {
                 self.tell_hub(inlet.id, FlowNews::Ran(done));
             }
             if inlet.runner.is_broken() && !inlet.has_left {
@@ -276,6 +328,7 @@ impl Core {
         });
         inlets.append(&mut self.replication.inlets);
         self.replication.inlets = inlets;
+        self.replication.untold_ms = untold_ms;
     }
 
     /// A connection to the master is gone; whether it was that of a flow.
@@ -303,6 +356,7 @@ impl Core {
             sequence: Sequence::new(flows.len(), self.stream_offset()),
             runner,
             paused: vec![false; flows.len()],
+            awaited: vec![false; flows.len()],
             lacking: None,
         });
         for (flow, peer) in flows.into_iter().enumerate() {
@@ -374,10 +428,17 @@ impl Core {
                 }
             }
         }
-        let link = parts.link;
+        let stream = self.replication.stream.as_ref();
+        let is_asked = stream.is_some_and(Stream::owes_acknowledgement);
+        let (link, is_awaited) = (parts.link, is_asked || parts.sequence.awaits_flows());
         for (flow, runs) in grants.into_iter().enumerate() {
+            let id = FlowId { link, flow };
             if !runs.is_empty() {
-                self.tell_flow(FlowId { link, flow }, FlowNews::Run(runs));
+                parts.awaited[flow] = is_awaited;
+                self.tell_flow(id, FlowNews::Run { runs, is_awaited });
+            } else if is_awaited && !parts.awaited[flow] && parts.sequence.is_running(flow) {
+                parts.awaited[flow] = true;
+                self.tell_flow(id, FlowNews::Awaited);
             }
         }
         self.pace(&mut parts);
@@ -513,5 +574,27 @@ impl Core {
         let parts = self.replication.parts.as_ref()?;
         let session: Option<&Session> = self.sessions.find(parts.runner.session);
         session.map(|session| session.db)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_run_is_told_two_milliseconds_later_or_when_it_is_much() {
+        let mut told = Told::default();
+        assert_eq!(told.may_wait_until(0, 10), None);
+        assert_eq!(told.take_news(0), None);
+        assert_eq!(told.may_wait_until(100, 10), Some(12));
+        assert_eq!(told.may_wait_until(200, 11), Some(12));
+        assert_eq!(told.may_wait_until(200, 12), None);
+        assert_eq!(
+            (told.take_news(200), told.take_news(200)),
+            (Some(200), None)
+        );
+        assert_eq!(told.may_wait_until(300, 20), Some(22));
+        assert_eq!(told.may_wait_until(200 + UNTOLD_BYTES_MAX, 20), None);
+        assert_eq!(told.may_wait_until(300, 19), None, "the clock was set back");
     }
 }

@@ -44,6 +44,13 @@ pub struct Stream {
     is_asked: bool,
 }
 
+impl Stream {
+    /// Whether the master waits to hear that something has been applied.
+    pub(super) fn owes_acknowledgement(&self) -> bool {
+        self.is_asked || self.asked.is_some()
+    }
+}
+
 /// A talk with a master that is going on.
 #[derive(Debug)]
 pub struct Talk {
