@@ -127,6 +127,10 @@ pub(super) fn origin(fd: &OwnedFd, unix_path: &str) -> Origin {
 
 impl Reactor {
     pub(super) fn accept_failed(&mut self, listener: u32, errno: i32) {
+        if errno == libc::EINVAL {
+            // It does not listen any more: the process ends.
+            return;
+        }
         tracing::warn!(
             "Accepting client connection: {}",
             std::io::Error::from_raw_os_error(errno)

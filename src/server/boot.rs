@@ -16,7 +16,7 @@ use crate::commands::table;
 use crate::config::choice::{LogLevel, Supervised, SyslogFacility};
 use crate::config::{self, Config, Startup};
 use crate::keyspace::ShardId;
-use crate::net::listener::{self, TcpSettings, UnixSettings};
+use crate::net::listener::{self, Closer, TcpSettings, UnixSettings};
 use crate::net::{Freight, Reactor, Seats};
 use crate::observe::log::{Facility, Level, Log, Output, Role};
 use crate::runtime::core::{Cores, CpuId, Seat, allowed_cpus, place, start, usable_cpus};
@@ -174,6 +174,7 @@ fn configure_log(log: &Arc<Log>, config: &Config) {
 struct Server {
     node: Arc<Node>,
     cores: Cores,
+    closer: Closer,
     pidfile: Option<PidFile>,
 }
 
@@ -221,12 +222,17 @@ impl Server {
         if dataset::is_there(&node) {
             node.state.loading.begin(node.clock.millis().0, 0);
         }
+        let closer =
+            Closer::of(tcp.iter().flatten().chain(unix.iter().flatten())).map_err(|error| {
+                Failure::from(format!("Can't share the listening sockets: {error}"))
+            })?;
         let cores = start_cores(&node, &named, tcp, unix)?;
         banner::initialized();
         dataset::load(&node).map_err(Failure)?;
         Ok(Server {
             node,
             cores,
+            closer,
             pidfile,
         })
     }
@@ -274,6 +280,7 @@ impl Server {
             // It may have been removed by hand.
             let _ = crate::runtime::file::remove(path);
         }
+        self.closer.close();
         banner::bye();
         // The shards' threads end with the process.
         std::mem::forget(self.cores);

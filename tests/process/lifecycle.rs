@@ -6,6 +6,8 @@
 use crate::support::server::{Folder, free_port, is_stand_in, signal_process};
 use crate::support::{Client, Server, Setup, wait_until};
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -39,6 +41,21 @@ fn shutdown_hangs_up_and_ends_with_success() {
     );
     assert!(other.read_to_end().is_empty());
     assert_eq!(server.wait_for_exit().code(), Some(0));
+}
+
+#[test]
+fn nobody_is_accepted_once_the_process_has_ended() {
+    for _ in 0..3 {
+        let mut server = Server::ringshard(4);
+        let port = server.port();
+        let clients: Vec<Client> = (0..20).map(|_| server.client()).collect();
+        server.signal(libc::SIGTERM);
+        assert_eq!(server.wait_for_exit().code(), Some(0));
+        // The kernel may have the rings of the process still, but none that listens.
+        let refused = TcpStream::connect(("127.0.0.1", port)).expect_err("it has ended");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        drop(clients);
+    }
 }
 
 #[test]
