@@ -127,8 +127,8 @@ pub(super) fn origin(fd: &OwnedFd, unix_path: &str) -> Origin {
 
 impl Reactor {
     pub(super) fn accept_failed(&mut self, listener: u32, errno: i32) {
-        if errno == libc::EINVAL {
-            // It does not listen any more: the process ends.
+        if errno == libc::EINVAL && self.core.node.is_ending() {
+            // It does not listen any more.
             return;
         }
         tracing::warn!(

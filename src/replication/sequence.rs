@@ -57,6 +57,11 @@ struct Source {
 }
 
 impl Source {
+    /// Whether it has not run all that it was granted, as far as is known.
+    fn is_running(&self) -> bool {
+        self.done < self.given
+    }
+
     /// Whether so many bytes are the next of the shard's stream.
     fn has_next(&self, bytes: u64) -> bool {
         let (mut at, end) = (self.granted, self.granted.saturating_add(bytes));
@@ -350,12 +355,11 @@ impl Sequence {
 
     /// Whether a flow has not run all that it was granted, as far as is known.
     pub fn is_running(&self, flow: usize) -> bool {
-        let source = self.sources.get(flow);
-        source.is_some_and(|source| source.done < source.given)
+        self.sources.get(flow).is_some_and(Source::is_running)
     }
 
     fn are_flows_idle(&self) -> bool {
-        self.sources.iter().all(|it| it.done >= it.given)
+        !self.sources.iter().any(Source::is_running)
     }
 
     /// False if it does not fit what has come.

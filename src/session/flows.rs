@@ -82,16 +82,21 @@ impl Told {
         (std::mem::replace(&mut self.done, done) != done).then_some(done)
     }
 
-    /// Until when the hub need not know, Unix milliseconds.
-    fn may_wait_until(&mut self, done: u64, now_ms: i64) -> Option<i64> {
+    /// Whether it has run further than the hub knows, and the hub need not know that yet.
+    fn may_wait(&mut self, done: u64, now_ms: i64) -> bool {
         let bytes = done - self.done;
         if bytes == 0 {
-            return None;
+            return false;
         }
         let since_ms = *self.untold_ms.get_or_insert(now_ms);
         // The clock may be set back.
         let is_recent = (0..UNTOLD_MS).contains(&(now_ms - since_ms));
-        (is_recent && bytes < UNTOLD_BYTES_MAX).then_some(since_ms + UNTOLD_MS)
+        is_recent && bytes < UNTOLD_BYTES_MAX
+    }
+
+    /// When the hub is to be told, Unix milliseconds.
+    fn due_ms(&self) -> Option<i64> {
+        self.untold_ms.map(|since_ms| since_ms + UNTOLD_MS)
     }
 }
 
@@ -151,7 +156,11 @@ impl Core {
             FlowNews::Came(..) | FlowNews::Ran(_) | FlowNews::Lost { .. } => {
                 self.flow_reports(id, news);
             }
-            _ => self.flow_obeys(id, news),
+            FlowNews::Run { .. }
+            | FlowNews::Awaited
+            | FlowNews::Pause(_)
+            | FlowNews::Acknowledge(_)
+            | FlowNews::Leave => self.flow_obeys(id, news),
         }
     }
 
@@ -304,14 +313,12 @@ impl Core {
     pub(super) fn tend_flows(&mut self) {
         self.replication.has_flow_news = false;
         let mut inlets = std::mem::take(&mut self.replication.inlets);
-        let mut untold_ms = None;
         for inlet in &mut inlets {
             self.look_at(&mut inlet.runner);
             let (done, is_urgent) = (inlet.runner.done(), inlet.is_awaited || inlet.has_left);
-            let due_ms = inlet.told.may_wait_until(done, self.now_ms);
-            if let Some(due_ms) = due_ms.filter(|_| !is_urgent) {
-                untold_ms = Some(untold_ms.map_or(due_ms, |before: i64| before.min(due_ms)));
-            } else if let Some(done) = inlet.told.take_news(done) {
+            if (is_urgent || !inlet.told.may_wait(done, self.now_ms))
+                && let Some(done) = inlet.told.take_news(done)
+            {
                 self.tell_hub(inlet.id, FlowNews::Ran(done));
             }
             if inlet.runner.is_broken() && !inlet.has_left {
@@ -328,7 +335,12 @@ impl Core {
         });
         inlets.append(&mut self.replication.inlets);
         self.replication.inlets = inlets;
-        self.replication.untold_ms = untold_ms;
+    }
+
+    /// When the hub is to be told what flows of this core have run, Unix milliseconds.
+    pub(super) fn flows_due_ms(&self) -> Option<i64> {
+        let inlets = self.replication.inlets.iter();
+        inlets.filter_map(|inlet| inlet.told.due_ms()).min()
     }
 
     /// A connection to the master is gone; whether it was that of a flow.
@@ -584,17 +596,22 @@ mod tests {
     #[test]
     fn what_has_run_is_told_two_milliseconds_later_or_when_it_is_much() {
         let mut told = Told::default();
-        assert_eq!(told.may_wait_until(0, 10), None);
+        let due_ms = |told: &mut Told, done, now_ms| {
+            let may_wait = told.may_wait(done, now_ms);
+            may_wait.then(|| told.due_ms()).flatten()
+        };
+        assert_eq!(due_ms(&mut told, 0, 10), None);
         assert_eq!(told.take_news(0), None);
-        assert_eq!(told.may_wait_until(100, 10), Some(12));
-        assert_eq!(told.may_wait_until(200, 11), Some(12));
-        assert_eq!(told.may_wait_until(200, 12), None);
+        assert_eq!(due_ms(&mut told, 100, 10), Some(12));
+        assert_eq!(due_ms(&mut told, 200, 11), Some(12));
+        assert_eq!(due_ms(&mut told, 200, 12), None);
         assert_eq!(
             (told.take_news(200), told.take_news(200)),
             (Some(200), None)
         );
-        assert_eq!(told.may_wait_until(300, 20), Some(22));
-        assert_eq!(told.may_wait_until(200 + UNTOLD_BYTES_MAX, 20), None);
-        assert_eq!(told.may_wait_until(300, 19), None, "the clock was set back");
+        assert_eq!(told.due_ms(), None, "all is told");
+        assert_eq!(due_ms(&mut told, 300, 20), Some(22));
+        assert_eq!(due_ms(&mut told, 200 + UNTOLD_BYTES_MAX, 20), None);
+        assert_eq!(due_ms(&mut told, 300, 19), None, "the clock was set back");
     }
 }

@@ -85,8 +85,6 @@ pub struct Replication {
     pub(super) inlets: Vec<Inlet>,
     pub(super) links: u64,
     pub(super) has_flow_news: bool,
-    /// When the hub is to be told what flows of this core have run, Unix milliseconds.
-    pub(super) untold_ms: Option<i64>,
     /// The link has ended, and what was granted of it is being run to its end: nothing is done that
     /// the hub decides, until then.
     pub(super) is_draining: bool,
@@ -150,10 +148,9 @@ impl Core {
 
     /// When it has to be looked after however quiet it is, Unix milliseconds.
     pub fn replication_due_ms(&self) -> Option<i64> {
-        let replication = &self.replication;
         [
-            replication.due_ms,
-            replication.untold_ms,
+            self.replication.due_ms,
+            self.flows_due_ms(),
             self.rest_due_ms(),
         ]
         .into_iter()
