@@ -243,7 +243,7 @@ fn message_must_wait(core: &Core, id: SessionId) -> bool {
     let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
     core.sessions.find(id).is_some_and(|session| {
         session.late.awaits_commands()
-            || session.late.len() >= LATE_MAX
+            || session.late.is_full()
             || is_strict && !session.late.is_empty()
     })
 }
@@ -316,10 +316,6 @@ pub(super) fn count_failure(core: &Core, command: u16, text: &[u8]) {
     core.count_error(text);
 }
 
-/// Replies one connection may be owed before it has to wait; bounds what a client can make other
-/// cores hold.
-pub(super) const LATE_MAX: usize = 4096;
-
 pub(super) fn run_away(
     core: &mut Core,
     id: SessionId,
@@ -331,7 +327,7 @@ pub(super) fn run_away(
         return Verdict::Done;
     };
     let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
-    if session.late.len() >= LATE_MAX || is_strict && keeps_order(core, id) {
+    if session.late.is_full() || is_strict && keeps_order(core, id) {
         return Verdict::NotYet;
     }
     let Some(to) = core.await_reply(id) else {

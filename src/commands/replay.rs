@@ -4,12 +4,12 @@
 //! the other; that a piece is done is told when all its replies are there. Commands may fail as
 //! they failed when they were written, but all of them have to be known.
 
-use super::dispatch::{LATE_MAX, Verdict, run_away, run_here};
+use super::dispatch::{Verdict, run_away, run_here};
 use super::turn::{Input, Turn};
 use crate::command::{Args, Plan, Spec};
 use crate::resp::{Output, skip_reply};
 use crate::router::{Head, split_parts};
-use crate::session::{Core, Origin, Replayed, Session, SessionId};
+use crate::session::{Core, Late, Origin, Replayed, Session, SessionId};
 
 impl Turn {
     /// Begins the next piece, or tells that the one that runs is done.
@@ -60,7 +60,7 @@ pub(super) fn may_take_apart(core: &Core, id: SessionId, spec: &Spec) -> bool {
 pub(super) fn run_parts(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
     let map = core.router.map();
     let late = core.sessions.find(id).map_or(0, |it| it.late.len());
-    if late + map.shards() > LATE_MAX {
+    if late + map.shards() > Late::PLACES_MAX {
         return Verdict::NotYet;
     }
     for (shard, part) in split_parts(map, head.spec, args) {

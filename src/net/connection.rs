@@ -12,10 +12,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 pub(super) enum Receiving {
     /// Whatever comes, into provided buffers.
     Stream,
-    /// Nothing soon: the stream is being stopped, to wait for the client's turn.
+    /// Nothing soon: the stream is being stopped, to wait for the client's turn or to receive a
+    /// big argument where it will live.
     Stopping,
-    /// Nothing soon: the stream is being stopped, to receive a big argument where it will live.
-    StoppingForBig,
     /// A big argument, straight into its memory.
     Big,
     /// Nothing: too much is waiting to be run.
@@ -35,6 +34,8 @@ pub(super) struct Connection {
     pub sent_ms: i64,
     /// Its output is kept back until the millisecond is over.
     pub is_kept: bool,
+    /// Bytes of it that have come are not run yet.
+    pub is_behind: bool,
 }
 
 /// The ring's name for a session's connection.

@@ -10,6 +10,8 @@ mod coalesce;
 mod connection;
 mod cron;
 mod door;
+mod fair;
+mod intake;
 mod links;
 pub mod listener;
 mod reactor;

@@ -4,7 +4,7 @@
 //!   ring.wait            the only place where the core sleeps
 //!   parcels              what other cores have sent
 //!   completions          connections, bytes, sent outputs
-//!   turn.run             parse, look ahead, run
+//!   turn.run             parse, look ahead, run: as much as a turn has time for
 //!   turn.settle          operations, sessions that may go on
 //!   flush                one send for each connection, one parcel for each core
 //! ```
@@ -14,13 +14,14 @@ use super::coalesce::Coalescing;
 use super::connection::{Connection, Receiving, copying, session_id, token};
 use super::cron::Cron;
 use super::door::{Seats, origin, refusal, turn_away};
+use super::intake::{Arrival, Intake};
 use crate::base::clock;
 use crate::base::spares::Spares;
-use crate::commands::{Input, Turn, receive};
+use crate::commands::{Turn, receive};
 use crate::keyspace::ShardId;
 use crate::resp::Output;
 use crate::runtime::mesh::Port;
-use crate::runtime::ring::{Buffers, Chunk, Completion, Ring, Sleep};
+use crate::runtime::ring::{Buffers, Completion, Ring, Sleep};
 use crate::session::{AT_ONCE_MS, Closing, Core, Parcel, Session, SessionId};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -32,10 +33,6 @@ pub struct Freight {
     guests: Vec<OwnedFd>,
 }
 
-/// How much a client may send ahead while it waits for a reply, in bytes; then its socket waits.
-const PENDING_MAX: usize = 256 * 1024;
-/// From this many missing bytes on a big argument is received straight into its memory.
-const BIG_RECEIVE_MIN: usize = 64 * 1024;
 /// Emptied output buffers kept for reuse, and how large they may be.
 const SPARE_BUFFERS_MAX: usize = 512;
 const SPARE_BYTES_MAX: usize = 64 * 1024;
@@ -44,7 +41,7 @@ const SPARE_BYTES_MAX: usize = 64 * 1024;
 pub struct Reactor {
     pub(super) core: Core,
     pub(super) ring: Ring,
-    buffers: Buffers,
+    pub(super) buffers: Buffers,
     pub(super) port: Port<Freight>,
     pub(super) seats: Arc<Seats>,
     pub(super) listeners: Vec<OwnedFd>,
@@ -52,19 +49,16 @@ pub struct Reactor {
     pub(super) deaf: Vec<u32>,
     /// By session number.
     connections: Vec<Option<Connection>>,
-    arrivals: Vec<(SessionId, Chunk)>,
-    /// The number of this round of inputs, and in which round each session was last.
-    round: u64,
-    rounds: Vec<u64>,
+    pub(super) intake: Intake,
     spare: Spares<Vec<u8>, SPARE_BUFFERS_MAX>,
     /// Sessions whose output is being sent; kept for its memory.
     flushing: Vec<SessionId>,
     /// Guests for other cores.
     outgoing: Vec<Vec<OwnedFd>>,
     cron: Cron,
-    coalescing: Coalescing,
+    pub(super) coalescing: Coalescing,
     pub(super) batching: Batching,
-    turn: Turn,
+    pub(super) turn: Turn,
 }
 
 impl Reactor {
@@ -92,9 +86,7 @@ impl Reactor {
             listeners,
             deaf: Vec::new(),
             connections: Vec::new(),
-            arrivals: Vec::new(),
-            round: 0,
-            rounds: Vec::new(),
+            intake: Intake::new(),
             spare: Spares::default(),
             flushing: Vec::new(),
             outgoing,
@@ -128,9 +120,10 @@ impl Reactor {
                 self.flush_all();
             }
             self.cron.catch_up(&mut self.core);
-            let is_idle = completions.is_empty() & !self.take_freight();
+            let has_come = !completions.is_empty() | self.take_freight();
+            let is_idle = !has_come && self.intake.is_empty();
             self.take_completions(&mut completions);
-            self.run();
+            self.run(begin);
             self.finish_turn(is_idle);
             let busy = clock::nanos_between(begin, clock::cycles());
             let counters = self.core.counters();
@@ -145,7 +138,11 @@ impl Reactor {
 
     fn sleep(&self) -> Sleep {
         let has_own = self.core.has_own_orders() || self.cron.is_owing();
-        if has_own || !self.core.ready.is_empty() || !self.core.exec_news.is_empty() {
+        if has_own
+            || !self.intake.is_empty()
+            || !self.core.ready.is_empty()
+            || !self.core.exec_news.is_empty()
+        {
             return Sleep::Poll;
         }
         let waking_ms = self.core.next_waking_ms().unwrap_or(i64::MAX);
@@ -198,11 +195,15 @@ impl Reactor {
                 }
                 Completion::Accepted { fd, .. } => self.welcome(fd),
                 Completion::AcceptFailed { token, errno } => self.accept_failed(token, errno),
-                Completion::Ended { token, errno } => self.ended(session_id(token), errno),
+                Completion::Ended { token, errno } => {
+                    self.intake.push(session_id(token), Arrival::Ended(errno));
+                }
                 Completion::Filled { token, buffer, got } => {
                     self.filled(session_id(token), buffer, got);
                 }
-                Completion::Stopped { token } => self.stopped(session_id(token)),
+                Completion::Stopped { token } => {
+                    self.intake.push(session_id(token), Arrival::Stopped);
+                }
                 Completion::Woken => {}
             }
         }
@@ -211,157 +212,6 @@ impl Reactor {
     pub(super) fn connection(&mut self, id: SessionId) -> Option<&mut Connection> {
         let connection = self.connections.get_mut(id.index as usize)?.as_mut()?;
         (connection.generation == id.generation).then_some(connection)
-    }
-
-    fn received(&mut self, id: SessionId, chunk: Chunk) {
-        if self.connection(id).is_none() {
-            return self.buffers.give_back(chunk);
-        }
-        let counters = self.core.counters();
-        counters.net_input_bytes.add(chunk.len() as u64);
-        counters.reads_processed.add(1);
-        self.coalescing.heard(id.index);
-        self.arrivals.push((id, chunk));
-    }
-
-    /// Runs what has arrived; a session that has sent twice gets its turn twice.
-    fn run(&mut self) {
-        let mut arrivals = std::mem::take(&mut self.arrivals);
-        let mut rest = &arrivals[..];
-        while !rest.is_empty() {
-            self.round += 1;
-            let mut is_second = |(id, _): &(SessionId, Chunk)| {
-                let place = &mut self.rounds[id.index as usize];
-                std::mem::replace(place, self.round) == self.round
-            };
-            let len = rest.iter().position(&mut is_second).unwrap_or(rest.len());
-            let (now, later) = rest.split_at(len);
-            let inputs: Vec<Input<'_>> = now
-                .iter()
-                .map(|(id, chunk)| Input {
-                    session: *id,
-                    data: self.buffers.bytes(chunk),
-                })
-                .collect();
-            self.turn.run(&mut self.core, &inputs);
-            rest = later;
-        }
-        self.turn.settle(&mut self.core);
-        self.adopt_lines();
-        for (id, chunk) in arrivals.drain(..) {
-            self.buffers.give_back(chunk);
-            self.watch_input(id);
-        }
-        self.arrivals = arrivals;
-    }
-
-    /// After a session's input was taken in: does a big argument follow, or too much wait?
-    fn watch_input(&mut self, id: SessionId) {
-        let Some(session) = self.core.sessions.find_mut(id) else {
-            return;
-        };
-        let is_full = session.pending.len() > PENDING_MAX;
-        let missing = session
-            .assembly
-            .as_ref()
-            .map_or(0, |assembly| assembly.big_missing());
-        let next = match (is_full, missing >= BIG_RECEIVE_MIN) {
-            (true, _) => Receiving::Stopping,
-            (false, true) => Receiving::StoppingForBig,
-            (false, false) => return,
-        };
-        let Some(connection) = self.connection(id) else {
-            return;
-        };
-        if connection.receiving == Receiving::Stream {
-            connection.receiving = next;
-            self.ring.stop_receiving(token(id));
-        }
-    }
-
-    fn stopped(&mut self, id: SessionId) {
-        let Some(connection) = self.connection(id) else {
-            return;
-        };
-        match connection.receiving {
-            Receiving::Stopping => connection.receiving = Receiving::Paused,
-            Receiving::StoppingForBig => return self.receive_big(id),
-            _ => return,
-        }
-        self.go_on_receiving(id);
-    }
-
-    /// Receives the rest of a big argument where it will live, or the stream when it is whole.
-    fn receive_big(&mut self, id: SessionId) {
-        let session = self.core.sessions.find_mut(id);
-        let filling = session
-            .and_then(|session| session.assembly.as_mut())
-            .and_then(|assembly| assembly.take_filling());
-        let Some(connection) = self.connection(id) else {
-            return;
-        };
-        let fd = connection.fd.as_raw_fd();
-        match filling {
-            Some((buffer, missing)) => {
-                connection.receiving = Receiving::Big;
-                let want = missing.min(buffer.capacity() - buffer.len());
-                self.ring.receive_into(fd, token(id), buffer, want);
-            }
-            None => {
-                connection.receiving = Receiving::Stream;
-                self.ring.receive(fd, token(id));
-            }
-        }
-    }
-
-    fn filled(&mut self, id: SessionId, buffer: Vec<u8>, got: i32) {
-        if self.connection(id).is_none() {
-            return;
-        }
-        if got <= 0 {
-            return self.ended(id, -got);
-        }
-        self.core.counters().net_input_bytes.add(got as u64);
-        if self.core.is_stream(id) {
-            self.core
-                .note_stream(&buffer[buffer.len() - got as usize..]);
-        }
-        if let Some(session) = self.core.sessions.find_mut(id) {
-            session.total_input_bytes += got as u64;
-            if let Some(assembly) = session.assembly.as_mut() {
-                assembly.filled(buffer, got as usize);
-            }
-        }
-        crate::commands::check_query_limit(&mut self.core, id);
-        self.receive_big(id);
-    }
-
-    /// Arms the stream again when not too much waits any more.
-    fn go_on_receiving(&mut self, id: SessionId) {
-        let Some(session) = self.core.sessions.find(id) else {
-            return;
-        };
-        let may = session.pending.len() <= PENDING_MAX / 2;
-        let Some(connection) = self.connection(id) else {
-            return;
-        };
-        if may && connection.receiving == Receiving::Paused {
-            connection.receiving = Receiving::Stream;
-            let fd = connection.fd.as_raw_fd();
-            self.ring.receive(fd, token(id));
-        }
-    }
-
-    /// The client sends nothing more: what it has sent is still answered.
-    fn ended(&mut self, id: SessionId, errno: i32) {
-        let Some(connection) = self.connection(id) else {
-            return;
-        };
-        connection.receiving = Receiving::Ended;
-        if errno != 0 {
-            return self.core.close(id, Closing::Now);
-        }
-        self.core.mark_dirty(id);
     }
 
     fn sent(&mut self, id: SessionId, is_ok: bool, buffer: Option<Vec<u8>>) {
@@ -427,7 +277,6 @@ impl Reactor {
         let index = id.index as usize;
         if self.connections.len() <= index {
             self.connections.resize_with(index + 1, || None);
-            self.rounds.resize(index + 1, 0);
         }
         self.ring.receive(fd.as_raw_fd(), token(id));
         let (generation, receiving) = (id.generation, Receiving::Stream);
@@ -438,6 +287,7 @@ impl Reactor {
             is_sending: false,
             sent_ms: 0,
             is_kept: false,
+            is_behind: false,
         });
         id
     }
@@ -502,7 +352,8 @@ impl Reactor {
         if connection.is_sending {
             session.output.seal();
         }
-        let is_due = !connection.is_sending && !session.output.is_empty();
+        let is_idle = !connection.is_sending && !session.output.is_empty();
+        let is_due = is_idle && !connection.replies_wait(session);
         if is_due && !self.batching.keeps((id, session), connection, moment) {
             let fresh = Output::reusing(self.spare.take().unwrap_or_default());
             let output = std::mem::replace(&mut session.output, fresh);

@@ -167,3 +167,81 @@ fn paused_clients_of_all_cores_go_on_or_are_killed() {
     }
     only_one_client_is_left(&mut boss);
 }
+
+/// A core that runs all that has come from one client before it turns to the next one lets others
+/// wait for as many commands as sockets hold. What it has run when another client's command is run
+/// says how it goes on.
+#[test]
+fn nobody_waits_for_all_that_others_have_sent() {
+    const WRITERS: usize = 8;
+    /// What a core receives at once, in bytes.
+    const PIECE: usize = 16 * 1024;
+    let server = Server::ringshard(1);
+    let mut request = Vec::new();
+    encode(&["INCR", "count"], &mut request);
+    let in_a_piece = (PIECE / request.len() + 1) as i64;
+    let commands = 8 * in_a_piece;
+    let batch = request.repeat(commands as usize);
+    let mut writers: Vec<Client> = (0..WRITERS).map(|_| server.client()).collect();
+    let mut other = server.client();
+    let mut run_before = Vec::new();
+    for round in 0..5 {
+        let before = round * commands * WRITERS as i64;
+        server.signal(libc::SIGSTOP);
+        wait_until("the server stands still", || is_stopped(server.pid()));
+        std::thread::scope(|scope| {
+            for writer in &mut writers {
+                scope.spawn(|| writer.send_bytes(&batch));
+            }
+            wait_until("all sockets are full", || {
+                let bytes = waiting_bytes(server.port());
+                bytes >= WRITERS * 3 * PIECE
+            });
+            other.send_bytes(b"INCRBY count 0\r\n");
+            server.signal(libc::SIGCONT);
+            let seen = other.receive().integer();
+            run_before.push(seen - before);
+        });
+        for writer in &mut writers {
+            let mut last = before;
+            for _ in 0..commands {
+                let count = writer.receive().integer();
+                assert!(count > last, "{count} after {last}");
+                last = count;
+            }
+        }
+    }
+    let all = commands * WRITERS as i64;
+    assert_eq!(other.call("GET count").text(), (5 * all).to_string());
+    // Who is heard first differs from time to time.
+    run_before.sort_unstable();
+    let fair = 2 * WRITERS as i64 * in_a_piece;
+    assert!(
+        run_before[2] <= fair,
+        "run before, of {all}: {run_before:?}"
+    );
+}
+
+/// Whether all threads of a process have stopped.
+fn is_stopped(pid: i32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
+    threads.flatten().all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().unwrap_or_default();
+        state.starts_with('T')
+    })
+}
+
+/// What lies in the receive queues of a port's connections, in bytes.
+fn waiting_bytes(port: u16) -> usize {
+    let local = format!(":{port:04X} ");
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("a table of sockets");
+    let queue = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_ours = format!("{} ", fields.get(1)?).ends_with(&local);
+        let (_, bytes) = fields.get(4)?.split_once(':')?;
+        let bytes = usize::from_str_radix(bytes, 16).ok()?;
+        is_ours.then_some(bytes)
+    };
+    table.lines().filter_map(queue).sum()
+}
