@@ -120,14 +120,14 @@ impl Data {
     }
 
     /// Latencies of the probe.
-    fn probe(self, port: u16, more: impl Fn() -> bool) -> Result<Waits> {
+    fn probe(self, server: &Server, more: impl Fn() -> bool) -> Result<Waits> {
         match self {
-            Data::Keys(_) => probe(port, more),
+            Data::Keys(_) => probe(server, more),
             Data::Hash(_) => {
                 let write = |requests: &mut Vec<u8>, number: u64| {
                     self.push(requests, number.wrapping_mul(FIELD_STRIDE), b'z');
                 };
-                probe_by(port, write, more)
+                probe_by(server, write, more)
             }
         }
     }
@@ -188,7 +188,7 @@ fn watch(
     more: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Figures> {
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
-    let probe = |more: &dyn Fn() -> bool| data.probe(server.port, more);
+    let probe = |more: &dyn Fn() -> bool| data.probe(server, more);
     let (mut figures, most) = beside(probe, || most_memory(server, more))?;
     let written = traffic.written.load(Relaxed) - first;
     let elapsed = start.elapsed().as_secs_f64();

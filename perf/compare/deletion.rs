@@ -59,7 +59,7 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 /// The probe's figures while a command makes an end of the hash.
 fn ending(server: &Server, command: &[&[u8]]) -> Result<Figures> {
     let work = || end(server, command).context("while the hash goes");
-    let (figures, ()) = beside(|more| probe(server.port, more), work)?;
+    let (figures, ()) = beside(|more| probe(server, more), work)?;
     Ok(figures)
 }
 

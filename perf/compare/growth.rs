@@ -52,13 +52,13 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
 
 pub fn control(server: &Server) -> Result<Figures> {
     let end = Instant::now() + CONTROL_TIME;
-    probe(server.port, || Instant::now() < end)?.summary()
+    probe(server, || Instant::now() < end)?.summary()
 }
 
 fn growth(server: &Server, keys: u64, pipeline: u32) -> Result<Figures> {
     let start = Instant::now();
     let (mut figures, elapsed) = beside(
-        |more| probe(server.port, more),
+        |more| probe(server, more),
         || {
             grow(server.port, keys, pipeline).context("while growing")?;
             Ok(start.elapsed())

@@ -10,10 +10,14 @@
 //! Beside each wait stands what it would have been had no CPU of the machine stood still
 //! (`support/standstill.rs`): each exchange takes as long as it did without that time, and whoever
 //! was due before the one ahead was over waits for it, also behind a standstill. A reply counts
-//! there from when the kernel had it: until the probe runs again, others may have the CPU.
+//! there from when the kernel had it: until the probe runs again, others may have the CPU. And
+//! what it would have been had in addition the server's threads never waited for a CPU
+//! (`support/readiness.rs`): what is left is what the server itself made the probe wait.
 
 use crate::support::figures::{Figures, Metric, percentile};
 use crate::support::process::run_promptly;
+use crate::support::readiness::Readiness;
+use crate::support::server::Server;
 use crate::support::standstill::Watch;
 use crate::support::wire::{Connection, push_request};
 use anyhow::{Context, Result, anyhow};
@@ -36,6 +40,8 @@ pub struct Waits {
 struct Machine {
     /// How long each request would have waited had CPUs not stood still, in milliseconds.
     own: Vec<f64>,
+    /// The same, had the server's threads had a CPU whenever they wanted one.
+    served: Vec<f64>,
     /// For how long they did, in milliseconds of a second.
     stood_still: f64,
 }
@@ -58,20 +64,21 @@ pub fn beside<T>(
 }
 
 /// One GET after another, each at its time.
-pub fn probe(port: u16, more: impl Fn() -> bool) -> Result<Waits> {
+pub fn probe(server: &Server, more: impl Fn() -> bool) -> Result<Waits> {
     let get = |requests: &mut Vec<u8>, _| push_request(requests, &[b"GET", b"key:000000000000"]);
-    probe_by(port, get, more)
+    probe_by(server, get, more)
 }
 
 /// The same for requests that are written by number.
 pub fn probe_by(
-    port: u16,
+    server: &Server,
     write: impl Fn(&mut Vec<u8>, u64),
     more: impl Fn() -> bool,
 ) -> Result<Waits> {
     run_promptly();
-    let mut connection = Connection::open(port)?;
+    let mut connection = Connection::open(server.port)?;
     connection.note_arrivals()?;
+    let mut readiness = Readiness::of(server.pid()).context("nobody counts waits for a CPU")?;
     let watch = Watch::start();
     let start = Instant::now();
     let (mut exchanges, mut due, mut request) = (Vec::new(), start, Vec::new());
@@ -85,6 +92,7 @@ pub fn probe_by(
             // Waking late is this thread's fault; being late for want of a reply is the server's.
             due = sent;
         }
+        readiness.begin();
         connection.send(&request)?;
         connection.reply().context("the probe failed")?;
         let to = Instant::now();
@@ -93,6 +101,7 @@ pub fn probe_by(
             sent,
             arrived: connection.arrived().unwrap_or(to).clamp(sent, to),
             to,
+            unready: readiness.waited(),
         });
         due += INTERVAL;
     }
@@ -100,7 +109,11 @@ pub fn probe_by(
     let machine = watch.map(|watch| {
         let stills = watch.finish();
         Machine {
-            own: own_waits(&exchanges, |from, to| stills.within(from, to)),
+            own: own_waits(&exchanges, |one| stills.within(one.sent, one.arrived)),
+            // A CPU that stands still is not there for whoever is ready: that time counts once.
+            served: own_waits(&exchanges, |one| {
+                stills.within(one.sent, one.arrived).max(one.unready)
+            }),
             stood_still: millis(stills.within(start, end)) / (end - start).as_secs_f64(),
         }
     });
@@ -117,19 +130,18 @@ struct Exchange {
     /// When the reply was there, and when it was read.
     arrived: Instant,
     to: Instant,
+    /// How long of it the server had no CPU, at least.
+    unready: Duration,
 }
 
-/// The waits in milliseconds, had the machine not stood still when it did and had the probe run at
-/// once when its reply was there: those of a queue of these requests and of exchanges that take no
-/// more than their own time (Lindley's recursion).
-fn own_waits(
-    exchanges: &[Exchange],
-    stood_still: impl Fn(Instant, Instant) -> Duration,
-) -> Vec<f64> {
+/// The waits in milliseconds, had exchanges not been held up as long as they were and had the probe
+/// run at once when its reply was there: those of a queue of these requests and of exchanges that
+/// take no more than their own time (Lindley's recursion).
+fn own_waits(exchanges: &[Exchange], held_up: impl Fn(&Exchange) -> Duration) -> Vec<f64> {
     let mut free_at = None;
     let wait = |one: &Exchange| {
         let begin = free_at.map_or(one.from, |at: Instant| at.max(one.from));
-        let takes = (one.arrived - one.sent).saturating_sub(stood_still(one.sent, one.arrived));
+        let takes = (one.arrived - one.sent).saturating_sub(held_up(one));
         let end = begin + takes;
         free_at = Some(end);
         millis(end - one.from)
@@ -155,6 +167,8 @@ impl Waits {
         if let Some(machine) = self.machine {
             let metrics = [(Metric::OwnP99, 0.99), (Metric::OwnWorst, 1.0)];
             put_shares(&mut figures, machine.own, &metrics)?;
+            let metrics = [(Metric::ServedP99, 0.99), (Metric::ServedWorst, 1.0)];
+            put_shares(&mut figures, machine.served, &metrics)?;
             figures.put(Metric::StoodStill, machine.stood_still);
         }
         Ok(figures)
@@ -183,6 +197,7 @@ mod tests {
             sent: at(sent),
             arrived: at(arrived),
             to: at(arrived + 50),
+            unready: Duration::ZERO,
         };
         // The second exchange meets a standstill of 4 ms, and those behind it queue; each takes
         // 0.9 ms of its own, the last one 3 ms, which the one behind that has to wait for.
@@ -193,8 +208,8 @@ mod tests {
             exchange(3000, 6800, 9800),
             exchange(4000, 9800, 9900),
         ];
-        let stood_still = |from: Instant, to: Instant| {
-            let (from, to) = (from.max(at(1500)), to.min(at(5500)));
+        let stood_still = |one: &Exchange| {
+            let (from, to) = (one.sent.max(at(1500)), one.arrived.min(at(5500)));
             to.saturating_duration_since(from)
         };
         let own = own_waits(&exchanges, stood_still);
@@ -215,10 +230,12 @@ mod tests {
         assert_eq!(figures.value(Metric::OwnWorst), None);
         let machine = Machine {
             own: vec![0.5, 1.0, 2.0],
+            served: vec![0.5, 1.0, 1.5],
             stood_still: 7.0,
         };
         let figures = waits(Some(machine)).summary().expect("three probes");
         assert_eq!(figures.value(Metric::Worst), Some(3.0));
         assert_eq!(figures.value(Metric::OwnWorst), Some(2.0));
+        assert_eq!(figures.value(Metric::ServedWorst), Some(1.5));
     }
 }

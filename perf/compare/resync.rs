@@ -97,7 +97,7 @@ fn watch(
     more: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Figures> {
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
-    let (mut figures, ()) = beside(|more| probe(master.port, more), || wait_while(more))?;
+    let (mut figures, ()) = beside(|more| probe(master, more), || wait_while(more))?;
     let written = traffic.written.load(Relaxed) - first;
     let elapsed = start.elapsed().as_secs_f64();
     figures.put(Metric::Throughput, written as f64 / elapsed);

@@ -19,6 +19,8 @@ pub enum Metric {
     Worst,
     OwnP99,
     OwnWorst,
+    ServedP99,
+    ServedWorst,
     StoodStill,
     CpuShare,
     KeptThroughput,
@@ -50,7 +52,7 @@ pub struct Row {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-pub const METRICS: [Row; 26] = [
+pub const METRICS: [Row; 28] = [
     row(Metric::Throughput, "ops_per_second", "k ops/s", 1e3, 1),
     row(Metric::CpuPerOp, "cpu_us_per_op", "CPU us/op", 1.0, 3),
     row(Metric::UserPerOp, "user_us_per_op", "user", 1.0, 3),
@@ -71,6 +73,20 @@ pub const METRICS: [Row; 26] = [
         Metric::OwnWorst,
         "worst_without_standstills_ms",
         "own worst ms",
+        1.0,
+        3,
+    ),
+    row(
+        Metric::ServedP99,
+        "p99_without_waits_for_cpus_ms",
+        "served p99 ms",
+        1.0,
+        3,
+    ),
+    row(
+        Metric::ServedWorst,
+        "worst_without_waits_for_cpus_ms",
+        "served worst ms",
         1.0,
         3,
     ),

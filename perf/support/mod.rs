@@ -14,6 +14,7 @@ pub mod machine;
 pub mod options;
 pub mod peer;
 pub mod process;
+pub mod readiness;
 pub mod scenario;
 pub mod server;
 pub mod standstill;

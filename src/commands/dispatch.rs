@@ -243,7 +243,7 @@ fn message_must_wait(core: &Core, id: SessionId) -> bool {
     let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
     core.sessions.find(id).is_some_and(|session| {
         session.late.awaits_commands()
-            || session.late.is_full()
+            || session.is_owed_much()
             || is_strict && !session.late.is_empty()
     })
 }
@@ -327,7 +327,7 @@ pub(super) fn run_away(
         return Verdict::Done;
     };
     let is_strict = core.config.pipeline_order == PipelineOrder::Strict;
-    if session.late.is_full() || is_strict && keeps_order(core, id) {
+    if session.is_owed_much() || is_strict && keeps_order(core, id) {
         return Verdict::NotYet;
     }
     let Some(to) = core.await_reply(id) else {

@@ -9,7 +9,7 @@ use super::turn::{Input, Turn};
 use crate::command::{Args, Plan, Spec};
 use crate::resp::{Output, skip_reply};
 use crate::router::{Head, split_parts};
-use crate::session::{Core, Late, Origin, Replayed, Session, SessionId};
+use crate::session::{Core, Origin, Replayed, Session, SessionId};
 
 impl Turn {
     /// Begins the next piece, or tells that the one that runs is done.
@@ -59,8 +59,8 @@ pub(super) fn may_take_apart(core: &Core, id: SessionId, spec: &Spec) -> bool {
 /// one moment would take locks and round trips, and there is nobody who could see the difference.
 pub(super) fn run_parts(core: &mut Core, id: SessionId, head: Head, args: Args<'_>) -> Verdict {
     let map = core.router.map();
-    let late = core.sessions.find(id).map_or(0, |it| it.late.len());
-    if late + map.shards() > Late::PLACES_MAX {
+    let room = |session: &Session| session.owed_max().saturating_sub(session.late.len());
+    if core.sessions.find(id).map_or(0, room) < map.shards() {
         return Verdict::NotYet;
     }
     for (shard, part) in split_parts(map, head.spec, args) {

@@ -330,17 +330,17 @@ impl Core {
         let Some(session) = self.sessions.find_mut(id) else {
             return false;
         };
-        let had_room = session.late.has_room();
+        let was_owed_little = session.is_owed_little();
         session.late.arrived(to.seq, reply, &mut session.output);
         let is_empty = session.late.is_empty();
-        let gets_room = !had_room && session.late.has_room();
+        let may_go_on = !was_owed_little && session.is_owed_little();
         if is_empty && (session.is_held || !session.pending.is_empty()) {
             session.is_held = false;
             self.ready.push(id);
             if session.waiting.is_some() || session.awaits_replicas {
                 self.has_waited(id);
             }
-        } else if gets_room && !session.is_held && !session.pending.is_empty() {
+        } else if may_go_on && !session.is_held && !session.pending.is_empty() {
             self.ready.push(id);
         }
         self.mark_dirty(id);

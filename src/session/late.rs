@@ -38,23 +38,6 @@ pub struct Late {
 const LEFT_BYTES_MIN: usize = 16 * 1024;
 
 impl Late {
-    /// Replies that one client may be owed before it has to wait. It bounds what a client can make
-    /// other cores hold, and with that how long others wait behind a pipeline that does not end:
-    /// so many small commands take a core a fifth of a millisecond.
-    pub const PLACES_MAX: usize = 1024;
-
-    /// Whether it has to wait.
-    #[inline]
-    pub fn is_full(&self) -> bool {
-        self.places.len() >= Self::PLACES_MAX
-    }
-
-    /// Whether one that had to wait may go on: other cores are to have work until it does.
-    #[inline]
-    pub fn has_room(&self) -> bool {
-        self.places.len() <= Self::PLACES_MAX / 2
-    }
-
     /// Whether all replies are out.
     #[inline]
     pub fn is_empty(&self) -> bool {

@@ -224,6 +224,28 @@ impl Session {
         !self.is_held && !self.is_paused && self.closing == Closing::No
     }
 
+    /// How many replies it may be owed before it has to wait. That bounds what a client can make
+    /// other cores hold, and with it how long others wait behind a pipeline that does not end: so
+    /// many small commands take a core half a millisecond. Nobody waits behind a log.
+    pub fn owed_max(&self) -> usize {
+        match self.is_loader {
+            true => 4096,
+            false => 1024,
+        }
+    }
+
+    /// Whether it is owed as many replies as it may.
+    #[inline]
+    pub fn is_owed_much(&self) -> bool {
+        self.late.len() >= self.owed_max()
+    }
+
+    /// Whether it is owed so few that it may go on: other cores have work until it does.
+    #[inline]
+    pub fn is_owed_little(&self) -> bool {
+        self.late.len() <= self.owed_max() / 2
+    }
+
     /// Whether all it has been told is on its way.
     pub fn is_drained(&self) -> bool {
         let is_told = self.output.is_empty() && self.withheld_bytes == 0;
