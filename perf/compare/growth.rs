@@ -91,7 +91,7 @@ fn grow(port: u16, keys: u64, pipeline: u32) -> Result<()> {
 /// Medians over the rounds, but of the worst the worst: it is the promise that must hold.
 pub fn worst_of(label: &str, rounds: &[Figures]) -> Outcome {
     let mut figures = Figures::median(rounds);
-    for metric in [Metric::Worst, Metric::OwnWorst] {
+    for metric in [Metric::Worst, Metric::OwnWorst, Metric::ServedWorst] {
         let values = rounds.iter().filter_map(|round| round.value(metric));
         if let Some(worst) = values.reduce(f64::max) {
             figures.put(metric, worst);
