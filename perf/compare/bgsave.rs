@@ -9,7 +9,7 @@
 
 use crate::deletion::{self, KEY};
 use crate::growth::worst_of;
-use crate::probe::{Waits, beside, probe, probe_by};
+use crate::probe::{INTERVAL, Waits, beside, probe, probe_by};
 use crate::rig::{Rig, progress};
 use crate::support::figures::{Comparison, Figures, Metric};
 use crate::support::peer::Peer;
@@ -127,7 +127,7 @@ impl Data {
                 let write = |requests: &mut Vec<u8>, number: u64| {
                     self.push(requests, number.wrapping_mul(FIELD_STRIDE), b'z');
                 };
-                probe_by(server, write, more)
+                probe_by(server, INTERVAL, write, more)
             }
         }
     }
@@ -234,7 +234,7 @@ pub fn overwrite(
 }
 
 /// A value with pieces that repeat themselves and pieces that do not.
-fn value_of(number: u64, letter: u8, bytes: usize) -> Vec<u8> {
+pub fn value_of(number: u64, letter: u8, bytes: usize) -> Vec<u8> {
     let mut value = vec![letter; bytes];
     let digits = format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     for piece in value.chunks_mut(2 * digits.len()) {

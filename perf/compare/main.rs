@@ -22,6 +22,7 @@ mod full;
 mod growth;
 mod idle;
 mod load;
+mod pipelines;
 mod probe;
 mod replicas;
 mod report;
@@ -52,6 +53,7 @@ fn main() -> Result<()> {
             Kind::BigDelete => deletion::compare(&mut rig, &scenario)?,
             Kind::Bgsave => bgsave::compare(&mut rig, &scenario)?,
             Kind::Resync => resync::compare(&mut rig, &scenario)?,
+            Kind::Pipelines => pipelines::compare(&mut rig, &scenario)?,
             Kind::Replicas => replicas::compare(&mut rig, &scenario)?,
             Kind::Growth => growth::compare(&mut rig, &scenario)?,
             Kind::FullMemory => full::compare(&mut rig, &scenario)?,

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const INTERVAL: Duration = Duration::from_millis(1);
+pub const INTERVAL: Duration = Duration::from_millis(1);
 
 /// What a probe has seen.
 #[derive(Debug, Default)]
@@ -65,13 +65,19 @@ pub fn beside<T>(
 
 /// One GET after another, each at its time.
 pub fn probe(server: &Server, more: impl Fn() -> bool) -> Result<Waits> {
+    probe_every(server, INTERVAL, more)
+}
+
+/// The same at another pace: where one waits for longer than the interval, those behind it queue.
+pub fn probe_every(server: &Server, interval: Duration, more: impl Fn() -> bool) -> Result<Waits> {
     let get = |requests: &mut Vec<u8>, _| push_request(requests, &[b"GET", b"key:000000000000"]);
-    probe_by(server, get, more)
+    probe_by(server, interval, get, more)
 }
 
 /// The same for requests that are written by number.
 pub fn probe_by(
     server: &Server,
+    interval: Duration,
     write: impl Fn(&mut Vec<u8>, u64),
     more: impl Fn() -> bool,
 ) -> Result<Waits> {
@@ -103,7 +109,7 @@ pub fn probe_by(
             to,
             unready: readiness.waited(),
         });
-        due += INTERVAL;
+        due += interval;
     }
     let end = Instant::now();
     let machine = watch.map(|watch| {

@@ -66,6 +66,13 @@ fn panels(kind: Kind) -> Vec<Panel> {
                 title: "CPU of the master per operation, us (shorter is better)",
             },
         ],
+        Kind::Pipelines => vec![
+            Panel {
+                metric: Metric::P50,
+                title: "Median wait of the probe, ms",
+            },
+            CPU,
+        ],
         Kind::FullMemory => vec![
             Panel {
                 metric: Metric::HitRate,

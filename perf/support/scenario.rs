@@ -32,6 +32,8 @@ pub enum Kind {
     Bgsave,
     /// How long a new replica takes to get everything, and what its master's clients feel.
     Resync,
+    /// How long others wait beside clients that send without an end.
+    Pipelines,
     /// What two replicas cost their master under load.
     Replicas,
     /// A cache at its memory limit: what it keeps, and whether it keeps to the limit.
@@ -224,11 +226,14 @@ impl Scenario {
             "either `preload` or `keys` says what to save"
         );
         ensure!(
-            self.kind != Kind::Resync || self.preload.is_some(),
+            !matches!(self.kind, Kind::Resync | Kind::Pipelines) || self.preload.is_some(),
             "`preload` says what to send"
         );
         ensure!(
-            !matches!(self.kind, Kind::IdleCpu | Kind::FullMemory) || self.seconds.is_some(),
+            !matches!(
+                self.kind,
+                Kind::IdleCpu | Kind::FullMemory | Kind::Pipelines
+            ) || self.seconds.is_some(),
             "`seconds` says how long to watch"
         );
         Ok(())
