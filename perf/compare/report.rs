@@ -126,7 +126,9 @@ pub fn combined_charts(places: &Places) -> Result<()> {
         .map_or("", |line| line.setting.machine.as_str());
     let is_busy = |group: &&Comparison| {
         let is_other = has(group, Metric::BytesPerIdle) || has(group, Metric::HitRate);
-        has(group, Metric::CpuPerOp) && !is_other
+        // Their load is not redis-benchmark's.
+        let is_ours = group.scenario.starts_with("beside-");
+        has(group, Metric::CpuPerOp) && !is_other && !is_ours
     };
     let is_suite = |group: &&Comparison| group.scenario.starts_with("suite-");
     let is_led = |group: &&Comparison| group.scenario.starts_with("replicas-");
