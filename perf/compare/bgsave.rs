@@ -1,7 +1,7 @@
 //! Saving in the background under load: what does it cost memory, throughput and latency?
 //!
-//! Writers overwrite all keys, over and over, a pipeline each; a probe sends a GET every quarter of
-//! a millisecond. The same is measured before the save and during it. Memory is that of the process
+//! Writers overwrite all keys, over and over, a pipeline each; a probe sends a GET every
+//! millisecond. The same is measured before the save and during it. Memory is that of the process
 //! tree, shared pages counted once, so that a forked child's copies show.
 //!
 //! A scenario with `keys` saves one hash of so many fields instead: one writer overwrites them, and

@@ -4,7 +4,7 @@
 //! replies as they come. A probe sends a GET now and again, first beside nothing, then beside them.
 //! What they cost is the server's CPU for one of their commands.
 
-use crate::bgsave::{Parts, in_parts, value_of};
+use crate::bgsave::{Parts, Traffic, in_parts, value_of};
 use crate::growth::control;
 use crate::probe::{beside, probe_every};
 use crate::rig::Rig;
@@ -15,7 +15,7 @@ use crate::support::wire::push_request;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,13 +33,6 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
     in_parts(rig, scenario, |_, _, server| {
         round(server, scenario).with_context(|| server.last_words())
     })
-}
-
-/// What all pipelines share.
-#[derive(Debug, Default)]
-struct Traffic {
-    is_over: AtomicBool,
-    answered: AtomicU64,
 }
 
 fn round(server: &Server, scenario: &Scenario) -> Result<Parts<2>> {
@@ -67,7 +60,7 @@ fn round(server: &Server, scenario: &Scenario) -> Result<Parts<2>> {
 
 fn watch(server: &Server, traffic: &Traffic, time: Duration) -> Result<Figures> {
     thread::sleep(WARM_UP);
-    let (start, first, cpu) = (Instant::now(), answered(traffic), server.cpu()?);
+    let (start, first, cpu) = (Instant::now(), written(traffic), server.cpu()?);
     let wait = || {
         thread::sleep(time);
         Ok(())
@@ -75,7 +68,7 @@ fn watch(server: &Server, traffic: &Traffic, time: Duration) -> Result<Figures> 
     let probe = |more: &dyn Fn() -> bool| probe_every(server, INTERVAL, more);
     let (mut figures, ()) = beside(probe, wait)?;
     let spent = cpu.until(&server.cpu()?);
-    let commands = answered(traffic) - first;
+    let commands = written(traffic) - first;
     ensure!(commands > 0.0, "nothing was answered");
     figures
         .put(Metric::Throughput, commands / start.elapsed().as_secs_f64())
@@ -83,8 +76,8 @@ fn watch(server: &Server, traffic: &Traffic, time: Duration) -> Result<Figures> 
     Ok(figures)
 }
 
-fn answered(traffic: &Traffic) -> f64 {
-    traffic.answered.load(Relaxed) as f64
+fn written(traffic: &Traffic) -> f64 {
+    traffic.written.load(Relaxed) as f64
 }
 
 fn requests(number: u32, preload: Preload) -> Vec<u8> {
@@ -129,7 +122,7 @@ fn count(stream: &mut impl Read, traffic: &Traffic) -> Result<()> {
         );
         bytes += got;
         let whole = bytes / REPLY.len() - (bytes - got) / REPLY.len();
-        traffic.answered.fetch_add(whole as u64, Relaxed);
+        traffic.written.fetch_add(whole as u64, Relaxed);
     }
     Ok(())
 }
@@ -151,7 +144,7 @@ mod tests {
         }
         let traffic = Traffic::default();
         count(&mut Drops(&REPLY.repeat(10)), &traffic).expect("ten replies");
-        assert_eq!(traffic.answered.load(Relaxed), 10);
+        assert_eq!(traffic.written.load(Relaxed), 10);
         let refused = [REPLY, b"-ERR no\r\n"].concat();
         assert!(count(&mut Drops(&refused), &traffic).is_err());
     }

@@ -109,7 +109,6 @@ mod tests {
             is_sending: false,
             sent_ms: 0,
             is_kept: false,
-            is_behind: false,
         };
         (session, connection)
     }

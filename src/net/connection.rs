@@ -13,7 +13,7 @@ pub(super) enum Receiving {
     /// Whatever comes, into provided buffers.
     Stream,
     /// Nothing soon: the stream is being stopped, to wait for the client's turn or to receive a
-    /// big argument where it will live.
+    /// big argument where it will live. Bytes that came before are still to be run.
     Stopping,
     /// A big argument, straight into its memory.
     Big,
@@ -34,8 +34,6 @@ pub(super) struct Connection {
     pub sent_ms: i64,
     /// Its output is kept back until the millisecond is over.
     pub is_kept: bool,
-    /// Bytes of it that have come are not run yet.
-    pub is_behind: bool,
 }
 
 /// The ring's name for a session's connection.

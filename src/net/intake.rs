@@ -88,7 +88,8 @@ impl Connection {
     /// Whether replies wait because further requests of the same client are here already.
     pub fn replies_wait(&self, session: &Session) -> bool {
         let is_little = session.output.len() < WAITING_OUTPUT_MAX;
-        self.is_behind && is_little && session.closing == Closing::No
+        let is_behind = self.receiving == Receiving::Stopping;
+        is_behind && is_little && session.closing == Closing::No
     }
 }
 
@@ -150,15 +151,9 @@ impl Reactor {
 
     /// Who has left over much sends no more before it is run.
     fn hold_up(&mut self) {
-        if self.intake.is_empty() {
-            return;
-        }
         let behind: Vec<_> = self.intake.queue.sessions(CHUNKS_MANY).collect();
         for id in behind {
-            if let Some(connection) = self.connection(id) {
-                connection.is_behind = true;
-                self.stop_receiving(id);
-            }
+            self.stop_receiving(id);
         }
     }
 
@@ -186,7 +181,6 @@ impl Reactor {
         let Some(connection) = self.connection(id) else {
             return;
         };
-        connection.is_behind = false;
         if connection.receiving != Receiving::Stopping {
             return;
         }
@@ -265,7 +259,6 @@ impl Reactor {
             return;
         };
         connection.receiving = Receiving::Ended;
-        connection.is_behind = false;
         if errno != 0 {
             return self.core.close(id, Closing::Now);
         }

@@ -287,7 +287,6 @@ impl Reactor {
             is_sending: false,
             sent_ms: 0,
             is_kept: false,
-            is_behind: false,
         });
         id
     }
@@ -352,8 +351,8 @@ impl Reactor {
         if connection.is_sending {
             session.output.seal();
         }
-        let is_idle = !connection.is_sending && !session.output.is_empty();
-        let is_due = is_idle && !connection.replies_wait(session);
+        let may_send = !connection.is_sending && !connection.replies_wait(session);
+        let is_due = may_send && !session.output.is_empty();
         if is_due && !self.batching.keeps((id, session), connection, moment) {
             let fresh = Output::reusing(self.spare.take().unwrap_or_default());
             let output = std::mem::replace(&mut session.output, fresh);
