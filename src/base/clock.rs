@@ -149,9 +149,9 @@ pub fn nanos_between(start: u64, end: u64) -> u64 {
     COUNTER.delta_as_nanos(start, end)
 }
 
-/// The moment so many milliseconds away, for timers; now when it is past.
-pub fn instant_in_ms(millis: i64) -> Instant {
-    Instant::now() + Duration::from_millis(millis.max(0).unsigned_abs())
+/// The moment that is so far away, for timers.
+pub fn instant_in(time: Duration) -> Instant {
+    Instant::now() + time
 }
 
 /// Lets the thread rest; never on a shard.

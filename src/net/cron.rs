@@ -3,10 +3,12 @@
 //! Nothing here keeps an idle core awake: the next moment at which something is due is all the
 //! loop has to know.
 
+use super::walk::Walk;
 use crate::base::clock;
-use crate::keyspace::{DbIndex, ShardId, Step};
+use crate::keyspace::{DbIndex, ShardId};
 use crate::runtime::pace::{self, Pace};
 use crate::session::Core;
+use std::time::Duration;
 
 /// How often a busy core publishes its figures and looks after its clients, in milliseconds.
 pub(super) const TICK_MS: i64 = 100;
@@ -23,14 +25,15 @@ const BURY_AGAIN_MS: i64 = 1;
 /// How soon evicting goes on when memory is above its limit, in milliseconds.
 const EVICT_AGAIN_MS: i64 = 1;
 
-/// How long a snapshot's walk may take at a time, when nobody has asked for anything meanwhile and
-/// when somebody has, and how soon it goes on then: clients of a busy core keep most of its time,
-/// and so do other programs on the machine that serve or load it.
-const WALK_NANOS: u64 = 500_000;
-const WALK_BUSY_NANOS: u64 = 80_000;
-const WALK_AGAIN_MS: i64 = 1;
-/// Elements of a large value in a step of the walk: some ten microseconds.
-const WALK_ELEMENTS: usize = 64;
+/// What a turn began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Come {
+    Nothing,
+    /// What this core has begun itself has gone on: bytes are sent, a thread has done its work.
+    Progress,
+    /// Somebody may have asked for something.
+    Requests,
+}
 
 /// What is due when.
 #[derive(Debug, Default)]
@@ -43,10 +46,8 @@ pub(super) struct Cron {
     bury_ms: i64,
     /// When more is to be evicted; 0 when memory is within its limit.
     evict_ms: i64,
-    /// When a running snapshot goes on; 0 when there is none.
-    walk_ms: i64,
-    /// Whether anything has been asked for since it was last on.
-    is_disturbed: bool,
+    /// A snapshot that is running.
+    walk: Option<Walk>,
     /// Whether sweeping or walking was put off until replies are out.
     is_owing: bool,
     /// While the scheduler is asked for short slices: since when, and until when at least, Unix
@@ -65,6 +66,11 @@ impl Cron {
         self.is_active = true;
     }
 
+    /// How long the loop may sleep if nothing arrives, besides what is due by the millisecond.
+    pub fn may_sleep(&self) -> Duration {
+        self.walk.as_ref().map_or(Duration::MAX, Walk::may_sleep)
+    }
+
     /// When the loop has to turn again even if nothing arrives, Unix milliseconds.
     pub fn due_ms(&self) -> i64 {
         let tick = if self.is_active {
@@ -72,7 +78,7 @@ impl Cron {
         } else {
             i64::MAX
         };
-        let ongoing = [self.bury_ms, self.evict_ms, self.walk_ms];
+        let ongoing = [self.bury_ms, self.evict_ms];
         let ongoing = ongoing.into_iter().filter(|due_ms| *due_ms > 0);
         let save_ms = self.save_ms.unwrap_or(i64::MAX);
         tick.min(self.sweep_ms)
@@ -82,14 +88,15 @@ impl Cron {
 
     /// Sweeps expired keys and goes on with a running snapshot, as far as it is time. Replies that
     /// are ready do not wait for it: behind a turn that has some it goes on when they are out.
-    pub fn go_on(&mut self, core: &mut Core, is_idle: bool) {
+    pub fn go_on(&mut self, core: &mut Core, come: Come) {
         let walks = core.shard.space.has_snapshot();
         if let Some(pace) = self.change_pace(walks, core.now_ms) {
             pace::keep(pace);
         }
-        if !is_idle {
-            self.is_disturbed = true;
-            let is_due = walks && core.now_ms >= self.walk_ms;
+        self.walk = self.walk.take().or_else(|| walks.then(Walk::default));
+        if come != Come::Nothing {
+            let walk = self.walk.as_mut();
+            let is_due = walk.is_some_and(|walk| walk.is_due_behind(come));
             self.is_owing = is_due || core.now_ms >= self.sweep_ms;
             return;
         }
@@ -127,35 +134,16 @@ impl Cron {
     /// Goes on with what was put off.
     pub fn catch_up(&mut self, core: &mut Core) {
         if std::mem::take(&mut self.is_owing) {
-            self.go_on(core, true);
+            self.go_on(core, Come::Nothing);
         }
     }
 
-    /// Goes on with a running snapshot: all the time while the core has nothing else to do, in
-    /// small portions otherwise.
+    /// Goes on with a running snapshot, if it is time to.
     fn walk(&mut self, core: &mut Core) {
-        if !core.shard.space.has_snapshot() {
-            self.walk_ms = 0;
-            return;
+        if let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_due()) {
+            walk.go_on(&mut core.shard.space);
         }
-        if core.now_ms < self.walk_ms {
-            return;
-        }
-        let is_disturbed = std::mem::take(&mut self.is_disturbed);
-        let nanos = match is_disturbed {
-            true => WALK_BUSY_NANOS,
-            false => WALK_NANOS,
-        };
-        let begin = clock::cycles();
-        let mut step = core.shard.space.snapshot_step(WALK_ELEMENTS);
-        while step == Step::More && clock::nanos_between(begin, clock::cycles()) < nanos {
-            step = core.shard.space.snapshot_step(WALK_ELEMENTS);
-        }
-        self.walk_ms = match step {
-            Step::Idle | Step::Ended => 0,
-            Step::More if !is_disturbed => core.now_ms,
-            Step::More | Step::Full => core.now_ms + WALK_AGAIN_MS,
-        };
+        self.walk.take_if(|_| !core.shard.space.has_snapshot());
     }
 
     /// What is done on every tick.

@@ -15,6 +15,7 @@ mod intake;
 mod links;
 pub mod listener;
 mod reactor;
+mod walk;
 
 pub use door::Seats;
 pub use reactor::{Freight, Reactor};

@@ -12,7 +12,7 @@
 use super::batching::Batching;
 use super::coalesce::Coalescing;
 use super::connection::{Connection, Receiving, copying, session_id, token};
-use super::cron::Cron;
+use super::cron::{Come, Cron};
 use super::door::{Seats, origin, refusal, turn_away};
 use super::intake::{Arrival, Intake};
 use crate::base::clock;
@@ -25,6 +25,7 @@ use crate::runtime::ring::{Buffers, Completion, Ring, Sleep};
 use crate::session::{AT_ONCE_MS, Closing, Core, Parcel, Session, SessionId};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What goes from core to core: a parcel, and connections that move.
 #[derive(Debug, Default)]
@@ -120,11 +121,10 @@ impl Reactor {
                 self.flush_all();
             }
             self.cron.catch_up(&mut self.core);
-            let has_come = !completions.is_empty() | self.take_freight();
-            let is_idle = !has_come && self.intake.is_empty();
+            let come = self.come(&completions);
             self.take_completions(&mut completions);
             self.run(begin);
-            self.finish_turn(is_idle);
+            self.finish_turn(come);
             let busy = clock::nanos_between(begin, clock::cycles());
             let counters = self.core.counters();
             counters.busy_ns.add(busy);
@@ -158,9 +158,27 @@ impl Reactor {
             // Under traffic an instant that has passed would be kept to the next tick.
             return Sleep::Poll;
         }
-        match due_ms.min(waking_ms).min(replication_ms) {
-            i64::MAX => Sleep::Forever,
-            due_ms => Sleep::Until(clock::instant_in_ms(due_ms - self.core.now_ms)),
+        let due = match due_ms.min(waking_ms).min(replication_ms) {
+            i64::MAX => Duration::MAX,
+            due_ms => Duration::from_millis((due_ms - self.core.now_ms).max(0).unsigned_abs()),
+        };
+        match due.min(self.cron.may_sleep()) {
+            Duration::ZERO => Sleep::Poll,
+            Duration::MAX => Sleep::Forever,
+            rest => Sleep::Until(clock::instant_in(rest)),
+        }
+    }
+
+    /// Takes in what other cores have sent, and tells what there is to do in this turn.
+    fn come(&mut self, completions: &[Completion]) -> Come {
+        let is_progress =
+            |one: &Completion| matches!(one, Completion::Sent { .. } | Completion::Woken);
+        if self.take_freight() || !self.intake.is_empty() || !completions.iter().all(is_progress) {
+            return Come::Requests;
+        }
+        match completions.is_empty() {
+            true => Come::Nothing,
+            false => Come::Progress,
         }
     }
 
@@ -291,14 +309,14 @@ impl Reactor {
         id
     }
 
-    fn finish_turn(&mut self, is_idle: bool) {
+    fn finish_turn(&mut self, come: Come) {
         if self.cron.is_tick(self.core.now_ms) {
             self.tick();
         }
         if self.core.needs_ticks() || !self.spare.is_empty() {
             self.cron.wake();
         }
-        self.cron.go_on(&mut self.core, is_idle);
+        self.cron.go_on(&mut self.core, come);
         self.cron.bury(&mut self.core);
         self.cron.evict(&mut self.core);
         self.core.tell_log();

@@ -2,6 +2,7 @@
 //!
 //! This is the only folder that knows glommio and io-uring, so that either can be replaced here.
 //! What it does not do: know anything of Redis beyond the words of its log lines.
+pub mod account;
 pub mod core;
 pub mod draft;
 pub mod errands;

@@ -194,6 +194,10 @@ impl Sink for FlowSink {
         self.is_anyone(|gauge| gauge.waiting.load(Relaxed) > WAITING_BYTES_MAX)
     }
 
+    fn is_awaited(&self) -> bool {
+        true
+    }
+
     fn is_broken(&self) -> bool {
         !self.is_anyone(|_| true)
     }

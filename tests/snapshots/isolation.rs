@@ -45,6 +45,10 @@ impl Sink for Memory {
         false
     }
 
+    fn is_awaited(&self) -> bool {
+        false
+    }
+
     fn is_broken(&self) -> bool {
         false
     }

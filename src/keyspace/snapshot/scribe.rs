@@ -68,6 +68,9 @@ pub trait Scribe: Send {
     /// change come nevertheless.
     fn is_full(&self) -> bool;
 
+    /// Whether somebody waits for the end, who has to keep up with changes until then.
+    fn is_awaited(&self) -> bool;
+
     /// All entries have come; without `is_whole` something was lost.
     fn finish(self: Box<Self>, is_whole: bool);
 }

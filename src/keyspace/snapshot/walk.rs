@@ -91,6 +91,12 @@ impl Keyspace {
         self.common.snapshot.is_some()
     }
 
+    /// Whether somebody waits for the end of the running snapshot.
+    pub fn is_snapshot_awaited(&self) -> bool {
+        let snapshot = self.common.snapshot.as_ref();
+        snapshot.is_some_and(|snapshot| snapshot.scribe.is_awaited())
+    }
+
     /// Goes on with the running snapshot: a table line, or so many elements of a large value.
     pub fn snapshot_step(&mut self, budget: usize) -> Step {
         let Some(mut snapshot) = self.common.snapshot.take() else {

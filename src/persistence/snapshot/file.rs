@@ -108,6 +108,10 @@ impl Sink for FileSink {
         self.pipe.waiting.load(Relaxed) > WAITING_BYTES_MAX && !self.is_broken()
     }
 
+    fn is_awaited(&self) -> bool {
+        false
+    }
+
     fn is_broken(&self) -> bool {
         self.pipe.is_broken.load(Relaxed)
     }

@@ -63,6 +63,10 @@ impl Outlet {
         self.sink.is_full()
     }
 
+    pub fn is_awaited(&self) -> bool {
+        self.sink.is_awaited()
+    }
+
     pub fn is_broken(&self) -> bool {
         self.sink.is_broken()
     }

@@ -133,6 +133,10 @@ impl Scribe for Recorder {
         self.outlet.is_full()
     }
 
+    fn is_awaited(&self) -> bool {
+        self.outlet.is_awaited()
+    }
+
     fn finish(mut self: Box<Self>, is_whole: bool) {
         self.send_longs();
         self.send_entries();

@@ -68,6 +68,9 @@ pub trait Sink: Send {
     /// Whether the walk should rest until chunks have gone.
     fn is_full(&self) -> bool;
 
+    /// Whether somebody waits for the end, who has to keep up with changes until then.
+    fn is_awaited(&self) -> bool;
+
     /// Whether nobody wants the rest any more.
     fn is_broken(&self) -> bool;
 

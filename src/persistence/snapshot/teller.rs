@@ -147,6 +147,10 @@ impl Scribe for Teller {
         self.outlet.is_full()
     }
 
+    fn is_awaited(&self) -> bool {
+        self.outlet.is_awaited()
+    }
+
     fn finish(mut self: Box<Self>, is_whole: bool) {
         self.outlet.send(Lane::Longs, &mut self.longs.bytes);
         self.send_entries();

@@ -70,6 +70,8 @@ pub(super) mod kind {
     pub const ALARM: u64 = 8;
     /// Cancels and closes: nobody waits for their result.
     pub const SILENT: u64 = 9;
+    /// A deadline that is nearer than the next tick.
+    pub const NEAR: u64 = 10;
 }
 
 /// One part of a gathered send.

@@ -62,6 +62,8 @@ pub(super) struct Ledger {
     /// Multishot receives that the kernel holds.
     pub(super) receives_armed: usize,
     pub(super) tick_rang: bool,
+    /// A timer for a near deadline is running.
+    pub(super) near_armed: bool,
     pub(super) tick_armed: bool,
     /// The kernel refused a repeating timeout (before 6.4).
     pub(super) tick_once: bool,
@@ -86,6 +88,7 @@ impl Ledger {
             ready: Vec::new(),
             receives_armed: 0,
             tick_rang: false,
+            near_armed: false,
             tick_armed: false,
             tick_once: false,
             alarm_rang: false,
@@ -353,6 +356,7 @@ impl Ledger {
                 self.tick_rang |= result == -libc::ETIME;
                 self.tick_once |= result == -libc::EINVAL;
             }
+            kind::NEAR => self.near_armed = false,
             kind::ALARM => self.alarm_rang |= result == -libc::ETIME,
             kind::DOORBELL => {
                 self.doorbell_armed = false;

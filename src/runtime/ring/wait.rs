@@ -3,7 +3,8 @@
 //! ```text
 //!            traffic                      a tick without traffic
 //!   +--> WARM: blocked in the network ring ----------> COLD: blocked in the network ring
-//!   |      one enter per turn; a tick every 10 ms        no tick; no timer but the caller's own
+//!   |      one enter per turn; a tick every 10 ms,       no tick; no timer but the caller's own
+//!   |      a timer of its own for a near deadline
 //!   +----------------------- completion ----------------------+
 //! ```
 //!
@@ -16,7 +17,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use io_uring::types::{TimeoutFlags, Timespec};
 use io_uring::{opcode, squeue};
@@ -24,8 +25,10 @@ use io_uring::{opcode, squeue};
 use super::completion::{Completion, Sleep, Token, kind};
 use super::queue::Ring;
 
-/// Under traffic a caller's deadline is noticed this often.
+/// Under traffic a caller's deadline that is not near is noticed this often.
 static TICK: Timespec = Timespec::new().nsec(10_000_000);
+/// A deadline is near when it is no farther than this: it has a timer of its own.
+const NEAR_MAX: Duration = Duration::from_millis(1);
 /// How soon [`Ring::nudge`] ends a sleep.
 static NUDGE: Timespec = Timespec::new().nsec(1_000_000);
 const TICK_USER_DATA: u64 = Token::new(0, 0).tagged(kind::TICK);
@@ -74,6 +77,7 @@ pub(super) struct Pace {
     traffic: bool,
     pub(super) ticks: u64,
     alarm: Timespec,
+    near: Timespec,
 }
 
 impl Pace {
@@ -83,6 +87,7 @@ impl Pace {
             traffic: false,
             ticks: 0,
             alarm: Timespec::new(),
+            near: Timespec::new(),
         })
     }
 }
@@ -102,6 +107,9 @@ impl Ring {
         if !self.ledger.tick_armed {
             self.arm_tick();
         }
+        if may_sleep && let Sleep::Until(deadline) = sleep {
+            self.mind(deadline);
+        }
         self.turn(u32::from(may_sleep), out);
         let busy = out.len() > before;
         self.note_traffic(busy);
@@ -116,6 +124,19 @@ impl Ring {
         let nudge = opcode::Timeout::new(&raw const NUDGE).build();
         let silent = Token::new(0, 0).tagged(kind::SILENT);
         self.push(nudge.user_data(silent));
+    }
+
+    /// Under traffic, too, the caller is back at a near deadline. One timer at a time does: whoever
+    /// meets one that was set for another deadline is back when that has come, and asks again.
+    fn mind(&mut self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left > NEAR_MAX || self.ledger.near_armed {
+            return;
+        }
+        self.ledger.near_armed = true;
+        self.pace.near = Timespec::from(left);
+        let near = opcode::Timeout::new(&raw const self.pace.near).build();
+        self.push(near.user_data(Token::new(0, 0).tagged(kind::NEAR)));
     }
 
     /// Receive buffers go back to the kernel; what needs no kernel is handed out.
