@@ -46,7 +46,7 @@ pub(super) struct Walk {
     /// When the last portion ended (a reading of the cycle counter), and how long to rest then.
     ended: u64,
     rest_nanos: u64,
-    /// Whether it rests only until its receivers have less to do.
+    /// Whether its receivers have enough to do.
     is_stuck: bool,
     /// When somebody last asked for something, if that was while it went on.
     asked: Option<u64>,
@@ -62,17 +62,17 @@ impl Walk {
         self.is_due()
     }
 
-    /// Whether it is time to go on. While receivers have enough to do the walk is asked for in
-    /// every turn: most come because those have gone on.
+    /// Whether it is time to go on. While receivers have enough to do that is so in every turn
+    /// behind the rest: most turns come because those have gone on.
     pub fn is_due(&self) -> bool {
-        self.is_stuck || self.rested_nanos() >= self.rest_nanos
+        self.rested_nanos() >= self.rest_nanos
     }
 
     /// How long the core may sleep before it goes on, if nothing else wakes it.
     pub fn may_sleep(&self) -> Duration {
-        let nanos = match self.rest_nanos {
-            0 => 0,
-            nanos => nanos.max(WAKE_NANOS),
+        let nanos = match (self.is_stuck, self.rest_nanos) {
+            (false, 0) => 0,
+            (_, nanos) => nanos.max(WAKE_NANOS),
         };
         Duration::from_nanos(nanos.saturating_sub(self.rested_nanos()))
     }
@@ -97,9 +97,8 @@ impl Walk {
         self.ended = clock::cycles();
         let took = clock::nanos_between(begin, self.ended);
         self.is_stuck = step == Step::Full;
-        self.rest_nanos = match self.is_stuck {
-            true => WAKE_NANOS,
-            false if is_disturbed => {
+        self.rest_nanos = match is_disturbed {
+            true => {
                 let least = match space.is_snapshot_awaited() {
                     true => SHARE_MIN_AWAITED,
                     false => SHARE_MIN,
@@ -203,14 +202,13 @@ mod tests {
         };
         assert!(!walk.is_due());
         assert!(walk.may_sleep() > Duration::from_secs(3500));
-        walk.is_stuck = true;
-        assert!(walk.is_due());
-        walk = Walk {
-            ended: walk.ended,
-            ..Walk::default()
-        };
+        walk.rest_nanos = 0;
         assert!(walk.is_due());
         assert_eq!(walk.may_sleep(), Duration::ZERO);
+        // It cannot go on before its receivers have, which comes with a turn of its own.
+        (walk.is_stuck, walk.ended) = (true, clock::cycles());
+        assert!(walk.is_due());
+        assert!(walk.rested_nanos() > WAKE_NANOS || !walk.may_sleep().is_zero());
         // A short rest is over at the next turn; alone it wakes nobody so soon.
         walk = Walk {
             ended: clock::cycles(),
