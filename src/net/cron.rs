@@ -93,7 +93,9 @@ impl Cron {
         if let Some(pace) = self.change_pace(walks, core.now_ms) {
             pace::keep(pace);
         }
-        self.walk = self.walk.take().or_else(|| walks.then(Walk::default));
+        if walks {
+            self.walk.get_or_insert_default();
+        }
         if come != Come::Nothing {
             let walk = self.walk.as_mut();
             let is_due = walk.is_some_and(|walk| walk.is_due_behind(come));

@@ -17,6 +17,7 @@ use super::cron::Come;
 use crate::base::clock;
 use crate::keyspace::{Keyspace, Step};
 use crate::runtime::account::{Account, Spent};
+use std::cell::OnceCell;
 use std::time::Duration;
 
 /// A portion when nobody has asked for anything lately, and when somebody has, in nanoseconds.
@@ -121,29 +122,27 @@ fn rest_nanos(took: u64, share: f64) -> u64 {
 struct Spare {
     /// A share of the time; less than nothing where others lack a CPU.
     share: f64,
-    /// The thread's counters, when they have been looked for.
-    account: Option<Option<Account>>,
+    /// The thread's counters, looked for when they are first needed.
+    account: OnceCell<Option<Account>>,
     /// What they said at the beginning of the window, and when that was.
-    spent: Spent,
+    spent: Option<Spent>,
     begin: u64,
 }
 
 impl Spare {
     /// What it is now, settled anew if it is time to. Nothing as long as nothing is known.
     fn settled(&mut self, now: u64) -> f64 {
-        let is_first = self.account.is_none();
         let passed = clock::nanos_between(self.begin, now);
-        if !is_first && passed < WINDOW_NANOS {
+        if self.spent.is_some() && passed < WINDOW_NANOS {
             return self.share;
         }
-        let account = self.account.get_or_insert_with(Account::of_this_thread);
-        let Some(spent) = account.as_ref().and_then(Account::read) else {
-            return self.share;
-        };
-        if !is_first {
-            self.share = spare(passed, self.spent, spent);
+        let account = self.account.get_or_init(Account::of_this_thread);
+        if let Some(after) = account.as_ref().and_then(Account::read) {
+            if let Some(before) = self.spent.replace(after) {
+                self.share = spare(passed, before, after);
+            }
+            self.begin = now;
         }
-        (self.spent, self.begin) = (spent, now);
         self.share
     }
 }

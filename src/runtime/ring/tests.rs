@@ -128,15 +128,29 @@ impl Echo {
         }
     }
 
-    async fn run_until(&mut self, mut enough: impl FnMut(&Echo) -> bool) {
+    async fn turn(&mut self, sleep: Sleep) {
         let mut done = Vec::new();
-        while !enough(self) {
-            self.ring.wait(Sleep::Forever, &mut done).await;
-            for completion in done.drain(..) {
-                self.handle(completion);
-            }
-            self.flush();
+        self.ring.wait(sleep, &mut done).await;
+        for completion in done {
+            self.handle(completion);
         }
+        self.flush();
+    }
+
+    async fn run_until(&mut self, mut enough: impl FnMut(&Echo) -> bool) {
+        while !enough(self) {
+            self.turn(Sleep::Forever).await;
+        }
+    }
+
+    /// Returns how often it has waited.
+    async fn serve_until(&mut self, deadline: Instant) -> usize {
+        let mut waits = 0;
+        while Instant::now() < deadline {
+            self.turn(Sleep::Until(deadline)).await;
+            waits += 1;
+        }
+        waits
     }
 }
 
@@ -227,16 +241,7 @@ fn idle_costs_nothing_and_a_deadline_is_kept() {
             .await;
         let (start, cpu) = (Instant::now(), thread_cpu());
         let deadline = start + Duration::from_millis(500);
-        let mut done = Vec::new();
-        let mut waits = 0;
-        while Instant::now() < deadline {
-            echo.ring.wait(Sleep::Until(deadline), &mut done).await;
-            for completion in done.drain(..) {
-                echo.handle(completion);
-            }
-            echo.flush();
-            waits += 1;
-        }
+        let waits = echo.serve_until(deadline).await;
         let (late, cost) = (deadline.elapsed(), thread_cpu() - cpu);
         assert!(late < Duration::from_millis(50), "{late:?} late");
         assert!(cost < Duration::from_millis(5), "{cost:?} for idling");
@@ -251,19 +256,12 @@ fn a_near_deadline_is_kept_under_traffic() {
         let (listener, at) = listener();
         let mut echo = Echo::new(RingConfig::default(), listener);
         let mut guest = TcpStream::connect(at).unwrap();
-        let mut done = Vec::new();
         let (rounds, near) = (40, Duration::from_micros(200));
         let mut late = Vec::new();
         for _ in 0..rounds {
             guest.write_all(b"x").unwrap();
             let deadline = Instant::now() + near;
-            while Instant::now() < deadline {
-                echo.ring.wait(Sleep::Until(deadline), &mut done).await;
-                for completion in done.drain(..) {
-                    echo.handle(completion);
-                }
-                echo.flush();
-            }
+            echo.serve_until(deadline).await;
             late.push(deadline.elapsed());
         }
         late.sort();
