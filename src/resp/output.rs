@@ -71,8 +71,8 @@ impl Output {
         self.shared.push((self.bytes.len(), value));
     }
 
-    /// Makes a large value of the last small bytes if they are many. Marks of before are of no use
-    /// any more.
+    /// Makes large values of the small bytes if they are many. Marks of before are of no use any
+    /// more.
     #[inline]
     pub fn seal(&mut self) {
         if self.bytes.len() >= SEALED_BYTES_MIN {
@@ -80,16 +80,22 @@ impl Output {
         }
     }
 
+    /// What lies between large values is not copied: it stays where it is, in parts.
     fn seal_rest(&mut self) {
-        let from = self.shared.last().map_or(0, |(position, _)| *position);
-        if self.bytes.len() - from < SEALED_BYTES_MIN {
-            return;
+        let bytes = Bytes::from(std::mem::take(&mut self.bytes));
+        self.shared_bytes += bytes.len();
+        let sealed = self.shared.partition_point(|(position, _)| *position == 0);
+        let mut from = 0;
+        for (position, value) in self.shared.split_off(sealed) {
+            if position > from {
+                self.shared.push((0, bytes.slice(from..position)));
+                from = position;
+            }
+            self.shared.push((0, value));
         }
-        let rest = match from {
-            0 => std::mem::take(&mut self.bytes),
-            _ => self.bytes.split_off(from),
-        };
-        self.push_shared(Bytes::from(rest));
+        if from < bytes.len() {
+            self.shared.push((0, bytes.slice(from..)));
+        }
     }
 
     /// Where the next reply will begin.
@@ -250,6 +256,10 @@ mod tests {
             let line = format!("line {number}\r\n");
             output.buffer().extend_from_slice(line.as_bytes());
             expected.extend_from_slice(line.as_bytes());
+            if number % 1_000 == 0 {
+                output.push_shared(Bytes::from_static(b"BIG"));
+                expected.extend_from_slice(b"BIG");
+            }
             if number % 7 == 0 {
                 output.seal();
                 assert!(output.capacity() < 4 * SEALED_BYTES_MIN, "it does not grow");
