@@ -49,11 +49,11 @@ pub(super) fn session_id(token: Token) -> SessionId {
     }
 }
 
-/// Who copies what this session is sent: others wait behind what its core does itself, but nobody
-/// waits for the next piece of a replica's snapshot.
+/// How what this session is sent is copied: others wait behind what goes at once, and nobody waits
+/// for the next piece of what a replica gets.
 pub(super) fn copying(session: &Session) -> Copying {
     match session.is_flow() {
-        true => Copying::Aside,
+        true => Copying::Piecewise,
         false => Copying::Here,
     }
 }

@@ -18,7 +18,7 @@ use io_uring::{cqueue, opcode, squeue, types};
 
 use super::buffers::Pool;
 use super::completion::{Completion, Token, kind};
-use super::outbox::Outbox;
+use super::outbox::{Copying, Outbox};
 
 /// The one group of provided buffers of a ring.
 pub(super) const BUFFER_GROUP: u16 = 0;
@@ -57,6 +57,8 @@ pub(super) struct Ledger {
     pub(super) outbox: Outbox,
     /// Requests that must follow a completion.
     pub(super) follow_ups: Vec<squeue::Entry>,
+    /// Requests that go behind all others of the turn.
+    pub(super) behind: Vec<squeue::Entry>,
     /// Completions that need no kernel.
     pub(super) ready: Vec<Completion>,
     /// Multishot receives that the kernel holds.
@@ -85,6 +87,7 @@ impl Ledger {
             starved: Vec::new(),
             outbox: Outbox::default(),
             follow_ups: Vec::new(),
+            behind: Vec::new(),
             ready: Vec::new(),
             receives_armed: 0,
             tick_rang: false,
@@ -242,7 +245,11 @@ impl Ledger {
             kind::RECEIVE => self.received(Token::from_user_data(user_data), result, flags, out),
             kind::SEND => {
                 let again = self.outbox.complete(user_data as u32, result, out);
-                self.follow_ups.extend(again);
+                match again {
+                    Some((rest, Copying::Piecewise)) => self.behind.push(rest),
+                    Some((rest, _)) => self.follow_ups.push(rest),
+                    None => {}
+                }
             }
             kind::ACCEPT => self.accepted(user_data as u32, result, flags, out),
             kind::FILL => self.filled(user_data as u32, result, out),

@@ -187,14 +187,20 @@ impl Ring {
 
     /// Send several pieces as one, without copying them together.
     pub fn send_pieces(&mut self, fd: RawFd, token: Token, pieces: (Pieces, Copying)) {
+        let copying = pieces.1;
         let request = self.ledger.outbox.send_pieces(fd, token, pieces);
-        self.push(request);
+        match copying {
+            Copying::Piecewise => self.ledger.behind.push(request),
+            Copying::Here => self.push(request),
+        }
     }
 
     /// Cancel what is going on with this connection, then close it. No `Received`, `Ended` or
     /// `Stopped` comes after this; buffers in flight come back in `Sent` and `Filled`.
     pub fn close(&mut self, token: Token, fd: OwnedFd) {
         self.ledger.close(token);
+        // What is not asked for yet could not be cancelled.
+        self.push_behind();
         let fd = fd.into_raw_fd();
         // A receive that new bytes have just woken escapes the cancel, goes on waiting for the
         // rest, and keeps the socket open; this ends it.
@@ -269,6 +275,9 @@ impl Ring {
     /// Submit what is queued, let the kernel do its work, and wait for `want` completions.
     #[inline]
     pub(super) fn turn(&mut self, want: u32, out: &mut Vec<Completion>) {
+        if !self.ledger.behind.is_empty() {
+            self.push_behind();
+        }
         if !self.backlog.is_empty() {
             self.drain_backlog();
         }
@@ -359,6 +368,12 @@ impl Ring {
     #[cold]
     pub(super) fn follow_up(&mut self) {
         for request in std::mem::take(&mut self.ledger.follow_ups) {
+            self.push(request);
+        }
+    }
+
+    fn push_behind(&mut self) {
+        for request in std::mem::take(&mut self.ledger.behind) {
             self.push(request);
         }
     }

@@ -414,7 +414,7 @@ fn big_sends_and_gathered_sends_arrive_whole() {
             let mut all = vec![0; BYTES];
             guest.read_exact(&mut all).unwrap();
             assert!(all.iter().enumerate().all(|(i, &b)| b == (i % 253) as u8));
-            for _ in [Copying::Here, Copying::Aside] {
+            for _ in [Copying::Here, Copying::Piecewise] {
                 let mut pieces = vec![0; 3000 * 10_000];
                 guest.read_exact(&mut pieces).unwrap();
                 for (number, piece) in pieces.chunks(10_000).enumerate() {
@@ -439,7 +439,7 @@ fn big_sends_and_gathered_sends_arrive_whole() {
                 assert_eq!(result, Ok(()));
                 assert!(buffer.is_none_or(|buffer| buffer.is_empty()));
                 sent += 1;
-                if let Some(copying) = [Copying::Here, Copying::Aside].get(sent - 1) {
+                if let Some(copying) = [Copying::Here, Copying::Piecewise].get(sent - 1) {
                     // More pieces than one request may carry, empty ones among them.
                     let piece = |number| match number % 3 {
                         0 => vec![Piece::Bytes(vec![number as u8; 10_000])],
@@ -464,6 +464,44 @@ fn big_sends_and_gathered_sends_arrive_whole() {
 }
 
 #[test]
+fn a_reply_overtakes_what_is_sent_piecewise() {
+    const BYTES: usize = 256 * 1024;
+    on_a_shard(|| async {
+        let (listener, at) = listener();
+        let mut echo = Echo::new(RingConfig::default(), listener);
+        let guests: Vec<_> = (0..3).map(|_| TcpStream::connect(at).unwrap()).collect();
+        echo.run_until(|echo| echo.accepted == 3).await;
+        let tokens = [0, 1, 2].map(|number| echo.peers[number].token);
+        let fds = [0, 1, 2].map(|number| echo.peers[number].fd.as_ref().unwrap().as_raw_fd());
+        for number in [0, 2] {
+            let much = (vec![Piece::Bytes(vec![b'x'; BYTES])], Copying::Piecewise);
+            echo.ring.send_pieces(fds[number], tokens[number], much);
+        }
+        echo.ring.send(fds[1], tokens[1], b"+OK".to_vec(), 0);
+        // What is not even asked for yet is given up as well.
+        let fd = echo.peers[2].fd.take().unwrap();
+        echo.ring.close(tokens[2], fd);
+        let (mut done, mut sent, mut turns) = (Vec::new(), Vec::new(), 0);
+        while sent.len() < 3 {
+            echo.ring.wait(Sleep::Forever, &mut done).await;
+            turns += 1;
+            for completion in done.drain(..) {
+                if let Completion::Sent { token, result, .. } = completion {
+                    sent.push((token, result.is_ok(), turns));
+                }
+            }
+        }
+        let of = |number: usize| *sent.iter().find(|one| one.0 == tokens[number]).unwrap();
+        assert_eq!(of(1), (tokens[1], true, 1));
+        let (_, is_whole, turn) = of(0);
+        assert!(is_whole && turn >= BYTES / (32 * 1024), "{turn}");
+        assert!(!of(2).1);
+        let mut all = vec![0; BYTES];
+        (&guests[0]).read_exact(&mut all).unwrap();
+    });
+}
+
+#[test]
 fn closing_or_dropping_gives_up_what_is_in_flight() {
     on_a_shard(|| async {
         let (listener, at) = listener();
@@ -477,8 +515,8 @@ fn closing_or_dropping_gives_up_what_is_in_flight() {
                 0 => echo.ring.send(fd, peer.token, much, 0),
                 _ => {
                     let pieces = vec![Piece::Bytes(much)];
-                    let aside = (pieces, Copying::Aside);
-                    echo.ring.send_pieces(fd, peer.token, aside);
+                    let piecewise = (pieces, Copying::Piecewise);
+                    echo.ring.send_pieces(fd, peer.token, piecewise);
                 }
             }
         }
