@@ -26,9 +26,13 @@ use crate::replication::{Place, Receiver};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, SyncSender, sync_channel};
 
 /// Bytes that may wait for one connection before the walk rests.
 const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// Buffers kept for reuse, by each shard: about as many as may wait.
+const EMPTIED_MAX: usize = 8;
 
 /// A frame on its way to the core of its connection.
 #[derive(Debug)]
@@ -61,17 +65,32 @@ impl Gauge {
     }
 }
 
+/// Gives back the buffer of a body that nobody else holds, if it is still wanted.
+fn give_back(mut body: Bytes, emptied: &SyncSender<Vec<u8>>) {
+    if body.is_unique() {
+        body.clear();
+        // Who has enough, or has gone, lets it go.
+        let _ = emptied.try_send(Vec::from(body));
+    }
+}
+
 /// A body that counts as waiting until it is let go of.
 struct Counted {
     body: Bytes,
     gauge: Arc<Gauge>,
+    /// Where its buffer is wanted again.
+    emptied: Option<SyncSender<Vec<u8>>>,
 }
 
 impl Counted {
-    fn bytes(body: Bytes, gauge: &Arc<Gauge>) -> Bytes {
+    fn bytes(body: Bytes, gauge: &Arc<Gauge>, emptied: Option<SyncSender<Vec<u8>>>) -> Bytes {
         gauge.waiting.fetch_add(body.len(), Relaxed);
         let gauge = gauge.clone();
-        Bytes::from_owner(Counted { body, gauge })
+        Bytes::from_owner(Counted {
+            body,
+            gauge,
+            emptied,
+        })
     }
 }
 
@@ -85,6 +104,9 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.gauge.waiting.fetch_sub(self.body.len(), Relaxed);
         self.gauge.taken.fetch_add(1, Relaxed);
+        if let Some(emptied) = self.emptied.take() {
+            give_back(std::mem::take(&mut self.body), &emptied);
+        }
     }
 }
 
@@ -121,6 +143,9 @@ struct FlowSink {
     gauges: Vec<Arc<Gauge>>,
     /// Bytes of bodies so far.
     offset: u64,
+    /// Buffers whose bytes have gone, for those that follow: the pages of new ones would all be
+    /// touched for the first time in the middle of a walk.
+    emptied: (SyncSender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
 }
 
 impl FlowSink {
@@ -132,18 +157,19 @@ impl FlowSink {
             gauges: gauges.cloned().collect(),
             ending,
             offset: 0,
+            emptied: sync_channel(EMPTIED_MAX),
         }
     }
 
     fn send(&mut self, kind: Kind, mut body: Bytes) {
         while body.len() > BODY_MAX {
             let first = body.split_to(BODY_MAX);
-            self.send_one(kind, first);
+            self.send_one(kind, first, None);
         }
-        self.send_one(kind, body);
+        self.send_one(kind, body, None);
     }
 
-    fn send_one(&mut self, kind: Kind, body: Bytes) {
+    fn send_one(&mut self, kind: Kind, body: Bytes, emptied: Option<&SyncSender<Vec<u8>>>) {
         let header = Header {
             kind,
             offset: self.offset,
@@ -154,7 +180,7 @@ impl FlowSink {
         for gauge in &self.gauges {
             let frame = Framed {
                 head: head.clone(),
-                body: Counted::bytes(body.clone(), gauge),
+                body: Counted::bytes(body.clone(), gauge, emptied.cloned()),
                 tail: tail.clone(),
                 gauge: gauge.clone(),
             };
@@ -172,12 +198,22 @@ impl FlowSink {
 impl Sink for FlowSink {
     fn begin(&mut self, _: Size) {}
 
+    fn buffer(&mut self, room: usize) -> Vec<u8> {
+        let emptied = self.emptied.1.try_recv().ok();
+        let large = emptied.filter(|buffer| buffer.capacity() >= room);
+        large.unwrap_or_else(|| Vec::with_capacity(room))
+    }
+
     fn put(&mut self, lane: Lane, chunk: Chunk) {
         let kind = match lane {
             Lane::Entries => Kind::Entries,
             Lane::Longs => Kind::Longs,
         };
         match chunk {
+            Chunk::Plain(bytes) if bytes.len() <= BODY_MAX => {
+                let emptied = self.emptied.0.clone();
+                self.send_one(kind, bytes.into(), Some(&emptied));
+            }
             Chunk::Plain(bytes) => self.send(kind, bytes.into()),
             Chunk::WithText(bytes, text) => {
                 // As it is, without a copy: the network is faster than compressing.
@@ -206,7 +242,7 @@ impl Sink for FlowSink {
 
     fn end(mut self: Box<Self>, is_whole: bool) {
         if is_whole {
-            self.send_one(Kind::End, Bytes::new());
+            self.send_one(Kind::End, Bytes::new(), None);
             self.ending.left.fetch_sub(1, Relaxed);
         }
     }
@@ -356,13 +392,36 @@ mod tests {
     #[test]
     fn a_body_waits_until_it_is_let_go_of() {
         let gauge = gauge();
-        let body = Counted::bytes(Bytes::from_static(b"body"), &gauge);
+        let body = Counted::bytes(Bytes::from_static(b"body"), &gauge, None);
         let again = body.clone();
         assert_eq!(gauge.waiting.load(Relaxed), 4);
         drop(body);
         assert_eq!(gauge.waiting.load(Relaxed), 4);
         drop(again);
         assert_eq!(gauge.waiting.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn a_buffer_comes_back_from_the_last_of_its_receivers() {
+        let (gauge, (giver, emptied)) = (gauge(), sync_channel(1));
+        let mut buffer = Vec::with_capacity(1000);
+        buffer.extend_from_slice(b"entries");
+        let at = buffer.as_ptr();
+        let body = Bytes::from(buffer);
+        let counted = |body| Counted::bytes(body, &gauge, Some(giver.clone()));
+        let (one, two) = (counted(body.clone()), counted(body));
+        drop(one);
+        assert!(emptied.try_recv().is_err());
+        drop(two);
+        let back = emptied.try_recv().unwrap();
+        assert_eq!((back.as_ptr(), back.len(), back.capacity()), (at, 0, 1000));
+        // More than are wanted, and those that nobody wants any more, are let go.
+        let some = || counted(Bytes::from(Vec::from(b"entries")));
+        drop(some());
+        drop(some());
+        assert!(emptied.try_recv().is_ok() && emptied.try_recv().is_err());
+        drop(emptied);
+        drop(some());
     }
 
     #[test]
@@ -380,8 +439,8 @@ mod tests {
             outcome: None,
         };
         assert!(outflow.stalled(5000, 1000).is_empty(), "nothing waits");
-        let one = Counted::bytes(Bytes::from_static(b"one"), &gauge);
-        let two = Counted::bytes(Bytes::from_static(b"two"), &gauge);
+        let one = Counted::bytes(Bytes::from_static(b"one"), &gauge, None);
+        let two = Counted::bytes(Bytes::from_static(b"two"), &gauge, None);
         assert!(outflow.stalled(6000, 1000).is_empty());
         drop(one);
         assert!(outflow.stalled(6001, 1000).is_empty());

@@ -31,9 +31,9 @@ impl Outlet {
     }
 
     /// Gives a buffer that entries are about to be written into its room.
-    pub fn prepare(buffer: &mut Vec<u8>) {
-        if buffer.is_empty() {
-            buffer.reserve(BUFFER_ROOM);
+    pub fn prepare(&mut self, buffer: &mut Vec<u8>) {
+        if buffer.capacity() < BUFFER_ROOM && buffer.is_empty() {
+            *buffer = self.sink.buffer(BUFFER_ROOM);
         }
     }
 

@@ -54,7 +54,7 @@ impl Scribe for Recorder {
         if self.outlet.is_broken() {
             return;
         }
-        Outlet::prepare(&mut self.entries.bytes);
+        self.outlet.prepare(&mut self.entries.bytes);
         if self.db != Some(db) {
             self.entries.database(db.0);
             self.db = Some(db);

@@ -62,6 +62,11 @@ pub trait Sink: Send {
     /// The cut has been made; so much there was on the shard.
     fn begin(&mut self, size: Size);
 
+    /// A buffer with so much room, for entries that follow.
+    fn buffer(&mut self, room: usize) -> Vec<u8> {
+        Vec::with_capacity(room)
+    }
+
     /// Takes a chunk.
     fn put(&mut self, lane: Lane, chunk: Chunk);
 

@@ -93,7 +93,7 @@ impl Scribe for Teller {
         if self.outlet.is_broken() {
             return;
         }
-        Outlet::prepare(&mut self.entries.bytes);
+        self.outlet.prepare(&mut self.entries.bytes);
         self.select(db);
         let key = entry.key();
         match (entry.string(), entry.collection()) {
