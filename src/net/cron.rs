@@ -50,6 +50,8 @@ pub(super) struct Cron {
     walk: Option<Walk>,
     /// Whether sweeping or walking was put off until replies are out.
     is_owing: bool,
+    /// Whether it was put off once more, for requests that came while they went out.
+    has_yielded: bool,
     /// While the scheduler is asked for short slices: since when, and until when at least, Unix
     /// milliseconds.
     prompt_ms: Option<(i64, i64)>,
@@ -133,11 +135,22 @@ impl Cron {
         self.is_owing
     }
 
-    /// Goes on with what was put off.
-    pub fn catch_up(&mut self, core: &mut Core) {
-        if std::mem::take(&mut self.is_owing) {
+    /// Goes on with what was put off, behind requests that came while replies went out: those are
+    /// there already, and would wait for all of it.
+    pub fn catch_up(&mut self, core: &mut Core, come: Come) {
+        if self.is_time_to_catch_up(come) {
             self.go_on(core, Come::Nothing);
         }
+    }
+
+    /// Requests come first once, and not for ever.
+    fn is_time_to_catch_up(&mut self, come: Come) -> bool {
+        if !self.is_owing {
+            return false;
+        }
+        self.has_yielded = come == Come::Requests && !self.has_yielded;
+        self.is_owing = self.has_yielded;
+        !self.has_yielded
     }
 
     /// Goes on with a running snapshot, if it is time to.
@@ -269,6 +282,23 @@ fn sweep_db(core: &mut Core, db: DbIndex, begin: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_owed_lets_requests_go_first_once() {
+        let mut cron = Cron::default();
+        assert!(!cron.is_time_to_catch_up(Come::Nothing));
+        cron.is_owing = true;
+        assert!(cron.is_time_to_catch_up(Come::Progress) && !cron.is_owing);
+        for _ in 0..2 {
+            cron.is_owing = true;
+            assert!(!cron.is_time_to_catch_up(Come::Requests) && cron.is_owing);
+            assert!(cron.is_time_to_catch_up(Come::Requests) && !cron.is_owing);
+        }
+        cron.is_owing = true;
+        assert!(!cron.is_time_to_catch_up(Come::Requests));
+        assert!(cron.is_time_to_catch_up(Come::Nothing));
+        assert!(!cron.is_time_to_catch_up(Come::Requests));
+    }
 
     #[test]
     fn slices_are_short_while_a_snapshot_is_walked_and_as_long_again() {

@@ -120,8 +120,8 @@ impl Reactor {
             if self.core.release() {
                 self.flush_all();
             }
-            self.cron.catch_up(&mut self.core);
             let come = self.come(&completions);
+            self.cron.catch_up(&mut self.core, come);
             self.take_completions(&mut completions);
             self.run(begin);
             self.finish_turn(come);

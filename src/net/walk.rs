@@ -3,7 +3,7 @@
 //! | in the last two milliseconds | portion | rest |
 //! |---|---|---|
 //! | nobody has asked for anything | 500 us | none |
-//! | somebody has | 80 us | as long again, up to 560 or 920 us |
+//! | somebody has | 40 us | as long again, up to 280 or 460 us |
 //! | receivers have more than they can take | | until they have less |
 //!
 //! A client that comes in the middle of a portion waits for the rest of it. So portions beside
@@ -22,7 +22,9 @@ use std::time::Duration;
 
 /// A portion when nobody has asked for anything lately, and when somebody has, in nanoseconds.
 const LONG_NANOS: u64 = 500_000;
-const SHORT_NANOS: u64 = 80_000;
+const SHORT_NANOS: u64 = 40_000;
+/// As much of what a portion took is paid for by rest.
+const PAID_NANOS_MAX: u64 = 8 * SHORT_NANOS;
 /// Nobody has asked for anything for so long: whoever has just got replies may be about to.
 const QUIET_NANOS: u64 = 2_000_000;
 /// Elements of a large value in a step of the walk: some ten microseconds.
@@ -112,9 +114,11 @@ impl Walk {
     }
 }
 
-/// The rest after a portion that took so long, so that portions are this share of the time.
+/// The rest after a portion that took so long, so that portions are this share of the time. What
+/// took far longer than a portion was seldom work: the thread had no CPU meanwhile, or the machine
+/// had to find memory. Paid for in full, that would add up to most of the time.
 fn rest_nanos(took: u64, share: f64) -> u64 {
-    (took as f64 * (1.0 / share - 1.0)) as u64
+    (took.min(PAID_NANOS_MAX) as f64 * (1.0 / share - 1.0)) as u64
 }
 
 /// How much of its time a core has to spare.
@@ -185,11 +189,12 @@ mod tests {
 
     #[test]
     fn a_rest_is_as_long_as_the_share_says() {
-        assert_eq!(rest_nanos(80_000, SHARE_MIN), 920_000);
-        assert_eq!(rest_nanos(80_000, SHARE_MIN_AWAITED), 560_000);
-        assert_eq!(rest_nanos(80_000, SHARE_MAX), 80_000);
-        // A step that took long is paid for.
-        assert_eq!(rest_nanos(2_000_000, SHARE_MAX), 2_000_000);
+        assert_eq!(rest_nanos(40_000, SHARE_MIN), 460_000);
+        assert_eq!(rest_nanos(40_000, SHARE_MIN_AWAITED), 280_000);
+        assert_eq!(rest_nanos(40_000, SHARE_MAX), 40_000);
+        // A step that took long is paid for, a standstill is not.
+        assert_eq!(rest_nanos(200_000, SHARE_MAX), 200_000);
+        assert_eq!(rest_nanos(90_000_000, SHARE_MAX), PAID_NANOS_MAX);
     }
 
     #[test]

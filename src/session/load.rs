@@ -256,6 +256,9 @@ impl Core {
                 Letter::Load(batch, reports) => {
                     // Whoever has given up loading does not want to know.
                     let _ = reports.send(batch.install(&mut self.shard.space));
+                    // Nobody waits for a single batch. Whoever is ready on this CPU would wait for
+                    // the scheduler's next tick, milliseconds away.
+                    std::thread::yield_now();
                 }
                 Letter::Replay(piece, done) => self.replays.push_back((piece, done)),
                 Letter::Record(is_recording, done) => self.tell_to_record(is_recording, &done),
