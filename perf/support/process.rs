@@ -5,7 +5,7 @@
 //! the ticks only say how it divides into user and system time. Processes that measuring needs are
 //! started from here, too, so that none is left behind.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -80,6 +80,32 @@ pub fn mortal(program: &Path) -> Command {
         command
     } else {
         Command::new(program)
+    }
+}
+
+/// Keeps this thread on a CPU; whether that was possible.
+pub fn stay_on(cpu: usize) -> bool {
+    keep_on(0, cpu)
+}
+
+/// Keeps all threads of a process on a CPU, those that they start included.
+pub fn keep_all_on(pid: u32, cpu: usize) -> Result<()> {
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task: libc::pid_t = task?.file_name().to_string_lossy().parse()?;
+        ensure!(
+            keep_on(task, cpu),
+            "thread {task} cannot be kept on CPU {cpu}"
+        );
+    }
+    Ok(())
+}
+
+fn keep_on(task: libc::pid_t, cpu: usize) -> bool {
+    // SAFETY: a set of CPUs is plain bits, all of them clear at first, which the kernel reads.
+    unsafe {
+        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut cpus);
+        libc::sched_setaffinity(task, size_of::<libc::cpu_set_t>(), &cpus) == 0
     }
 }
 

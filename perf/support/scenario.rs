@@ -95,6 +95,9 @@ pub struct Scenario {
     pub connections: Option<usize>,
     /// How far the keyspace grows; how many fields a big hash has; how many keys readers ask for.
     pub keys: Option<u64>,
+    /// Whether master and replica have a CPU each, in a resynchronization.
+    #[serde(default)]
+    pub apart: bool,
     /// Directives on every server's command line, and its environment.
     #[serde(default)]
     pub server_arguments: Vec<String>,
@@ -230,6 +233,10 @@ impl Scenario {
             "`preload` says what to send"
         );
         ensure!(
+            !self.apart || self.kind == Kind::Resync,
+            "`apart` belongs to resync"
+        );
+        ensure!(
             !matches!(
                 self.kind,
                 Kind::IdleCpu | Kind::FullMemory | Kind::Pipelines
@@ -281,6 +288,7 @@ mod tests {
             "test = 'get'\nrequests = 1\nkeyspce = 5",
             "test = 'get'\nrequests = 1\nconnections = 5",
             "kind = 'growth'",
+            "kind = 'idle-cpu'\nseconds = 1.0\napart = true",
             "kind = 'big-delete'",
             "kind = 'idle-cpu'",
             "kind = 'bgsave'",

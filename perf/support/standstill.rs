@@ -37,7 +37,7 @@ impl Watch {
         let watch = |cpu| {
             let (is_over, started) = (Arc::clone(&is_over), sender.clone());
             thread::spawn(move || {
-                let is_ready = stay_on(cpu) && run_first();
+                let is_ready = super::process::stay_on(cpu) && run_first();
                 // Nobody listens any more if another CPU could not be watched.
                 let _ = started.send(is_ready);
                 if is_ready {
@@ -106,16 +106,6 @@ fn watch_cpu(is_over: &AtomicBool) -> Vec<Span> {
 
 fn core_count() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Keeps this thread on a CPU.
-fn stay_on(cpu: usize) -> bool {
-    // SAFETY: a set of CPUs is plain bits, all of them clear at first, which the kernel reads.
-    unsafe {
-        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut cpus);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &cpus) == 0
-    }
 }
 
 /// Lets this thread run before all others.
