@@ -77,15 +77,17 @@ impl Core {
         };
         let (request, work) = file_request(target, style, watch);
         let id = node.desk.put(request);
+        let figures = &node.aof.status.figures;
+        // A log that is on and not being rewritten has its base: nobody may see that too soon.
+        figures.is_rewriting.store(true, Relaxed);
         if is_first && let Err(refusal) = self.open_log(&place, id) {
+            figures.is_rewriting.store(false, Relaxed);
             node.desk.clear(id);
             return Err(refusal);
         }
         if !is_first {
             node.aof.tell(Message::Rewrite(id));
         }
-        let figures = &node.aof.status.figures;
-        figures.is_rewriting.store(true, Relaxed);
         figures.is_rewrite_scheduled.store(false, Relaxed);
         figures.rewrite_started_ms.store(self.now_ms, Relaxed);
         tracing::info!("Background append only file rewriting started by pid {pid}");

@@ -155,6 +155,41 @@ fn a_log_is_turned_on_and_off_while_clients_write() {
     }
 }
 
+#[test]
+fn a_rewrite_that_outlives_its_log_has_not_failed() {
+    let folder = Folder::create();
+    let server = with_log(Setup::ringshard(2), folder.path()).start();
+    let mut client = server.client();
+    client.call("DEBUG POPULATE 200000 key 100");
+    let (mut other, started) = (
+        server.client(),
+        "Background append only file rewriting started",
+    );
+    assert_eq!(client.call("BGREWRITEAOF").text(), started);
+    assert_eq!(client.call("CONFIG SET appendonly no").text(), "OK");
+    let said = |client: &mut Client, line: &str| {
+        let info = client.call("INFO persistence").text();
+        info.lines().any(|it| it == line)
+    };
+    wait_until("it is over", || {
+        said(&mut other, "aof_rewrite_in_progress:0")
+    });
+    for line in [
+        "aof_last_bgrewrite_status:ok",
+        "aof_rewrites:0",
+        "aof_enabled:0",
+    ] {
+        assert!(said(&mut client, line), "{line}");
+    }
+    let log = server.log();
+    assert!(
+        log.contains("The AOF was turned off during its rewrite"),
+        "{log}"
+    );
+    assert_eq!(client.call("CONFIG SET appendonly yes").text(), "OK");
+    wait_until("the next log is there", || is_rewritten(&mut client, 1));
+}
+
 /// Waits until there is a file that was not there before and has this in its name.
 fn wait_for_file(folder: &Path, before: &[String], part: &str) -> bool {
     const PATIENCE: Duration = Duration::from_secs(5);

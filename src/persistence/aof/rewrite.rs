@@ -127,8 +127,11 @@ impl Log {
     }
 
     fn take_base(&mut self, cut: u64, path: &Path) {
-        let files = self.files.as_mut();
-        let rewrite = files.and_then(|it| it.rewrite.take_if(|it| it.cut == cut));
+        let Some(files) = &mut self.files else {
+            let _ = file::remove(path);
+            return self.outlive_log();
+        };
+        let rewrite = files.rewrite.take_if(|it| it.cut == cut);
         let (at, is_first) = rewrite.map_or((At::Lost, false), |it| (it.at, it.is_first));
         let result = match at {
             At::PastCut => self.adopt(path),
@@ -157,7 +160,7 @@ impl Log {
     /// A base will not come.
     pub(super) fn not_rewritten(&mut self, cut: u64) {
         let Some(files) = &mut self.files else {
-            return;
+            return self.outlive_log();
         };
         let Some(rewrite) = files.rewrite.take_if(|it| it.cut == cut) else {
             return;
@@ -166,6 +169,13 @@ impl Log {
             self.end_without_base();
         }
         self.end_rewrite(true);
+    }
+
+    /// A base has come, or will not, for a log that has ended meanwhile: nothing has failed, and
+    /// the next log need not wait.
+    fn outlive_log(&self) {
+        tracing::info!("The AOF was turned off during its rewrite");
+        self.status.figures.is_rewriting.store(false, Relaxed);
     }
 
     fn end_rewrite(&mut self, has_failed: bool) {
