@@ -40,21 +40,43 @@ pub fn compare(rig: &mut Rig, scenario: &Scenario) -> Result<Comparison> {
             process::keep_all_on(master.pid(), MASTER_CPU)?;
             process::keep_all_on(replica.pid(), REPLICA_CPU)?;
         }
-        round(master, &replica, scenario).with_context(|| replica.last_words())
+        let pair = Pair {
+            master,
+            replica: &replica,
+            apart: scenario.apart,
+        };
+        round(pair, scenario).with_context(|| replica.last_words())
     })
 }
 
-fn round(master: &Server, replica: &Server, scenario: &Scenario) -> Result<Parts<3>> {
+/// Two servers, the second of which becomes a replica of the first.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    master: &'a Server,
+    replica: &'a Server,
+    /// Whether they have a CPU each.
+    apart: bool,
+}
+
+impl Pair<'_> {
+    /// Keeps this thread on a CPU, if servers have one each.
+    fn stay_on(self, cpu: usize) -> Result<()> {
+        let stays = !self.apart || process::stay_on(cpu);
+        ensure!(stays, "there is no CPU {cpu}");
+        Ok(())
+    }
+}
+
+fn round(pair: Pair<'_>, scenario: &Scenario) -> Result<Parts<3>> {
     let data = Data::Keys(scenario.preload.expect("a checked scenario has keys"));
     let traffic = Traffic::default();
     thread::scope(|scope| {
-        let (port, pipeline, traffic) = (master.port, scenario.pipeline, &traffic);
-        let apart = scenario.apart;
+        let (port, pipeline, traffic) = (pair.master.port, scenario.pipeline, &traffic);
         let writer = scope.spawn(move || {
-            stay_on(apart, REPLICA_CPU)?;
+            pair.stay_on(REPLICA_CPU)?;
             overwrite(port, (0, data, pipeline), traffic)
         });
-        let figures = measure((master, apart), replica, traffic);
+        let figures = measure(pair, traffic);
         traffic.is_over.store(true, Relaxed);
         writer
             .join()
@@ -63,15 +85,15 @@ fn round(master: &Server, replica: &Server, scenario: &Scenario) -> Result<Parts
     })
 }
 
-fn measure(master: (&Server, bool), replica: &Server, traffic: &Traffic) -> Result<Parts<3>> {
+fn measure(pair: Pair<'_>, traffic: &Traffic) -> Result<Parts<3>> {
     let for_a_while = || {
         let end = Instant::now() + BEFORE;
-        watch(master, traffic, &mut || Ok(Instant::now() < end))
+        watch(pair, traffic, &mut || Ok(Instant::now() < end))
     };
     let before = for_a_while()?;
-    let beside = beside_busy_threads(master.1, for_a_while)?;
-    let mut control = Connection::open(replica.port)?;
-    let port = master.0.port.to_string();
+    let beside = beside_busy_threads(pair, for_a_while)?;
+    let mut control = Connection::open(pair.replica.port)?;
+    let port = pair.master.port.to_string();
     let reply = control.call(&[b"REPLICAOF", b"127.0.0.1", port.as_bytes()])?;
     ensure!(reply.starts_with("OK"), "REPLICAOF: {reply:?}");
     let started = Instant::now();
@@ -80,7 +102,7 @@ fn measure(master: (&Server, bool), replica: &Server, traffic: &Traffic) -> Resu
         let info = control.call(&[b"INFO", b"replication"])?;
         Ok(!info.contains("master_link_status:up"))
     };
-    let mut during = watch(master, traffic, &mut is_syncing)?;
+    let mut during = watch(pair, traffic, &mut is_syncing)?;
     during.put(Metric::SaveSeconds, started.elapsed().as_secs_f64());
     if let Some(ratio) = during.ratio(&before, Metric::Throughput) {
         during.put(Metric::KeptThroughput, ratio * 100.0);
@@ -88,13 +110,13 @@ fn measure(master: (&Server, bool), replica: &Server, traffic: &Traffic) -> Resu
     Ok([("", during), (" before", before), (" beside loops", beside)])
 }
 
-fn beside_busy_threads<T>(apart: bool, body: impl FnOnce() -> Result<T>) -> Result<T> {
+fn beside_busy_threads<T>(pair: Pair<'_>, body: impl FnOnce() -> Result<T>) -> Result<T> {
     let busy = AtomicBool::new(true);
     thread::scope(|scope| {
         for _ in 0..BUSY_THREADS {
             scope.spawn(|| {
                 // On the wrong CPU they would show more waits, not fewer.
-                let _ = stay_on(apart, REPLICA_CPU);
+                let _ = pair.stay_on(REPLICA_CPU);
                 while busy.load(Relaxed) {
                     std::hint::spin_loop();
                 }
@@ -108,15 +130,15 @@ fn beside_busy_threads<T>(apart: bool, body: impl FnOnce() -> Result<T>) -> Resu
 
 /// Throughput and the probe's latencies as long as there is more.
 fn watch(
-    (master, apart): (&Server, bool),
+    pair: Pair<'_>,
     traffic: &Traffic,
     more: &mut dyn FnMut() -> Result<bool>,
 ) -> Result<Figures> {
     let (start, first) = (Instant::now(), traffic.written.load(Relaxed));
     let (mut figures, ()) = beside(
         |more| {
-            stay_on(apart, MASTER_CPU)?;
-            probe(master, more)
+            pair.stay_on(MASTER_CPU)?;
+            probe(pair.master, more)
         },
         || wait_while(more),
     )?;
@@ -124,12 +146,6 @@ fn watch(
     let elapsed = start.elapsed().as_secs_f64();
     figures.put(Metric::Throughput, written as f64 / elapsed);
     Ok(figures)
-}
-
-/// Keeps this thread on a CPU, if servers have one each.
-fn stay_on(apart: bool, cpu: usize) -> Result<()> {
-    ensure!(!apart || process::stay_on(cpu), "there is no CPU {cpu}");
-    Ok(())
 }
 
 fn wait_while(more: &mut dyn FnMut() -> Result<bool>) -> Result<()> {

@@ -3,7 +3,7 @@
 //! `stat` counts in ticks of 10 ms; the scheduler's own account in `task/*/schedstat` is exact.
 //! So the total comes from there, over all threads (kernel threads of an io_uring included), and
 //! the ticks only say how it divides into user and system time. Processes that measuring needs are
-//! started from here, too, so that none is left behind.
+//! started from here, too, so that none is left behind, and kept on CPUs.
 
 use anyhow::{Context, Result, ensure};
 use std::fs;

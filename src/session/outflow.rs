@@ -169,7 +169,7 @@ impl FlowSink {
         self.send_one(kind, body, None);
     }
 
-    fn send_one(&mut self, kind: Kind, body: Bytes, emptied: Option<&SyncSender<Vec<u8>>>) {
+    fn send_one(&mut self, kind: Kind, body: Bytes, emptied: Option<SyncSender<Vec<u8>>>) {
         let header = Header {
             kind,
             offset: self.offset,
@@ -180,7 +180,7 @@ impl FlowSink {
         for gauge in &self.gauges {
             let frame = Framed {
                 head: head.clone(),
-                body: Counted::bytes(body.clone(), gauge, emptied.cloned()),
+                body: Counted::bytes(body.clone(), gauge, emptied.clone()),
                 tail: tail.clone(),
                 gauge: gauge.clone(),
             };
@@ -211,8 +211,7 @@ impl Sink for FlowSink {
         };
         match chunk {
             Chunk::Plain(bytes) if bytes.len() <= BODY_MAX => {
-                let emptied = self.emptied.0.clone();
-                self.send_one(kind, bytes.into(), Some(&emptied));
+                self.send_one(kind, bytes.into(), Some(self.emptied.0.clone()));
             }
             Chunk::Plain(bytes) => self.send(kind, bytes.into()),
             Chunk::WithText(bytes, text) => {
