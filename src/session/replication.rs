@@ -382,10 +382,9 @@ impl Core {
             None => &mut session.output,
         };
         match bytes.len() < SHARED_STRING_MIN {
-            true => output.buffer().extend_from_slice(bytes),
+            true => output.push_stream(bytes),
             false => output.push_shared(bytes.clone()),
         }
-        output.seal();
         self.counters().repl_output_bytes.add(bytes.len() as u64);
         self.mark_dirty(id);
     }
