@@ -4,8 +4,8 @@
 //! there and is sent from where it lies. Moving one output behind another keeps the order.
 //!
 //! A buffer that grows is moved again and again, and moving many megabytes takes as many
-//! milliseconds. So whoever adds to an output that cannot be sent yet *seals* what is there, and a
-//! stream that is cut anywhere is added in stretches that have their room from the start.
+//! milliseconds. So whoever adds to an output that cannot be sent yet *seals* what is there. A
+//! replica's stream does so by itself: it is kept in stretches that have all their room.
 
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -13,9 +13,9 @@ use std::borrow::Cow;
 /// From so many bytes on a stretch of small ones is worth being sealed.
 const SEALED_BYTES_MIN: usize = 64 * 1024;
 
-/// A stretch of a stream that is longer has all its room: what moves when it gets that costs no
-/// more than a few microseconds, which for half of it would be fifty, most of them page faults.
-const MOVED_BYTES_MAX: usize = 8 * 1024;
+/// From so many bytes on a stretch of a stream has room for as many as are sealed. That it moves
+/// then costs a few microseconds; doubled on, the last time takes fifty, most of them page faults.
+const ROOMY_BYTES_MIN: usize = 8 * 1024;
 
 /// Replies on their way to a client or to the core that asked for them.
 #[derive(Debug, Default)]
@@ -81,14 +81,14 @@ impl Output {
 
     #[cold]
     fn make_room(&mut self, bytes: usize) {
-        let is_long = self.bytes.len() >= MOVED_BYTES_MAX;
-        if is_long && self.bytes.len() + bytes > SEALED_BYTES_MIN {
+        if self.bytes.len() < ROOMY_BYTES_MIN {
+            return;
+        }
+        if self.bytes.len() + bytes > SEALED_BYTES_MIN {
             self.seal_rest();
         }
-        if is_long {
-            let room = SEALED_BYTES_MIN.saturating_sub(self.bytes.len());
-            self.bytes.reserve_exact(room.max(bytes));
-        }
+        let room = SEALED_BYTES_MIN.saturating_sub(self.bytes.len());
+        self.bytes.reserve_exact(room.max(bytes));
     }
 
     /// Adds a large value, by reference.
@@ -307,7 +307,7 @@ mod tests {
             expected.extend_from_slice(line.as_bytes());
             if output.buffer().as_ptr() != before && output.buffer().len() > line.len() {
                 moved += 1;
-                assert!(len < 2 * MOVED_BYTES_MAX, "{len} bytes are moved");
+                assert!(len < 2 * ROOMY_BYTES_MIN, "{len} bytes are moved");
             }
             if number % 10_000 == 0 {
                 output.push_shared(Bytes::from_static(b"BIG"));
