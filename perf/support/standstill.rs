@@ -6,6 +6,7 @@
 //! server, as long as CPUs stand still as much when the server has nothing to do: that is why both
 //! are shown, for every part of a measurement.
 
+use crate::support::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_micros(500);
 /// Waking takes some time on a busy machine; from here on it is the CPU that stood still.
 const LATE: Duration = Duration::from_micros(500);
+/// The highest that there is.
+const PRIORITY: i32 = 99;
 
 /// Watches all CPUs until it is asked what it saw.
 pub struct Watch {
@@ -37,7 +40,7 @@ impl Watch {
         let watch = |cpu| {
             let (is_over, started) = (Arc::clone(&is_over), sender.clone());
             thread::spawn(move || {
-                let is_ready = super::process::stay_on(cpu) && run_first();
+                let is_ready = process::stay_on(cpu) && process::run_at(PRIORITY);
                 // Nobody listens any more if another CPU could not be watched.
                 let _ = started.send(is_ready);
                 if is_ready {
@@ -106,13 +109,6 @@ fn watch_cpu(is_over: &AtomicBool) -> Vec<Span> {
 
 fn core_count() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Lets this thread run before all others.
-fn run_first() -> bool {
-    let parameters = libc::sched_param { sched_priority: 99 };
-    // SAFETY: the kernel reads the parameters, which are there.
-    unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &parameters) == 0 }
 }
 
 #[cfg(test)]

@@ -171,9 +171,8 @@ impl Reactor {
 
     /// Takes in what other cores have sent, and tells what there is to do in this turn.
     fn come(&mut self, completions: &[Completion]) -> Come {
-        let is_progress =
-            |one: &Completion| matches!(one, Completion::Sent { .. } | Completion::Woken);
-        if self.take_freight() || !self.intake.is_empty() || !completions.iter().all(is_progress) {
+        let only_progress = completions.iter().all(Completion::is_progress);
+        if self.take_freight() || !self.intake.is_empty() || !only_progress {
             return Come::Requests;
         }
         match completions.is_empty() {

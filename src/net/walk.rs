@@ -3,14 +3,14 @@
 //! | in the last two milliseconds | portion | rest |
 //! |---|---|---|
 //! | nobody has asked for anything | 500 us | none |
-//! | somebody has | 40 us | as long again, up to 173 or 460 us |
+//! | somebody has | 10 us | as long again, up to 23 or 115 us |
 //! | receivers have more than they can take | | until they have less |
 //!
 //! A client that comes in the middle of a portion waits for the rest of it. So portions beside
 //! clients are short, and how much of its time a core walks there depends on how much is to spare:
 //! half of what it would sleep, as long as other threads leave it the CPU whenever it wants one.
 //! Where they do not, in programs that load or serve beside this one, its idleness is no room: what
-//! it takes then, it takes from them, and it walks three sixteenths of the time for replicas, which
+//! it takes then, it takes from them, and it walks three tenths of the time for replicas, which
 //! have to keep up with changes until they have all of it, and a twelfth for files.
 
 use super::cron::Come;
@@ -22,16 +22,16 @@ use std::time::Duration;
 
 /// A portion when nobody has asked for anything lately, and when somebody has, in nanoseconds.
 const LONG_NANOS: u64 = 500_000;
-const SHORT_NANOS: u64 = 40_000;
+const SHORT_NANOS: u64 = 10_000;
 /// As much of what a portion took is paid for by rest.
-const PAID_NANOS_MAX: u64 = 8 * SHORT_NANOS;
+const PAID_NANOS_MAX: u64 = 32 * SHORT_NANOS;
 /// Nobody has asked for anything for so long: whoever has just got replies may be about to.
 const QUIET_NANOS: u64 = 2_000_000;
 /// Elements of a large value in a step of the walk: some ten microseconds.
 const ELEMENTS: usize = 64;
 /// Shares of the time that short portions take: when there is nothing to spare, for replicas and
 /// for files, and at most.
-const SHARE_MIN_AWAITED: f64 = 0.1875;
+const SHARE_MIN_AWAITED: f64 = 0.3;
 const SHARE_MIN: f64 = 0.08;
 const SHARE_MAX: f64 = 0.5;
 /// Over such a time the share is settled anew, in nanoseconds.
@@ -189,9 +189,9 @@ mod tests {
 
     #[test]
     fn a_rest_is_as_long_as_the_share_says() {
-        assert_eq!(rest_nanos(40_000, SHARE_MIN), 460_000);
-        assert_eq!(rest_nanos(40_000, SHARE_MIN_AWAITED), 173_333);
-        assert_eq!(rest_nanos(40_000, SHARE_MAX), 40_000);
+        assert_eq!(rest_nanos(SHORT_NANOS, SHARE_MIN), 115_000);
+        assert_eq!(rest_nanos(SHORT_NANOS, SHARE_MIN_AWAITED), 23_333);
+        assert_eq!(rest_nanos(SHORT_NANOS, SHARE_MAX), 10_000);
         // A step that took long is paid for, a standstill is not.
         assert_eq!(rest_nanos(200_000, SHARE_MAX), 200_000);
         assert_eq!(rest_nanos(90_000_000, SHARE_MAX), PAID_NANOS_MAX);

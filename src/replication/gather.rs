@@ -19,10 +19,14 @@ use super::deed::{Deed, Place};
 use super::flows::Flows;
 use super::hub::Hub;
 use super::order::{Chunk, Frames};
+use super::replicas::{Replica, Stage};
 use std::mem::take;
 
 /// Nobody waits for the millisecond to end when there is so much, in bytes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
+/// Beside a snapshot: what is handed out waits behind it, so every byte needs memory that is new,
+/// and a client that comes meanwhile waits for its page faults.
+const GATHERED_BYTES_MAX_BESIDE: usize = 4 * 1024;
 
 /// What follows each other in the stream and is not framed yet.
 #[derive(Default)]
@@ -100,7 +104,12 @@ impl Hub {
     /// Hands out what was gathered, if it has waited long enough.
     pub fn end_millisecond(&mut self, now_ms: i64) {
         let gathered = &self.gathered;
-        let is_much = gathered.bytes >= GATHERED_BYTES_MAX;
+        let is_sending = |replica: &Replica| replica.stage == Stage::Sending;
+        let most = match self.replicas.iter().any(is_sending) {
+            true => GATHERED_BYTES_MAX_BESIDE,
+            false => GATHERED_BYTES_MAX,
+        };
+        let is_much = gathered.bytes >= most;
         if is_much || now_ms != gathered.sent_ms || self.is_hurried() {
             self.gathered.sent_ms = now_ms;
             self.hand_out();
@@ -134,7 +143,6 @@ mod tests {
     use crate::replication::board::Board;
     use crate::replication::deed::{Report, Wish};
     use crate::replication::psync::Applicant;
-    use crate::replication::replicas::{Replica, Stage};
     use crate::replication::sync::Wanting;
     use bytes::Bytes;
     use std::sync::Arc;
@@ -247,6 +255,16 @@ mod tests {
         hub.feed(chunk(1, much));
         hub.end_millisecond(5);
         assert_eq!(fed(&hub, MAIN + 2, much), (1, true));
+        // Beside a snapshot it goes out in smaller parts.
+        let less = "y".repeat(GATHERED_BYTES_MAX_BESIDE).leak();
+        for (stage, count) in [(Stage::Sending, 2), (Stage::Online, 2)] {
+            hub.replicas[0].stage = stage;
+            hub.feed(chunk(1, less));
+            hub.end_millisecond(5);
+            assert_eq!(fed(&hub, MAIN + 2, less), (count, true));
+        }
+        hub.end_millisecond(6);
+        hub.end_millisecond(5);
         hub.feed(chunk(1, "before"));
         hub.end_millisecond(5);
         assert_eq!(hub.gathers(), Some(5));
@@ -263,10 +281,10 @@ mod tests {
             wish,
         };
         hub.hear(report, (5, &Config::default()));
-        assert_eq!(fed(&hub, MAIN + 2, "before"), (2, true));
+        assert_eq!(fed(&hub, MAIN + 2, "before"), (4, true));
         hub.feed(chunk(1, "behind"));
         hub.end_millisecond(5);
-        assert_eq!(fed(&hub, MAIN + 2, "behind"), (3, true));
+        assert_eq!(fed(&hub, MAIN + 2, "behind"), (5, true));
     }
 
     #[test]

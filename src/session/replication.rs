@@ -23,7 +23,6 @@ use super::session::Session;
 use super::stream::{Stream, Talk};
 use crate::config::Master;
 use crate::keyspace::{DbIndex, ShardId};
-use crate::object::SHARED_STRING_MIN;
 use crate::observe::log::Role;
 use crate::replication::link::News;
 use crate::replication::order::Chunk;
@@ -38,6 +37,9 @@ use std::sync::Arc;
 
 /// How soon to look again whether the data are loaded, in milliseconds.
 const LOOK_AGAIN_MS: i64 = 50;
+/// From so many bytes on a replica gets a part of the stream by reference, as others do: copied,
+/// it would need new memory for as long as it waits.
+const SHARED_BYTES_MIN: usize = 4096;
 
 /// When the hub is to be looked after in the very next turn, whatever the clock says.
 pub const AT_ONCE_MS: i64 = 0;
@@ -381,7 +383,7 @@ impl Core {
             Some(behind) => behind,
             None => &mut session.output,
         };
-        match bytes.len() < SHARED_STRING_MIN {
+        match bytes.len() < SHARED_BYTES_MIN {
             true => output.push_stream(bytes),
             false => output.push_shared(bytes.clone()),
         }

@@ -149,3 +149,10 @@ pub enum Completion {
     /// Another core or thread asks us to look at its queue.
     Woken,
 }
+
+impl Completion {
+    /// Whether this is only about what we do ourselves: nobody waits for an answer to it.
+    pub fn is_progress(&self) -> bool {
+        matches!(self, Completion::Sent { .. } | Completion::Woken)
+    }
+}

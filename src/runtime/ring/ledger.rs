@@ -18,7 +18,7 @@ use io_uring::{cqueue, opcode, squeue, types};
 
 use super::buffers::Pool;
 use super::completion::{Completion, Token, kind};
-use super::outbox::{Copying, Outbox};
+use super::outbox::{Behind, Outbox, Urgency};
 
 /// The one group of provided buffers of a ring.
 pub(super) const BUFFER_GROUP: u16 = 0;
@@ -58,7 +58,7 @@ pub(super) struct Ledger {
     /// Requests that must follow a completion.
     pub(super) follow_ups: Vec<squeue::Entry>,
     /// Requests that go behind all others of the turn.
-    pub(super) behind: Vec<squeue::Entry>,
+    pub(super) behind: Behind,
     /// Completions that need no kernel.
     pub(super) ready: Vec<Completion>,
     /// Multishot receives that the kernel holds.
@@ -87,7 +87,7 @@ impl Ledger {
             starved: Vec::new(),
             outbox: Outbox::default(),
             follow_ups: Vec::new(),
-            behind: Vec::new(),
+            behind: Behind::default(),
             ready: Vec::new(),
             receives_armed: 0,
             tick_rang: false,
@@ -246,8 +246,8 @@ impl Ledger {
             kind::SEND => {
                 let again = self.outbox.complete(user_data as u32, result, out);
                 match again {
-                    Some((rest, Copying::Piecewise)) => self.behind.push(rest),
-                    Some((rest, _)) => self.follow_ups.push(rest),
+                    Some((rest, Urgency::Usual)) => self.follow_ups.push(rest),
+                    Some((rest, urgency)) => self.behind.push(rest, urgency),
                     None => {}
                 }
             }

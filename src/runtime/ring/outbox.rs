@@ -12,6 +12,7 @@
 //! because the kernel interrupts none of its own.
 //!
 //! What it does not do: keep sends of one connection in order. One at a time per connection.
+use bytes::Bytes;
 use std::os::fd::RawFd;
 
 use io_uring::{opcode, squeue, types};
@@ -22,8 +23,8 @@ use super::completion::{Completion, Piece, Pieces, Token, kind};
 const SEND_BYTES_MAX: usize = 1 << 30;
 /// Pieces one gathered send may carry (UIO_MAXIOV).
 const PIECES_MAX: usize = 1024;
-/// A piece of what is sent piecewise: 15 to 50 microseconds on a loopback.
-const PIECE_BYTES_MIN: usize = 32 * 1024;
+/// A piece of what is sent piecewise: 10 to 25 microseconds on a loopback.
+const PIECE_BYTES_MIN: usize = 16 * 1024;
 /// What is very much goes in so many pieces.
 const PIECES_PER_SEND: usize = 32;
 const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
@@ -33,9 +34,50 @@ const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 pub enum Copying {
     /// All of it at once.
     Here,
-    /// In small pieces, one in each turn, behind whatever else there is to send. What is very much
-    /// goes in larger ones: a stream that never ends has to get away as fast as it comes.
+    /// In small pieces, one in a turn, behind whatever else there is to send, and behind requests
+    /// that have come by then, up to a few times. What is very much goes in larger ones and waits
+    /// for nobody: a stream that never ends has to get away as fast as it comes.
     Piecewise,
+}
+
+/// When a request for a send is handed to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// Among all others.
+    Usual,
+    /// Behind all others of the turn.
+    Behind,
+    /// Behind requests, too, that have come by then.
+    BehindRequests,
+}
+
+/// The requests that go behind all others.
+#[derive(Default)]
+pub(super) struct Behind {
+    requests: Vec<squeue::Entry>,
+    /// Whether one of them waits for nobody: so much is to go that it has to keep up.
+    is_hurried: bool,
+}
+
+impl Behind {
+    pub(super) fn push(&mut self, request: squeue::Entry, urgency: Urgency) {
+        self.requests.push(request);
+        self.is_hurried |= urgency != Urgency::BehindRequests;
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    pub(super) fn is_hurried(&self) -> bool {
+        self.is_hurried
+    }
+
+    pub(super) fn take(&mut self) -> Vec<squeue::Entry> {
+        self.is_hurried = false;
+        std::mem::take(&mut self.requests)
+    }
 }
 
 /// A gathered send with the memory that the kernel reads its shape from.
@@ -46,7 +88,7 @@ struct Train {
     from: usize,
     vectors: Vec<libc::iovec>,
     header: libc::msghdr,
-    copying: Copying,
+    urgency: Urgency,
     /// As much as one request may carry.
     bytes_max: usize,
 }
@@ -93,9 +135,10 @@ impl Outbox {
         fd: RawFd,
         token: Token,
         (pieces, copying): (Pieces, Copying),
-    ) -> squeue::Entry {
+    ) -> (squeue::Entry, Urgency) {
         let train = Box::new(Train::new(pieces, copying));
-        self.load(fd, token, Load::Train(train))
+        let urgency = train.urgency;
+        (self.load(fd, token, Load::Train(train)), urgency)
     }
 
     #[inline]
@@ -121,7 +164,7 @@ impl Outbox {
         slot: u32,
         result: i32,
         out: &mut Vec<Completion>,
-    ) -> Option<(squeue::Entry, Copying)> {
+    ) -> Option<(squeue::Entry, Urgency)> {
         let sending = &mut self.slots[slot as usize];
         let result = match result {
             0.. => Ok(result as usize),
@@ -131,7 +174,7 @@ impl Outbox {
         if let Ok(sent) = result
             && !sending.advance(sent)
         {
-            return Some((sending.request(slot), sending.copying()));
+            return Some((sending.request(slot), sending.urgency()));
         }
         let load = std::mem::replace(&mut sending.load, Load::Free);
         self.free.push(slot);
@@ -164,10 +207,10 @@ impl Slot {
         entry.user_data(Token::new(slot, 0).tagged(kind::SEND))
     }
 
-    fn copying(&self) -> Copying {
+    fn urgency(&self) -> Urgency {
         match &self.load {
-            Load::Train(train) => train.copying,
-            Load::Bytes { .. } | Load::Free => Copying::Here,
+            Load::Train(train) => train.urgency,
+            Load::Bytes { .. } | Load::Free => Urgency::Usual,
         }
     }
 
@@ -207,11 +250,14 @@ impl Train {
             pieces.iter().any(|piece| !piece.bytes().is_empty()),
             "there is something to send"
         );
-        let bytes_max = match copying {
-            Copying::Here => SEND_BYTES_MAX,
+        let (bytes_max, urgency) = match copying {
+            Copying::Here => (SEND_BYTES_MAX, Urgency::Usual),
             Copying::Piecewise => {
                 let bytes: usize = pieces.iter().map(|piece| piece.bytes().len()).sum();
-                (bytes / PIECES_PER_SEND).clamp(PIECE_BYTES_MIN, SEND_BYTES_MAX)
+                match bytes / PIECES_PER_SEND {
+                    0..=PIECE_BYTES_MIN => (PIECE_BYTES_MIN, Urgency::BehindRequests),
+                    many => (many.min(SEND_BYTES_MAX), Urgency::Behind),
+                }
             }
         };
         // SAFETY: all zeroes is a valid message header: no name, no control data, no vectors.
@@ -222,7 +268,7 @@ impl Train {
             at: 0,
             from: 0,
             header,
-            copying,
+            urgency,
             bytes_max,
         }
     }
@@ -252,13 +298,17 @@ impl Train {
     }
 
     fn advance(&mut self, mut sent: usize) -> bool {
-        while let Some(piece) = self.pieces.get(self.at) {
+        while let Some(piece) = self.pieces.get_mut(self.at) {
             let rest = piece.bytes().len() - self.from;
             if sent < rest {
                 self.from += sent;
                 return false;
             }
             sent -= rest;
+            if let Piece::Shared(bytes) = piece {
+                // Thousands of them, let go all at once, would hold up the core.
+                *bytes = Bytes::new();
+            }
             self.at += 1;
             self.from = 0;
         }

@@ -23,7 +23,7 @@ use io_uring::{IoUring, opcode, squeue, types};
 use super::buffers::{Buffers, Pool};
 use super::completion::{Completion, Pieces, Token, kind};
 use super::ledger::{BUFFER_GROUP, Ledger, wake_request};
-use super::outbox::Copying;
+use super::outbox::{Copying, Urgency};
 use super::wait::{Doorbell, Pace, RingHandle};
 
 const ENTER_GETEVENTS: u32 = 1;
@@ -65,6 +65,8 @@ pub struct Ring {
     /// Entries written and not yet taken by the kernel.
     queued: u32,
     backlog: VecDeque<squeue::Entry>,
+    /// How often in a row what goes behind everything else has given way to requests.
+    yields: u32,
     pub(super) ledger: Ledger,
     pub(super) pool: Rc<Pool>,
     pub(super) pace: Pace,
@@ -113,6 +115,7 @@ impl Ring {
             collects: false,
             queued: 0,
             backlog: VecDeque::new(),
+            yields: 0,
             ledger: Ledger::new(Rc::clone(&pool)),
             pool: Rc::clone(&pool),
             pace: Pace::new()?,
@@ -187,11 +190,10 @@ impl Ring {
 
     /// Send several pieces as one, without copying them together.
     pub fn send_pieces(&mut self, fd: RawFd, token: Token, pieces: (Pieces, Copying)) {
-        let copying = pieces.1;
-        let request = self.ledger.outbox.send_pieces(fd, token, pieces);
-        match copying {
-            Copying::Piecewise => self.ledger.behind.push(request),
-            Copying::Here => self.push(request),
+        let (request, urgency) = self.ledger.outbox.send_pieces(fd, token, pieces);
+        match urgency {
+            Urgency::Usual => self.push(request),
+            _ => self.ledger.behind.push(request, urgency),
         }
     }
 
@@ -274,8 +276,11 @@ impl Ring {
 
     /// Submit what is queued, let the kernel do its work, and wait for `want` completions.
     #[inline]
-    pub(super) fn turn(&mut self, want: u32, out: &mut Vec<Completion>) {
+    pub(super) fn turn(&mut self, mut want: u32, out: &mut Vec<Completion>) {
         if !self.ledger.behind.is_empty() {
+            if self.gives_way(&mut want, out) {
+                return;
+            }
             self.push_behind();
         }
         if !self.backlog.is_empty() {
@@ -287,6 +292,30 @@ impl Ring {
             self.enter(want, ENTER_GETEVENTS);
         }
         self.reap(out);
+    }
+
+    /// Replies leave first, and if there are requests by then, they are answered before what is
+    /// long is sent: a few times, and not for ever. Whatever was reaped here has come: there is
+    /// nothing more to `want`.
+    #[cold]
+    fn gives_way(&mut self, want: &mut u32, out: &mut Vec<Completion>) -> bool {
+        /// Once alone would be used up by others as long as somebody asks in every turn.
+        const YIELDS_MAX: u32 = 3;
+        let may_yield = self.yields < YIELDS_MAX && !self.ledger.behind.is_hurried();
+        if !may_yield || !self.backlog.is_empty() {
+            self.yields = 0;
+            return false;
+        }
+        self.enter(0, ENTER_GETEVENTS);
+        if self.reap(out) > 0 {
+            *want = 0;
+        }
+        let has_requests = !out.iter().all(Completion::is_progress);
+        self.yields = match has_requests {
+            true => self.yields + 1,
+            false => 0,
+        };
+        has_requests
     }
 
     /// From now on the ring wakes for several events together, or for fewer a moment after the
@@ -350,11 +379,14 @@ impl Ring {
         }
     }
 
+    /// Gives completions their meaning; says how many there were.
     #[inline]
-    fn reap(&mut self, out: &mut Vec<Completion>) {
+    fn reap(&mut self, out: &mut Vec<Completion>) -> usize {
+        let mut reaped = 0;
         for entry in self.uring.completion() {
             let (user_data, result) = (entry.user_data(), entry.result());
             self.ledger.complete(user_data, result, entry.flags(), out);
+            reaped += 1;
         }
         if !self.ledger.follow_ups.is_empty() {
             self.follow_up();
@@ -363,6 +395,7 @@ impl Ring {
             self.ledger.doorbell_rang = false;
             self.arm_doorbell();
         }
+        reaped
     }
 
     #[cold]
@@ -373,7 +406,7 @@ impl Ring {
     }
 
     fn push_behind(&mut self) {
-        for request in std::mem::take(&mut self.ledger.behind) {
+        for request in self.ledger.behind.take() {
             self.push(request);
         }
     }

@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -498,6 +499,70 @@ fn a_reply_overtakes_what_is_sent_piecewise() {
         assert!(!of(2).1);
         let mut all = vec![0; BYTES];
         (&guests[0]).read_exact(&mut all).unwrap();
+    });
+}
+
+#[test]
+fn what_is_long_goes_behind_requests_a_few_times() {
+    const BYTES: usize = 256 * 1024;
+    on_a_shard(|| async {
+        let (mut ring, buffers) = Ring::new(small(4)).unwrap();
+        let [(asker, asked), (reader, fed)] = [0, 1].map(|_| UnixStream::pair().unwrap());
+        reader.set_nonblocking(true).unwrap();
+        let mut done = Vec::new();
+        ring.receive(asked.as_raw_fd(), Token::new(0, 0));
+        ring.wait(Sleep::Poll, &mut done).await;
+        let much = (vec![Piece::Bytes(vec![b'x'; BYTES])], Copying::Piecewise);
+        ring.send_pieces(fed.as_raw_fd(), Token::new(1, 0), much);
+        let (mut got, mut buffer) = (Vec::new(), vec![0; BYTES]);
+        for _ in 0..8 {
+            (&asker).write_all(b"PING").unwrap();
+            ring.wait(Sleep::Poll, &mut done).await;
+            for completion in done.drain(..) {
+                let Completion::Received { chunk, .. } = completion else {
+                    panic!("unexpected {completion:?}");
+                };
+                assert_eq!(buffers.bytes(&chunk), b"PING");
+                buffers.give_back(chunk);
+            }
+            got.push((&reader).read(&mut buffer).unwrap_or(0) > 0);
+        }
+        assert_eq!(got, [false, false, false, true, false, false, false, true]);
+        // What is very much waits for nobody.
+        let (late, fed_late) = UnixStream::pair().unwrap();
+        late.set_nonblocking(true).unwrap();
+        let more = (vec![Piece::Bytes(vec![b'x'; 1 << 20])], Copying::Piecewise);
+        ring.send_pieces(fed_late.as_raw_fd(), Token::new(2, 0), more);
+        (&asker).write_all(b"PING").unwrap();
+        ring.wait(Sleep::Poll, &mut done).await;
+        assert!((&late).read(&mut buffer).unwrap() > 0);
+        ring.close(Token::new(2, 0), OwnedFd::from(fed_late));
+        while !done
+            .iter()
+            .any(|one| matches!(one, Completion::Sent { .. }))
+        {
+            ring.wait(Sleep::Forever, &mut done).await;
+        }
+        for completion in done.drain(..) {
+            if let Completion::Received { chunk, .. } = completion {
+                buffers.give_back(chunk);
+            }
+        }
+        // With nobody asking it goes on in each turn, and until its end in one that sleeps.
+        ring.wait(Sleep::Poll, &mut done).await;
+        assert!((&reader).read(&mut buffer).is_ok() && done.is_empty());
+        reader.set_nonblocking(false).unwrap();
+        let draining =
+            std::thread::spawn(move || std::io::copy(&mut &reader, &mut std::io::sink()));
+        while done.is_empty() {
+            ring.wait(Sleep::Forever, &mut done).await;
+        }
+        assert!(
+            matches!(done[..], [Completion::Sent { result: Ok(()), .. }]),
+            "{done:?}"
+        );
+        drop((ring, fed));
+        draining.join().unwrap().unwrap();
     });
 }
 
