@@ -207,19 +207,16 @@ impl Output {
 
     /// Moves another output behind this one.
     pub fn append(&mut self, other: &mut Output) {
-        if self.is_empty() && other.bytes.len() > 4096 {
+        if self.is_empty() && other.len() > 4096 {
             std::mem::swap(self, other);
             return;
         }
-        self.append_part(
-            other,
-            Mark {
-                bytes: 0,
-                shared: 0,
-            },
-            other.mark(),
-        );
-        other.clear();
+        let at = self.bytes.len();
+        let moved = other.shared.drain(..);
+        self.shared
+            .extend(moved.map(|(position, value)| (at + position, value)));
+        self.shared_bytes += std::mem::take(&mut other.shared_bytes);
+        self.bytes.append(&mut other.bytes);
     }
 
     /// Forgets everything, keeping the buffer.
