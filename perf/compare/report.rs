@@ -121,9 +121,6 @@ pub fn combined_charts(places: &Places) -> Result<()> {
         "{} has no full runs yet",
         places.ledger.display()
     );
-    let machine = lines
-        .last()
-        .map_or("", |line| line.setting.machine.as_str());
     let is_busy = |group: &&Comparison| {
         let is_other = has(group, Metric::BytesPerIdle) || has(group, Metric::HitRate);
         // Their load is not redis-benchmark's.
@@ -146,7 +143,7 @@ pub fn combined_charts(places: &Places) -> Result<()> {
         ),
         (
             "replicas",
-            "Masters without replicas and with two on the same machine",
+            "Masters without replicas and with two beside them",
             &panels(Kind::Replicas),
             led,
         ),
@@ -159,7 +156,9 @@ pub fn combined_charts(places: &Places) -> Result<()> {
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("perf/{name}.svg"));
         let groups: Vec<Comparison> = groups.into_iter().cloned().collect();
-        let title = format!("{title}, on the same machine: {machine}");
+        let scenarios: Vec<&str> = groups.iter().map(|it| &*it.scenario).collect();
+        let machines = ledger::machines(&lines, &scenarios).join("; ");
+        let title = format!("{title}, each on one machine: {machines}");
         chart::draw(&path, &title, panels, &groups)?;
         println!("{}: {} scenarios", path.display(), groups.len());
     }

@@ -159,6 +159,18 @@ pub fn latest(lines: &[Line]) -> Vec<Comparison> {
         .collect()
 }
 
+/// The machines of the last full runs of these scenarios, each once, in their order.
+pub fn machines<'a>(lines: &'a [Line], scenarios: &[&str]) -> Vec<&'a str> {
+    let mut machines = Vec::new();
+    for scenario in scenarios {
+        let is_of = |line: &&Line| line.mode == FULL && line.scenario == *scenario;
+        let last = lines.iter().rfind(is_of).map(|line| &*line.setting.machine);
+        let is_new = last.filter(|machine| !machines.contains(machine));
+        machines.extend(is_new);
+    }
+    machines
+}
+
 fn parse(text: &str) -> Vec<Line> {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
@@ -239,5 +251,26 @@ mod tests {
             latest[0].outcomes[0].figures.value(Metric::CpuPerOp),
             Some(3.0)
         );
+    }
+
+    #[test]
+    fn machines_are_those_of_the_last_full_runs() {
+        let on = |machine: &str, line: Line| {
+            let machine = machine.to_string();
+            let setting = Setting {
+                machine,
+                ..line.setting.clone()
+            };
+            Line { setting, ..line }
+        };
+        let lines = [
+            on("old", line("d1", FULL, "ping", 1.0)),
+            on("a", line("d2", FULL, "ping", 1.0)),
+            on("b", line("d3", FULL, "incr", 1.0)),
+            on("a", line("d4", FULL, "mset", 1.0)),
+            on("c", line("d5", QUICK, "mset", 1.0)),
+        ];
+        assert_eq!(machines(&lines, &["ping", "incr", "mset"]), ["a", "b"]);
+        assert!(machines(&lines, &["get"]).is_empty());
     }
 }
