@@ -111,6 +111,9 @@ pub fn publish(
     ledger::append(&places.ledger, &setting, mode, comparison)
 }
 
+/// The last full run of a scenario, and where it was.
+type Latest<'a> = (&'a Setting, Comparison);
+
 /// The charts of the README, from the last full run of every scenario: busy clients, the tests of
 /// redis-benchmark, what saving in the background leaves, and what replicas leave.
 pub fn combined_charts(places: &Places) -> Result<()> {
@@ -121,17 +124,17 @@ pub fn combined_charts(places: &Places) -> Result<()> {
         "{} has no full runs yet",
         places.ledger.display()
     );
-    let is_busy = |group: &&Comparison| {
+    let is_busy = |(_, group): &&Latest| {
         let is_other = has(group, Metric::BytesPerIdle) || has(group, Metric::HitRate);
         // Their load is not redis-benchmark's.
         let is_ours = group.scenario.starts_with("beside-");
         has(group, Metric::CpuPerOp) && !is_other && !is_ours
     };
-    let is_suite = |group: &&Comparison| group.scenario.starts_with("suite-");
-    let is_led = |group: &&Comparison| group.scenario.starts_with("replicas-");
-    let (led, busy): (Vec<&Comparison>, Vec<_>) = groups.iter().filter(is_busy).partition(is_led);
-    let (suite, busy): (Vec<&Comparison>, Vec<_>) = busy.into_iter().partition(is_suite);
-    let saves = groups.iter().filter(|it| has(it, Metric::KeptMemory));
+    let is_suite = |(_, group): &&Latest| group.scenario.starts_with("suite-");
+    let is_led = |(_, group): &&Latest| group.scenario.starts_with("replicas-");
+    let (led, busy): (Vec<&Latest>, Vec<_>) = groups.iter().filter(is_busy).partition(is_led);
+    let (suite, busy): (Vec<&Latest>, Vec<_>) = busy.into_iter().partition(is_suite);
+    let saves = groups.iter().filter(|(_, it)| has(it, Metric::KeptMemory));
     let load = [CPU, THROUGHPUT];
     for (name, title, panels, groups) in [
         ("chart", "redis-benchmark", &load[..], busy),
@@ -155,9 +158,11 @@ pub fn combined_charts(places: &Places) -> Result<()> {
         ),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("perf/{name}.svg"));
-        let groups: Vec<Comparison> = groups.into_iter().cloned().collect();
-        let scenarios: Vec<&str> = groups.iter().map(|it| &*it.scenario).collect();
-        let machines = ledger::machines(&lines, &scenarios).join("; ");
+        let mut machines: Vec<&str> = groups.iter().map(|(it, _)| &*it.machine).collect();
+        machines.sort_unstable();
+        machines.dedup();
+        let machines = machines.join("; ");
+        let groups: Vec<Comparison> = groups.into_iter().map(|(_, it)| it.clone()).collect();
         let title = format!("{title}, each on one machine: {machines}");
         chart::draw(&path, &title, panels, &groups)?;
         println!("{}: {} scenarios", path.display(), groups.len());

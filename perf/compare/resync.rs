@@ -3,13 +3,13 @@
 //!
 //! Two servers of a kind, on the cores that all share, or with a core each (`apart`): then the
 //! probe is on the master's, and all else on the replica's, so that the master has what it has on a
-//! machine of its own. There the probe gets the CPU before the master: whoever asks from elsewhere
-//! has one of his own, and the scheduler lets a thread that wakes wait for one that is busy, more
-//! so the busier that is. A writer overwrites keys one by one, a probe sends the master a GET every
-//! millisecond, first alone, then beside two threads that do nothing but keep the CPUs busy, then
-//! while the second server becomes its replica, until that says that its link is up. The middle
-//! part is the yardstick on a machine with few cores: what the probe waits there, it waits for a
-//! CPU and not for anything that a master does for a replica.
+//! machine of its own. There the probe gets the CPU before the master, as a client elsewhere has
+//! one of its own: the scheduler lets a thread that wakes wait for one that is busy. A writer
+//! overwrites keys one by one, a probe sends the master a GET every millisecond, first alone, then
+//! beside two threads that do nothing but keep the CPUs busy, then while the second server becomes
+//! its replica, until that says that its link is up. The middle part is the yardstick on a machine
+//! with few cores: what the probe waits there, it waits for a CPU and not for anything that a
+//! master does for a replica.
 
 use crate::bgsave::{Data, Parts, Traffic, in_parts, overwrite};
 use crate::probe::{beside, probe};
@@ -33,7 +33,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// Where master and replica are, if they have a CPU each.
 const MASTER_CPU: usize = 0;
 const REPLICA_CPU: usize = 1;
-/// What is real-time, below whoever watches the machine.
+/// The least that is real-time: whoever watches the machine comes before the probe.
 const PROBE_PRIORITY: i32 = 1;
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -67,6 +67,13 @@ impl Pair<'_> {
     fn stay_on(self, cpu: usize) -> Result<()> {
         let stays = !self.apart || process::stay_on(cpu);
         ensure!(stays, "there is no CPU {cpu}");
+        Ok(())
+    }
+
+    /// Gives this thread the CPU before the server, if servers have one each.
+    fn come_first(self) -> Result<()> {
+        let is_first = !self.apart || process::run_at(PROBE_PRIORITY);
+        ensure!(is_first, "threads may not have a real-time priority here");
         Ok(())
     }
 }
@@ -142,11 +149,7 @@ fn watch(
     let (mut figures, ()) = beside(
         |more| {
             pair.stay_on(MASTER_CPU)?;
-            let is_first = !pair.apart || process::run_at(PROBE_PRIORITY);
-            ensure!(
-                is_first,
-                "a probe of real-time priority is not permitted here"
-            );
+            pair.come_first()?;
             probe(pair.master, more)
         },
         || wait_while(more),

@@ -123,9 +123,10 @@ pub fn append(path: &Path, setting: &Setting, mode: &str, comparison: &Compariso
     fs::rename(&fresh, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// The last full run of each scenario, in the order in which scenarios first appear.
-pub fn latest(lines: &[Line]) -> Vec<Comparison> {
-    let mut comparisons: Vec<(String, Comparison)> = Vec::new();
+/// The last full run of each scenario, and where it was, in the order in which scenarios first
+/// appear.
+pub fn latest(lines: &[Line]) -> Vec<(&Setting, Comparison)> {
+    let mut comparisons: Vec<(&Setting, Comparison)> = Vec::new();
     for line in lines.iter().filter(|line| line.mode == FULL) {
         let known = comparisons
             .iter()
@@ -133,7 +134,7 @@ pub fn latest(lines: &[Line]) -> Vec<Comparison> {
         let at = known.unwrap_or_else(|| {
             let scenario = line.scenario.clone();
             comparisons.push((
-                String::new(),
+                &line.setting,
                 Comparison {
                     scenario,
                     outcomes: Vec::new(),
@@ -141,9 +142,9 @@ pub fn latest(lines: &[Line]) -> Vec<Comparison> {
             ));
             comparisons.len() - 1
         });
-        let (date, comparison) = &mut comparisons[at];
-        if *date != line.setting.date {
-            date.clone_from(&line.setting.date);
+        let (setting, comparison) = &mut comparisons[at];
+        if setting.date != line.setting.date {
+            *setting = &line.setting;
             comparison.outcomes.clear();
         }
         let (peer, rounds, figures) = (line.peer.clone(), line.rounds, line.figures.clone());
@@ -154,21 +155,6 @@ pub fn latest(lines: &[Line]) -> Vec<Comparison> {
         });
     }
     comparisons
-        .into_iter()
-        .map(|(_, comparison)| comparison)
-        .collect()
-}
-
-/// The machines of the last full runs of these scenarios, each once, in their order.
-pub fn machines<'a>(lines: &'a [Line], scenarios: &[&str]) -> Vec<&'a str> {
-    let mut machines = Vec::new();
-    for scenario in scenarios {
-        let is_of = |line: &&Line| line.mode == FULL && line.scenario == *scenario;
-        let last = lines.iter().rfind(is_of).map(|line| &*line.setting.machine);
-        let is_new = last.filter(|machine| !machines.contains(machine));
-        machines.extend(is_new);
-    }
-    machines
 }
 
 fn parse(text: &str) -> Vec<Line> {
@@ -244,33 +230,14 @@ mod tests {
             line("d3", QUICK, "ping", 4.0),
         ];
         let latest = latest(&lines);
-        let names: Vec<&str> = latest.iter().map(|one| one.scenario.as_str()).collect();
+        let names: Vec<&str> = latest.iter().map(|(_, one)| &*one.scenario).collect();
         assert_eq!(names, ["ping", "incr"]);
-        assert_eq!(latest[0].outcomes.len(), 1);
+        let dates: Vec<&str> = latest.iter().map(|(setting, _)| &*setting.date).collect();
+        assert_eq!(dates, ["d2", "d1"]);
+        assert_eq!(latest[0].1.outcomes.len(), 1);
         assert_eq!(
-            latest[0].outcomes[0].figures.value(Metric::CpuPerOp),
+            latest[0].1.outcomes[0].figures.value(Metric::CpuPerOp),
             Some(3.0)
         );
-    }
-
-    #[test]
-    fn machines_are_those_of_the_last_full_runs() {
-        let on = |machine: &str, line: Line| {
-            let machine = machine.to_string();
-            let setting = Setting {
-                machine,
-                ..line.setting.clone()
-            };
-            Line { setting, ..line }
-        };
-        let lines = [
-            on("old", line("d1", FULL, "ping", 1.0)),
-            on("a", line("d2", FULL, "ping", 1.0)),
-            on("b", line("d3", FULL, "incr", 1.0)),
-            on("a", line("d4", FULL, "mset", 1.0)),
-            on("c", line("d5", QUICK, "mset", 1.0)),
-        ];
-        assert_eq!(machines(&lines, &["ping", "incr", "mset"]), ["a", "b"]);
-        assert!(machines(&lines, &["get"]).is_empty());
     }
 }

@@ -25,7 +25,8 @@ use std::mem::take;
 /// Nobody waits for the millisecond to end when there is so much, in bytes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
 /// Beside a snapshot: what is handed out waits behind it, so every byte needs memory that is new,
-/// and a client that comes meanwhile waits for its page faults.
+/// and a client that comes meanwhile waits for its page faults. A frame with all of it is just long
+/// enough to be kept by reference; of several shards each has a part, which is copied.
 const GATHERED_BYTES_MAX_BESIDE: usize = 4 * 1024;
 
 /// What follows each other in the stream and is not framed yet.
